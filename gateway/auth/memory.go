@@ -1,0 +1,92 @@
+package auth
+
+import (
+	"crypto/subtle"
+	"hash/maphash"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/warmgate/warmgate/gateway"
+)
+
+const (
+	memoryShards = 16
+	sweepOnFull  = 8 // tokens looked at, at random, when room is needed
+)
+
+// verified is a token that was found good, with all that can make it bad again.
+type verified struct {
+	token     []byte // the whole of it
+	principal *gateway.Principal
+	id        string
+	key       *key
+	expires   time.Time                   // leeway included
+	checked   atomic.Pointer[revocations] // the set that it was last checked against
+}
+
+// memory keeps verified tokens, a bounded number of them. Safe for concurrent use.
+type memory struct {
+	seed     maphash.Seed
+	capacity int // of one shard
+	shard    [memoryShards]struct {
+		sync.RWMutex
+		tokens map[uint64]*verified
+	}
+}
+
+func newMemory(tokens int) *memory {
+	m := &memory{seed: maphash.MakeSeed(), capacity: max(1, tokens/memoryShards)}
+	for i := range m.shard {
+		m.shard[i].tokens = make(map[uint64]*verified)
+	}
+	return m
+}
+
+// get returns what is known of a token, or nil. The hash only finds the place: the whole token is compared, in a time
+// that does not depend on where a wrong one differs.
+func (m *memory) get(token []byte) *verified {
+	hash := maphash.Bytes(m.seed, token)
+	s := &m.shard[hash>>32%memoryShards]
+	s.RLock()
+	v := s.tokens[hash]
+	s.RUnlock()
+	if v == nil || subtle.ConstantTimeCompare(v.token, token) != 1 {
+		return nil
+	}
+	return v
+}
+
+// put remembers v. Where there is no room it forgets one of a few others, the one that ends first.
+func (m *memory) put(v *verified) {
+	hash := maphash.Bytes(m.seed, v.token)
+	s := &m.shard[hash>>32%memoryShards]
+	s.Lock()
+	defer s.Unlock()
+	if _, known := s.tokens[hash]; !known && len(s.tokens) >= m.capacity {
+		var victim uint64
+		var first *verified
+		look := sweepOnFull
+		for h, o := range s.tokens {
+			if first == nil || o.expires.Before(first.expires) {
+				victim, first = h, o
+			}
+			if look--; look == 0 {
+				break
+			}
+		}
+		delete(s.tokens, victim)
+	}
+	s.tokens[hash] = v
+}
+
+// drop forgets v.
+func (m *memory) drop(v *verified) {
+	hash := maphash.Bytes(m.seed, v.token)
+	s := &m.shard[hash>>32%memoryShards]
+	s.Lock()
+	defer s.Unlock()
+	if s.tokens[hash] == v {
+		delete(s.tokens, hash)
+	}
+}

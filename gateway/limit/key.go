@@ -1,0 +1,49 @@
+package limit
+
+import (
+	"hash/maphash"
+	"net/netip"
+
+	"github.com/warmgate/warmgate/gateway"
+)
+
+// Key stands for whom a request is counted against.
+//
+// What must not be put in a key: an ID number, a name, a face, a plate, a ticket code, or anything else that a person
+// typed or showed. A table of keys outlives the request, turns up in memory dumps, and is bounded by number, not by a
+// retention rule; and a limit counted by what is shown would let a stranger lock that person out by showing it often.
+// Keys are made of who asks (an address, a principal, a venue) and only a seeded hash of that is kept, which cannot be
+// compared across processes or turned back.
+type Key uint64
+
+// Keyer makes keys under one random seed. The zero value is not usable. Safe for concurrent use.
+type Keyer struct{ seed maphash.Seed }
+
+// NewKeyer returns a keyer with a seed of its own: keys of two keyers never match on purpose.
+func NewKeyer() Keyer { return Keyer{maphash.MakeSeed()} }
+
+// Address returns the key of a client address. IPv4-mapped addresses count as IPv4; an IPv6 address counts by its
+// /64, since one subscriber has all of it.
+func (k Keyer) Address(addr netip.Addr) Key {
+	addr = addr.Unmap()
+	b := addr.As16()
+	if addr.Is6() {
+		return Key(maphash.Bytes(k.seed, b[:8]))
+	}
+	return Key(maphash.Bytes(k.seed, b[:]))
+}
+
+// Principal returns the key of a principal: tenant, issuer and subject.
+func (k Keyer) Principal(p *gateway.Principal) Key {
+	var h maphash.Hash
+	h.SetSeed(k.seed)
+	h.WriteString(p.Tenant)
+	h.WriteByte(0)
+	h.WriteString(p.Issuer)
+	h.WriteByte(0)
+	h.WriteString(p.Subject)
+	return Key(h.Sum64())
+}
+
+// Venue returns the key of a venue.
+func (k Keyer) Venue(v *gateway.Venue) Key { return Key(maphash.String(k.seed, v.ID)) }
