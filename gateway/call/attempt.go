@@ -1,0 +1,153 @@
+package call
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync/atomic"
+	"time"
+)
+
+// The state of a race between an attempt and its hedge.
+const (
+	raceOpen int32 = iota
+	raceWon        // what lands now has lost: it says nothing to the breaker
+	raceOver       // nobody won in time: what lands now is judged as any other
+)
+
+// attempt is one try of a bound function: deadline, bulkhead, breaker, transport and decode.
+type attempt[A, O any] struct {
+	ctx   attemptContext
+	in    *Instance
+	f     func(ctx context.Context, a A) (O, error)
+	arg   A
+	whole bool          // it had its whole time-out: running into it speaks against the backend
+	race  *atomic.Int32 // nil: there is none
+	began time.Time
+
+	passed bool // the breaker let it through
+	out    O
+	err    error
+	lost   bool
+}
+
+// run makes the attempt on the caller's goroutine and reports in t.out and t.err. The bound function must honour the
+// deadline of its context; only a probe is left behind when it does not.
+func (t *attempt[A, O]) run() {
+	if !t.in.enter() {
+		t.in.counters.bulkheadFull.Add(1)
+		t.err = NotSent(fmt.Errorf("%w: %d attempts in flight", ErrBulkheadFull, t.in.cfg.MaxInFlight))
+		return
+	}
+	_, err := t.in.breaker.Execute(t.pass)
+	if t.passed {
+		return
+	}
+	t.in.leave()
+	t.in.counters.breakerOpen.Add(1)
+	t.err = NotSent(fmt.Errorf("%w: %w", ErrBreakerOpen, err))
+}
+
+// pass is what the breaker lets through.
+func (t *attempt[A, O]) pass() (struct{}, error) {
+	t.passed = true
+	if t.in.half.Load() {
+		return struct{}{}, t.probe()
+	}
+	return struct{}{}, t.fire()
+}
+
+// fire calls the bound function, gives the bulkhead's place back and returns the verdict for the breaker.
+func (t *attempt[A, O]) fire() error {
+	t.began = time.Now()
+	t.out, t.err = guarded(&t.ctx, t.f, t.arg)
+	now := time.Now()
+	t.ctx.end(context.Canceled)
+	t.in.leave()
+	return t.judge(now)
+}
+
+// guarded turns a panic of f into an error: it must not end the process, nor leave others waiting.
+func guarded[A, O any](ctx context.Context, f func(ctx context.Context, a A) (O, error), a A) (out O, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = newPanicError(v)
+		}
+	}()
+	return f(ctx, a)
+}
+
+// judge counts the landing and says what it means to the breaker. Too slow is a failure, even with an answer.
+func (t *attempt[A, O]) judge(now time.Time) error {
+	c, verdict := t.classify(!now.Before(t.ctx.deadline))
+	t.in.counters.landed(c, now.Sub(t.began))
+	if t.race == nil {
+		return verdict
+	}
+	if c == classOK || c == classRefused {
+		t.lost = !t.race.CompareAndSwap(raceOpen, raceWon) && t.race.Load() == raceWon
+	} else {
+		t.lost = t.race.Load() == raceWon
+	}
+	if t.lost {
+		t.in.counters.lost.Add(1)
+		return errExcluded
+	}
+	return verdict
+}
+
+func (t *attempt[A, O]) classify(late bool) (class, error) {
+	outcome := OutcomeOf(t.err)
+	switch {
+	case late && !t.whole:
+		return classTimeout, errExcluded
+	case late:
+		return classTimeout, errFailed
+	case outcome == Done:
+		return classOK, nil
+	case outcome == RefusedOutcome:
+		return classRefused, nil
+	case outcome == NotSentOutcome:
+		return classNotSent, errFailed
+	case isTimeout(t.err) && !t.whole:
+		return classTimeout, errExcluded
+	case isTimeout(t.err):
+		return classTimeout, errFailed
+	}
+	return classFailed, errFailed
+}
+
+func isTimeout(err error) bool {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return true
+	}
+	n, ok := errors.AsType[net.Error](err)
+	return ok && n.Timeout()
+}
+
+// probe makes the attempt with a hard end, so that a bound function which ignores its deadline cannot keep the breaker
+// half open for ever. The bulkhead's place comes back when it lands.
+func (t *attempt[A, O]) probe() error {
+	limit := time.Now().Add(t.in.cfg.Breaker.ProbeTimeout)
+	if limit.Before(t.ctx.deadline) {
+		t.ctx.deadline, t.whole = limit, true
+	}
+	p := &attempt[A, O]{in: t.in, f: t.f, arg: t.arg, whole: t.whole, race: t.race}
+	p.ctx.deadline, p.ctx.trace = t.ctx.deadline, t.ctx.trace
+	verdict := make(chan error, 1)
+	go func() { verdict <- p.fire() }()
+	timer := time.NewTimer(time.Until(t.ctx.deadline))
+	defer timer.Stop()
+	select {
+	case v := <-verdict:
+		t.out, t.err, t.began, t.lost = p.out, p.err, p.began, p.lost
+		return v
+	case <-timer.C:
+	}
+	t.err = fmt.Errorf("no answer to a probe: %w", context.DeadlineExceeded)
+	if !t.whole {
+		return errExcluded
+	}
+	return errFailed
+}

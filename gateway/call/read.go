@@ -1,0 +1,201 @@
+package call
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"time"
+
+	"github.com/warmgate/warmgate/gateway"
+	"github.com/warmgate/warmgate/gateway/cache"
+)
+
+// ReadSpec says what the engine has to know about a read.
+type ReadSpec[A, O any] struct {
+	// Key writes the identity of what a asks for: equal keys have equal answers. nil: neither cached nor shared.
+	Key func(k *Key, a A)
+	// Absent reports an answer that says that there is nothing; such answers follow the policy's negative. nil: none does.
+	Absent func(o O) bool
+	// Size is about how many bytes o holds, for the cache's bound. nil: those of the type O alone; give it
+	// where O has strings, slices, maps or pointers.
+	Size func(o O) int
+}
+
+// Read is one typed question to an outside system: it changes nothing there, so it may be cached, shared, hedged and
+// tried again. Declare it once, share it freely.
+type Read[A, O any] struct {
+	name   string
+	domain string // of the keyed hashes in its keys
+	spec   ReadSpec[A, O]
+	size   int
+}
+
+// NewRead declares a read. The name ("tickets.lookup") is unique among all operations of a flow.
+func NewRead[A, O any](name string, spec ReadSpec[A, O]) *Read[A, O] {
+	return &Read[A, O]{name: name, domain: "call-key:" + name, spec: spec, size: int(reflect.TypeFor[O]().Size())}
+}
+
+// Name returns the operation's name.
+func (r *Read[A, O]) Name() string { return r.name }
+
+// Bound reports whether b has a system for r.
+func (r *Read[A, O]) Bound(b *Bindings) bool {
+	_, ok := b.ops[r.name].(*bound[A, O])
+	return ok
+}
+
+// Validate refuses a policy that r cannot be called under. The error is a *gateway.FieldError.
+func (r *Read[A, O]) Validate(p Policy) error {
+	if err := p.Validate(); err != nil {
+		return err
+	}
+	if p.Cache != (CachePolicy{}) && r.spec.Key == nil {
+		return field("cache", "%s cannot be cached: it has no key", r.name)
+	}
+	if p.Cache.Negative > 0 && r.spec.Absent == nil {
+		return field("cache.negative", "%s has no absent answers", r.name)
+	}
+	return nil
+}
+
+// Call answers a under the policy p, which Validate accepts, by min(p.Slice, ctx's deadline) from now, as far as bound
+// functions honour their contexts. Give it the journey's context: the slice is cut here. The answer may be shared with
+// others and must not be changed. The source is true for errors too: a Refused is a live answer, all else is missing.
+func (r *Read[A, O]) Call(ctx context.Context, c *Caller, b *Bindings, p Policy, a A) (O, gateway.Source, error) {
+	op, err := find[*bound[A, O]](b, r.name)
+	if err != nil {
+		var none O
+		return none, gateway.Source{System: r.name, State: gateway.Missing}, err
+	}
+	start := time.Now()
+	if r.spec.Key == nil {
+		out, asOf, err := newJob(ctx, c, op.in, p, op.f, a, start).do()
+		return r.answer(op, out, asOf, err)
+	}
+	key := r.key(c, op, a)
+	kept, entry := r.lookup(c, key)
+	if entry != nil {
+		switch p.Cache.use(entry.Absent, start.Sub(entry.AsOf)) {
+		case useFresh:
+			op.in.counters.hits.Add(1)
+			return kept, gateway.Source{System: op.in.system, AsOf: entry.AsOf, State: gateway.Cached}, nil
+		case useAndRefresh:
+			r.refresh(newJob(ctx, c, op.in, p, op.f, a, start), key)
+			return r.stale(op, kept, entry)
+		}
+	}
+	out, asOf, err := r.shared(ctx, newJob(ctx, c, op.in, p, op.f, a, start), key)
+	if err != nil && entry != nil && OutcomeOf(err) != RefusedOutcome {
+		if p.Cache.mayBackUp(entry.Absent, time.Since(entry.AsOf)) {
+			return r.stale(op, kept, entry)
+		}
+	}
+	return r.answer(op, out, asOf, err)
+}
+
+func (r *Read[A, O]) stale(op *bound[A, O], kept O, e *cache.Entry) (O, gateway.Source, error) {
+	op.in.counters.stale.Add(1)
+	return kept, gateway.Source{System: op.in.system, AsOf: e.AsOf, State: gateway.Stale}, nil
+}
+
+func (r *Read[A, O]) answer(op *bound[A, O], out O, asOf time.Time, err error) (O, gateway.Source, error) {
+	source := gateway.Source{System: op.in.system, AsOf: asOf, State: gateway.Live}
+	if err == nil {
+		return out, source, nil
+	}
+	if OutcomeOf(err) != RefusedOutcome {
+		source.AsOf, source.State = time.Time{}, gateway.Missing
+	}
+	var none O
+	return none, source, fmt.Errorf("cannot call %s at %s: %w", r.name, op.in.name, err)
+}
+
+// key returns the identity of a for this venue, instance and operation.
+func (r *Read[A, O]) key(c *Caller, op *bound[A, O], a A) string {
+	k := c.pool.Get().(*Key)
+	k.buf, k.keys, k.domain = append(k.buf[:0], op.prefix...), c.keys, r.domain
+	r.spec.Key(k, a)
+	key := string(k.buf)
+	c.pool.Put(k)
+	return key
+}
+
+// lookup returns what is known for key, however old.
+func (r *Read[A, O]) lookup(c *Caller, key string) (O, *cache.Entry) {
+	if e := c.lookup(key); e != nil {
+		if kept, ok := e.Value.(O); ok {
+			return kept, e
+		}
+	}
+	var none O
+	return none, nil
+}
+
+// shared joins the call under way for key or makes it, for whoever else comes. The call has the whole slice, detached
+// from its caller; a caller who has less leaves it behind. Only then does it need a goroutine of its own.
+func (r *Read[A, O]) shared(ctx context.Context, j *job[A, O], key string) (O, time.Time, error) {
+	var none O
+	left := j.deadline.Sub(j.start)
+	f, leads := join[O](j.c, key, left > 0 && left >= j.policy.Min, j.cut)
+	if f == nil {
+		return none, time.Time{}, j.tooLate(left)
+	}
+	if leads && !j.cut {
+		r.fly(j, f, key)
+		return f.out, f.asOf, f.err
+	}
+	if leads {
+		go r.fly(j.detached(), f, key)
+	} else {
+		j.in.counters.coalesced.Add(1)
+	}
+	timer := time.NewTimer(time.Until(j.deadline))
+	defer timer.Stop()
+	select {
+	case <-f.done:
+		return f.out, f.asOf, f.err
+	case <-timer.C:
+		return none, time.Time{}, fmt.Errorf("no answer within %v: %w", j.deadline.Sub(j.start), context.DeadlineExceeded)
+	case <-ctx.Done():
+		return none, time.Time{}, fmt.Errorf("no longer waited for: %w", ctx.Err())
+	}
+}
+
+// refresh asks again behind an answer, unless that is under way.
+func (r *Read[A, O]) refresh(j *job[A, O], key string) {
+	if f, leads := join[O](j.c, key, true, false); leads {
+		j.in.counters.refreshes.Add(1)
+		go r.fly(j.detached(), f, key)
+	}
+}
+
+// fly makes the call of f, keeps its answer and lets those who wait go on, whatever happens.
+func (r *Read[A, O]) fly(j *job[A, O], f *flight[O], key string) {
+	defer f.end(j.c, key)
+	defer func() {
+		if v := recover(); v != nil {
+			f.err = newPanicError(v)
+		}
+	}()
+	f.out, f.asOf, f.err = j.do()
+	r.keep(j, f, key)
+}
+
+// keep remembers an answer. A refusal and an absent answer that is not kept also end what was known before;
+// any other error changes nothing.
+func (r *Read[A, O]) keep(j *job[A, O], f *flight[O], key string) {
+	if j.c.cache == nil || f.err != nil && OutcomeOf(f.err) != RefusedOutcome {
+		return
+	}
+	absent := f.err == nil && r.spec.Absent != nil && r.spec.Absent(f.out)
+	keep := j.policy.Cache.keep(absent) - time.Since(f.asOf)
+	if f.err != nil || keep <= 0 {
+		j.c.cache.Drop(key)
+		return
+	}
+	size := r.size
+	if r.spec.Size != nil {
+		size = r.spec.Size(f.out)
+	}
+	j.c.cache.Set(key, &cache.Entry{Value: f.out, AsOf: f.asOf, Absent: absent, Keep: keep, Size: size})
+}

@@ -1,0 +1,180 @@
+package call
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+)
+
+// job is one call on its way to the backend: what is asked, of whom, under which policy and until when.
+type job[A, O any] struct {
+	c        *Caller
+	in       *Instance
+	f        func(ctx context.Context, a A) (O, error)
+	arg      A
+	policy   Policy // normal
+	trace    *trace
+	start    time.Time
+	deadline time.Time
+	cut      bool // deadline is the caller's, sooner than the slice's
+	write    bool // tried again only when definitely not sent, never hedged
+}
+
+func newJob[A, O any](ctx context.Context, c *Caller, in *Instance, p Policy, f func(ctx context.Context, a A) (O, error),
+	a A, start time.Time) *job[A, O] {
+	j := &job[A, O]{c: c, in: in, f: f, arg: a, policy: p.normal(), trace: traceOf(ctx), start: start, deadline: start.Add(p.Slice)}
+	if d, ok := ctx.Deadline(); ok && d.Before(j.deadline) {
+		j.deadline, j.cut = d, true
+	}
+	return j
+}
+
+// detached returns j with the whole slice, whatever its caller has left.
+func (j *job[A, O]) detached() *job[A, O] {
+	d := *j
+	d.deadline, d.cut = j.start.Add(j.policy.Slice), false
+	return &d
+}
+
+// do makes the attempts. It returns the answer of the last one and when that was begun; it ends by j.deadline as far as
+// the bound function honours its context.
+func (j *job[A, O]) do() (O, time.Time, error) {
+	j.in.calls.Add(1)
+	defer j.in.calls.Add(-1)
+	now := j.start
+	for n := 1; ; n++ {
+		out, err := j.attempt(now, n > 1)
+		if err == nil || n >= j.policy.Attempts || !j.again(err) || !j.in.takeExtra() {
+			return out, now, err
+		}
+		pause := j.c.jitter(j.policy.Backoff)
+		if left := time.Until(j.deadline) - pause; left <= 0 || left < j.policy.Min {
+			j.in.giveExtra()
+			return out, now, err
+		}
+		if pause > 0 {
+			time.Sleep(pause)
+		}
+		j.in.counters.retries.Add(1)
+		now = time.Now()
+	}
+}
+
+// again reports whether another attempt may help and do no harm. An open breaker will not close within a slice.
+func (j *job[A, O]) again(err error) bool {
+	if errors.Is(err, ErrBreakerOpen) || errors.Is(err, ErrTooLate) {
+		return false
+	}
+	switch OutcomeOf(err) {
+	case NotSentOutcome:
+		return true
+	case Unknown:
+		return !j.write
+	}
+	return false
+}
+
+// attempt makes one attempt, with its hedge where the policy has one. extra: it holds a share of the budget.
+func (j *job[A, O]) attempt(now time.Time, extra bool) (O, error) {
+	if extra {
+		defer j.in.giveExtra()
+	}
+	left := j.deadline.Sub(now)
+	if left <= 0 || left < j.policy.Min {
+		var none O
+		return none, j.tooLate(left)
+	}
+	end, whole := now.Add(j.policy.AttemptTimeout), true
+	if end.After(j.deadline) {
+		end, whole = j.deadline, !j.cut
+	}
+	if j.policy.HedgeAfter > 0 && !j.write && j.in.closed.Load() {
+		return j.duel(end, whole)
+	}
+	t := j.prepare(end, whole, nil)
+	t.run()
+	return t.out, t.err
+}
+
+func (j *job[A, O]) tooLate(left time.Duration) error {
+	j.in.counters.late.Add(1)
+	return NotSent(fmt.Errorf("%w: %v of at least %v", ErrTooLate, max(left, 0), j.policy.Min))
+}
+
+func (j *job[A, O]) prepare(end time.Time, whole bool, race *atomic.Int32) *attempt[A, O] {
+	t := &attempt[A, O]{in: j.in, f: j.f, arg: j.arg, whole: whole, race: race}
+	t.ctx.deadline, t.ctx.trace = end, j.trace
+	return t
+}
+
+// What is in the air of a duel: one attempt, or a marked pair, so that the last of a pair knows that it is.
+const (
+	alone = 1
+	pair  = 12
+	ended = 10 // a pair, both landed
+)
+
+// duel makes an attempt and, when it has not landed after HedgeAfter, a second one beside it; the first answer wins.
+// The loser keeps its place in the bulkhead, and the hedge its share of the budget, until both have landed.
+func (j *job[A, O]) duel(end time.Time, whole bool) (O, error) {
+	race, flying := new(atomic.Int32), new(atomic.Int32)
+	landed := make(chan *attempt[A, O], 2)
+	start := func() {
+		t := j.prepare(end, whole, race)
+		go func() {
+			t.run()
+			if flying.Add(-1) == ended {
+				j.in.giveExtra()
+			}
+			landed <- t
+		}()
+	}
+	flying.Store(alone)
+	start()
+	hedge, limit := time.NewTimer(j.policy.HedgeAfter), time.NewTimer(time.Until(end))
+	defer hedge.Stop()
+	defer limit.Stop()
+	var failed *attempt[A, O]
+	for waiting := 1; ; {
+		select {
+		case t := <-landed:
+			waiting--
+			if t.err == nil || OutcomeOf(t.err) == RefusedOutcome {
+				return t.out, t.err
+			}
+			if failed == nil {
+				failed = t
+			}
+			if waiting == 0 {
+				return failed.out, failed.err
+			}
+		case <-hedge.C:
+			if j.mayHedge(end, flying) {
+				waiting++
+				start()
+			}
+		case <-limit.C:
+			if race.CompareAndSwap(raceOpen, raceOver) {
+				var none O
+				return none, fmt.Errorf("no answer within the attempt's time: %w", context.DeadlineExceeded)
+			}
+			// Somebody has won and is about to arrive.
+		}
+	}
+}
+
+// mayHedge takes a share of the budget for a hedge, unless it would come too late or the first attempt has landed.
+func (j *job[A, O]) mayHedge(end time.Time, flying *atomic.Int32) bool {
+	left := time.Until(end)
+	if left <= 0 || left < j.policy.Min || !j.in.closed.Load() || !j.in.takeExtra() {
+		return false
+	}
+	if !flying.CompareAndSwap(alone, pair) {
+		j.in.giveExtra()
+		return false
+	}
+	j.in.counters.hedges.Add(1)
+	return true
+}
