@@ -1,0 +1,2 @@
+// want: console.table is not known to this runner
+export default () => console.table([]);

@@ -1,0 +1,2 @@
+// want: the gate is gone
+export default () => { throw new Error('the gate is gone'); };

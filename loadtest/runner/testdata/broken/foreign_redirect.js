@@ -1,0 +1,3 @@
+// want: gateway.example: not a loopback address
+import http from 'k6/http';
+export default () => http.get(__ENV.URL + '/away');

@@ -1,0 +1,2 @@
+// want: setInterval is not defined
+export default () => setInterval(() => {}, 1);

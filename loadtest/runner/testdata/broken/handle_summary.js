@@ -1,0 +1,3 @@
+// want: handleSummary: TypeError
+export default () => {};
+export const handleSummary = (data) => ({ stdout: data.metrics.nothing.values });

@@ -1,0 +1,2 @@
+// want: open belongs to the init code
+export default () => open('words.json');

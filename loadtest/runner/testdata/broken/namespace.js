@@ -1,0 +1,3 @@
+// want: Import "batch" will always be undefined
+import * as http from 'k6/http';
+export default () => http.batch([]);

@@ -1,0 +1,3 @@
+// want: cannot open
+open('nothing.json');
+export default () => {};

@@ -1,0 +1,2 @@
+// want: undefinedName is not defined
+export default () => undefinedName;

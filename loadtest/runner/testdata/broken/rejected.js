@@ -1,0 +1,2 @@
+// want: after a while
+export default async () => { await null; throw new Error('after a while'); };

@@ -1,0 +1,2 @@
+// want: Expected
+export default function () { if }

@@ -1,0 +1,2 @@
+// want: awaits something that this runner never settles
+export default async () => { await new Promise(() => {}); };
