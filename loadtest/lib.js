@@ -1,0 +1,163 @@
+// What the scripts of all journeys share: where to call, what was promised, how a call looks, what went wrong.
+//
+// The environment says everything that differs from one run to the next:
+//   WARMGATE_URL         base address of the gateway, such as http://127.0.0.1:8080
+//   WARMGATE_TOKEN       access token with the journey's scope: `warmgate token`
+//   WARMGATE_THRESHOLDS  what `warmgate check --k6 -c FILE` prints, or the name of a file with it. The budgets stand in
+//                        the gateway's configuration alone; no script has a figure of its own.
+//   WARMGATE_RATE        journeys begun in a second (default 50)
+//   WARMGATE_DURATION    how long they are begun (default 30s)
+//   WARMGATE_VUS         journeys under way at once, at most (default: as many as begin in two seconds)
+//   WARMGATE_SUMMARY     a file for the whole summary as JSON (default: none)
+// File names are absolute, or relative to this folder.
+
+import http from 'k6/http';
+import { Counter } from 'k6/metrics';
+
+const url = required('WARMGATE_URL').replace(/\/$/, '');
+const token = required('WARMGATE_TOKEN');
+
+/** Refusals and other problems (RFC 9457), by their type. */
+const problems = new Counter('problems');
+
+/**
+ * @param {string} name of an environment variable that the script cannot do without
+ * @returns {string}
+ */
+export function required(name) {
+  const value = __ENV[name];
+  if (!value) {
+    throw new Error(`${name} is not set; the head of loadtest/lib.js says what it is`);
+  }
+  return value;
+}
+
+/**
+ * The promises about one journey, and those that name no journey.
+ * @param {string} journey
+ * @returns {{[series: string]: string[]}} as k6's options.thresholds
+ */
+export function thresholds(journey) {
+  const given = required('WARMGATE_THRESHOLDS');
+  const all = JSON.parse(given.trim().startsWith('{') ? given : open(given));
+  /** @type {{[series: string]: string[]}} */
+  const own = {};
+  for (const series of Object.keys(all)) {
+    const tag = /[{,]\s*journey:\s*([^,}\s]+)/.exec(series);
+    if (!tag || tag[1] === journey) {
+      own[series] = all[series];
+    }
+  }
+  if (Object.keys(own).length === 0) {
+    throw new Error(`WARMGATE_THRESHOLDS promises nothing about ${journey}`);
+  }
+  return own;
+}
+
+/**
+ * Options for a journey that begins at a steady rate, whatever became of those before.
+ * @param {string} journey
+ * @returns {import('k6/options').Options}
+ */
+export function arrivals(journey) {
+  const rate = Number(__ENV.WARMGATE_RATE || 50);
+  const users = Number(__ENV.WARMGATE_VUS || 2 * rate);
+  return {
+    scenarios: {
+      [journey]: {
+        executor: 'constant-arrival-rate',
+        rate,
+        timeUnit: '1s',
+        duration: __ENV.WARMGATE_DURATION || '30s',
+        preAllocatedVUs: Math.ceil(users / 4),
+        maxVUs: users,
+        tags: { journey },
+      },
+    },
+    thresholds: thresholds(journey),
+    summaryTrendStats: ['min', 'med', 'p(95)', 'p(99)', 'max'],
+  };
+}
+
+/**
+ * A word that no other run uses, for keys and identifiers.
+ * @returns {string}
+ */
+export function runId() {
+  return `${Date.now().toString(36)}${Math.random().toString(36).slice(2, 8)}`;
+}
+
+/**
+ * POSTs one call of a journey.
+ * @param {string} journey
+ * @param {string} name of the call, in place of its address: /v1/attractions/{spot}/entries
+ * @param {string} path
+ * @param {object} body
+ * @param {string} key letters, digits and dashes; becomes the Idempotency-Key, an RFC 8941 string
+ * @returns {import('k6/http').RefinedResponse<'text'>}
+ */
+export function post(journey, name, path, body, key) {
+  const res = http.post(url + path, JSON.stringify(body), {
+    headers: {
+      'Authorization': `Bearer ${token}`,
+      'Content-Type': 'application/json',
+      'Accept-Language': 'en',
+      'Idempotency-Key': `"${key}"`,
+    },
+    tags: { journey, name: `POST ${name}` },
+    responseType: 'text',
+  });
+  report(journey, res);
+  return res;
+}
+
+/**
+ * Counts a problem by its type, and says it. An answer that is neither a success nor a problem is counted as its status.
+ * @param {string} journey
+ * @param {import('k6/http').RefinedResponse<'text'>} res
+ */
+function report(journey, res) {
+  if (res.status >= 200 && res.status < 300) {
+    return;
+  }
+  let type = `status ${res.status}`;
+  if (String(res.headers['Content-Type']).startsWith('application/problem+json')) {
+    type = String(res.json('type'));
+  }
+  problems.add(1, { journey, type });
+  console.warn(`${journey}: ${type}`, res.error);
+}
+
+/**
+ * The summary as a few lines, and as a file where WARMGATE_SUMMARY names one.
+ * @param {{metrics: {[name: string]: Series}}} data
+ * @returns {{[destination: string]: string}}
+ *
+ * @typedef {object} Series
+ * @property {string} type
+ * @property {{[name: string]: number}} values
+ * @property {{[source: string]: {ok: boolean}}} [thresholds]
+ */
+export function summary(data) {
+  const lines = Object.keys(data.metrics).sort().flatMap((name) => describe(name, data.metrics[name]));
+  /** @type {{[destination: string]: string}} */
+  const out = { stdout: `${lines.join('\n')}\n` };
+  if (__ENV.WARMGATE_SUMMARY) {
+    out[__ENV.WARMGATE_SUMMARY] = JSON.stringify(data, null, 2);
+  }
+  return out;
+}
+
+/**
+ * @param {string} name
+ * @param {Series} series
+ * @returns {string[]} its numbers, then a line for each threshold
+ */
+function describe(name, series) {
+  const numbers = Object.keys(series.values).map((key) => `${key}=${Math.round(series.values[key] * 1000) / 1000}`);
+  const promised = series.thresholds || {};
+  return [
+    `${name}  ${numbers.join(' ')}`,
+    ...Object.keys(promised).map((source) => `  ${promised[source].ok ? 'kept' : 'CROSSED'}  ${source}`),
+  ];
+}
