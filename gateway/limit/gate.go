@@ -142,14 +142,15 @@ func (s Slot) Release() {
 	if g.inFlight--; g.inFlight < 0 {
 		panic("BUG: a slot was released twice")
 	}
-	// Shares fall with the priority, so a waiter of a lower priority never finds room where a higher one doesn't.
+	// Nobody who waits had room before, so this room is for one of them at most. Shares fall with the priority: where
+	// a higher one finds no room, a lower one doesn't either.
 	for p := Critical; p <= Low; p++ {
 		q := &g.queues[p]
-		for q.first != nil && g.inFlight < g.caps[p] {
-			w := q.first
+		if w := q.first; w != nil && g.inFlight < g.caps[p] {
 			q.remove(w)
 			g.inFlight++
 			close(w.granted)
+			return
 		}
 	}
 }
