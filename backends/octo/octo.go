@@ -1,0 +1,175 @@
+// Package octo speaks OCTO, the open standard of attraction ticketing: a narrow client for a gate, and the sandbox twin
+// of a ticketing supplier that speaks the same protocol (NewTwin).
+//
+// The client asks for availability, finds bookings, confirms and cancels them, and redeems tickets. It does one attempt
+// for each call: caching, retries, hedges and breakers belong to gateway/call. Every failure is an *Error that says
+// whether nothing was sent, the backend definitely refused, or the outcome is unknown, because a gate may repeat the
+// first, must report the second and must look up the third.
+//
+// # The redemption capability
+//
+// octo/redemption is not in the core specification, so this is the shape that client and twin agree on, after the public
+// documentation of suppliers who offer it:
+//
+//   - GET /redemption/lookup?reference=R answers an array of bookings, each with two more members: redemptionCode, which
+//     redeems what is left of the booking, and redeemable. R is a supplier's or reseller's reference of a booking or of one
+//     of its units, or the value of a delivery option (what a QR code holds). No match is an empty array.
+//     R travels in the query because the protocol says so; nothing here logs an address.
+//   - POST /redemption/redeem {"redemptionCode": C} answers the booking as it is afterwards. C is the booking's code or
+//     the delivery value of one unit's ticket, which redeems that unit alone. A ticket that is already redeemed is
+//     refused with UNPROCESSABLE_ENTITY, and utcRedeemedAt beside the message says when it happened.
+//   - DELETE /redemption/redeem with the same body undoes it and answers the booking. Undoing what is not redeemed
+//     changes nothing and succeeds.
+//   - POST /redemption/validate {"redemptionCode": C} is an effect too: it redeems what is not yet redeemed and accepts
+//     what is. Use it or redeem for a venue, never both.
+//
+// Redemption has no idempotency key. Whether a redemption of unknown outcome took place is asked with Redeemed, which
+// reads the unit's utcRedeemedAt; confirm and cancel are idempotent by the booking's uuid.
+package octo
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/valyala/fasthttp"
+)
+
+// The bounds and defaults of Config.
+const (
+	defaultMaxConns    = 64
+	defaultMaxBody     = 1 << 20
+	defaultMaxListBody = 32 << 20
+	defaultIdle        = 4 * time.Second
+	maxConns           = 10_000
+	maxBodyLimit       = 256 << 20
+	maxReference       = 256
+	maxAnswerHead      = 8 << 10
+)
+
+// capability is what the client asks for in Octo-Capabilities and expects back from the redemption calls.
+const capability = "octo/redemption"
+
+// Config says which supplier a Client speaks to. It is validated by New.
+type Config struct {
+	BaseURL     string         // "https://host[:port][/prefix]", no query; the only place an address comes from
+	APIKey      string         // the bearer credential; visible ASCII
+	Supplier    string         // the supplier's stable name: half of every canonical ticket (supplier, unit)
+	MaxConns    int            // connections at once, 1 to 10,000; 0: 64. Not less than the bulkhead above it
+	MaxBody     int            // bytes of an answer, 1 KiB to 256 MiB; 0: 1 MiB
+	MaxListBody int            // bytes of an answer of BookingsOn, 1 KiB to 256 MiB; 0: 32 MiB
+	Idle        time.Duration  // an unused connection is closed after this; 0: 4 s, below what servers usually allow
+	RootCAs     *x509.CertPool // for https; nil: the system's
+}
+
+// Client speaks to one supplier. It is safe for concurrent use. A call holds its connection until its answer or its
+// deadline: cancelling the context does not free it sooner.
+type Client struct {
+	base     string
+	auth     string
+	supplier string
+	calls    *fasthttp.HostClient
+	lists    *fasthttp.HostClient // its own connection and body bound, so that a day's list cannot starve the gates
+}
+
+// New validates the configuration and returns a client; it does not connect. The error names the field at fault.
+func New(cfg Config) (*Client, error) {
+	u, err := url.Parse(cfg.BaseURL)
+	switch {
+	case err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https"):
+		return nil, fmt.Errorf("cannot use octo base_url: want http(s)://host[:port][/prefix]")
+	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
+		return nil, fmt.Errorf("cannot use octo base_url: no user, query or fragment is allowed in it")
+	case !visible(cfg.APIKey, 4096):
+		return nil, fmt.Errorf("cannot use octo api_key: want 1 to 4096 visible ASCII characters, got %d bytes", len(cfg.APIKey))
+	case !visible(cfg.Supplier, 64):
+		return nil, fmt.Errorf("cannot use octo supplier: want 1 to 64 visible ASCII characters, got %d bytes", len(cfg.Supplier))
+	}
+	conns, err := within("max_conns", cfg.MaxConns, defaultMaxConns, 1, maxConns)
+	if err != nil {
+		return nil, err
+	}
+	body, err := within("max_body", cfg.MaxBody, defaultMaxBody, 1<<10, maxBodyLimit)
+	if err != nil {
+		return nil, err
+	}
+	list, err := within("max_list_body", cfg.MaxListBody, defaultMaxListBody, 1<<10, maxBodyLimit)
+	if err != nil {
+		return nil, err
+	}
+	if cfg.Idle < 0 {
+		return nil, fmt.Errorf("cannot use octo idle: want 0 or more, got %s", cfg.Idle)
+	}
+	return &Client{
+		base:     strings.TrimRight(cfg.BaseURL, "/"),
+		auth:     "Bearer " + cfg.APIKey,
+		supplier: cfg.Supplier,
+		calls:    hostClient(u, cfg, conns, body),
+		lists:    hostClient(u, cfg, 2, list),
+	}, nil
+}
+
+// Supplier returns the supplier's stable name.
+func (c *Client) Supplier() string { return c.supplier }
+
+// Close closes the idle connections. Calls in flight end by themselves at their deadlines.
+func (c *Client) Close() {
+	c.calls.CloseIdleConnections()
+	c.lists.CloseIdleConnections()
+}
+
+func hostClient(u *url.URL, cfg Config, conns, body int) *fasthttp.HostClient {
+	isTLS := u.Scheme == "https"
+	addr := u.Host
+	if u.Port() == "" {
+		addr = fasthttp.AddMissingPort(u.Host, isTLS)
+	}
+	var conf *tls.Config
+	if isTLS {
+		conf = &tls.Config{ServerName: u.Hostname(), RootCAs: cfg.RootCAs, MinVersion: tls.VersionTLS12,
+			NextProtos: []string{"http/1.1"}, ClientSessionCache: tls.NewLRUClientSessionCache(16)}
+	}
+	idle := cfg.Idle
+	if idle == 0 {
+		idle = defaultIdle
+	}
+	return &fasthttp.HostClient{
+		Addr:                      addr,
+		Name:                      "warmgate",
+		IsTLS:                     isTLS,
+		TLSConfig:                 conf,
+		DialTimeout:               dialer(conf),
+		MaxConns:                  conns,
+		MaxIdleConnDuration:       idle,
+		MaxIdemponentCallAttempts: 1,
+		MaxResponseBodySize:       body,
+		ReadBufferSize:            maxAnswerHead,
+		SecureErrorLogMessage:     true,
+	}
+}
+
+func within(field string, v, def, lo, hi int) (int, error) {
+	if v == 0 {
+		return def, nil
+	}
+	if v < lo || v > hi {
+		return 0, fmt.Errorf("cannot use octo %s: want %d to %d, got %d", field, lo, hi, v)
+	}
+	return v, nil
+}
+
+// visible reports whether s has 1 to limit characters, all of them visible ASCII.
+func visible(s string, limit int) bool {
+	if s == "" || len(s) > limit {
+		return false
+	}
+	for i := range len(s) {
+		if s[i] <= ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return true
+}
