@@ -1,0 +1,354 @@
+package front
+
+import (
+	"bytes"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"github.com/warmgate/warmgate/gateway"
+)
+
+// The states of a connection. Only an idle one is closed by a shutdown.
+const (
+	idle   int32 = iota // no byte of a request is here
+	active              // a request is being read or answered
+	gone                // a shutdown has closed it
+)
+
+// conn stands between the socket and fasthttp. It holds every head back until it is complete and judged, and hands
+// fasthttp the bytes of one request at a time, so that no request is ever read, framed or judged by another's bytes.
+// In place of a refused request fasthttp gets a small harmless one, and the handler answers it with the problem:
+// nothing of the refused bytes goes further than this file. When in doubt where a request ends, it closes.
+//
+// Reading, answering and closing happen on one goroutine (fasthttp's worker); state, linger and closed are shared.
+type conn struct {
+	net.Conn          // what bytes are read from and written to: the socket or TLS over it
+	socket   net.Conn // the socket itself
+	front    *Front
+	peer     netip.Addr // of the socket
+	client   netip.Addr // peer, or who the PROXY header says
+	counted  netip.Addr // the address that this connection counts for
+	opened   time.Time
+
+	head    head
+	buf     []byte // bytes read and not handed on: buf[r:w]; the head is at its start while it is read
+	r, w    int
+	mark    int       // where in buf the current head began
+	left    int64     // bytes of the current request, head and body, that fasthttp has not read
+	length  int64     // of the current request's body
+	since   time.Time // the current request's first byte was here
+	at      time.Time // the current head was complete
+	instead []byte    // what fasthttp still has to read in place of a refused request
+	why     *gateway.Error
+	greeted bool // the PROXY header has been read, where one is due
+	used    bool // a request has begun on this connection
+	over    bool // no further request is read
+	timed   bool // the read deadline of the current request is set
+
+	state  atomic.Int32
+	linger atomic.Bool // the client may still be sending what was refused: read it away before closing
+	closed atomic.Bool
+}
+
+// secure is a conn over TLS. fasthttp recognises TLS by these two methods.
+type secure struct {
+	*conn
+	tls *tls.Conn
+}
+
+// Handshake reads the PROXY header, where one is due, and shakes hands within ReadTimeout of the connection's start.
+func (s *secure) Handshake() error {
+	err := s.greet()
+	if err == nil {
+		err = s.tls.Handshake()
+	}
+	if err != nil {
+		s.over, s.instead, s.why = true, nil, nil // no answer is worth the cost of a handshake
+	}
+	return err
+}
+
+// ConnectionState returns the state of TLS.
+func (s *secure) ConnectionState() tls.ConnectionState { return s.tls.ConnectionState() }
+
+// SetReadDeadline does nothing: the connection itself keeps the time of every request, from its first byte.
+func (c *conn) SetReadDeadline(time.Time) error { return nil }
+
+// SetDeadline sets the deadline of writing, and leaves that of reading to the connection.
+func (c *conn) SetDeadline(t time.Time) error { return c.SetWriteDeadline(t) }
+
+// RemoteAddr returns the client's address: the socket's peer, or who the PROXY header says.
+func (c *conn) RemoteAddr() net.Addr {
+	if c.client == c.peer {
+		return c.socket.RemoteAddr()
+	}
+	return net.TCPAddrFromAddrPort(netip.AddrPortFrom(c.client, 0))
+}
+
+// Read hands on bytes of the current request; after its last byte, it waits for the next request's whole head.
+func (c *conn) Read(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	for {
+		switch {
+		case len(c.instead) > 0:
+			n := copy(p, c.instead)
+			c.instead = c.instead[n:]
+			return n, nil
+		case c.left > 0:
+			return c.readOn(p)
+		case c.over:
+			return 0, io.EOF
+		}
+		if !c.next() {
+			c.over = true
+			return 0, io.EOF
+		}
+	}
+}
+
+// readOn hands on what is left of the current request: from buf, then straight from the socket.
+func (c *conn) readOn(p []byte) (int, error) {
+	if int64(len(p)) > c.left {
+		p = p[:c.left]
+	}
+	if c.r < c.w {
+		n := copy(p, c.buf[c.r:c.w])
+		c.r += n
+		c.left -= int64(n)
+		return n, nil
+	}
+	c.limit()
+	n, err := c.Conn.Read(p)
+	c.left -= int64(n)
+	if err != nil {
+		c.over = true // whatever fasthttp makes of the error
+	}
+	return n, err
+}
+
+// next waits for the next head and judges it. False ends the connection without an answer: nobody waits for one.
+func (c *conn) next() bool {
+	if !c.greeted {
+		if err := c.greet(); err != nil {
+			return c.why != nil
+		}
+	}
+	c.head.begin(c.front.refusals, c.front.cfg.HeadLimit, int64(c.front.cfg.BodyLimit))
+	c.timed = false
+	if c.r == c.w {
+		if !c.await() {
+			return false
+		}
+	} else { // it came with the request before it
+		c.since = time.Now()
+	}
+	c.at, c.mark = c.since, c.r
+	for {
+		switch c.head.feed(c.buf[c.r:c.w]) {
+		case good:
+			c.begin()
+			return true
+		case refused:
+			c.refuse(c.head.why)
+			return true
+		}
+		if n, err := c.fill(); n == 0 && err != nil {
+			if !isTimeout(err) {
+				return false
+			}
+			c.refuse(c.front.refusals.slow)
+			return true
+		}
+		c.at = time.Now()
+	}
+}
+
+// begin makes what follows in buf the current request.
+func (c *conn) begin() {
+	start := c.head.plain(c.buf[c.r:c.w])
+	c.length = c.head.length
+	c.left = int64(c.head.end-start) + c.length
+	c.r += start
+}
+
+// await waits for the first byte of a request: ReadTimeout from its start on a new connection, else IdleTimeout.
+func (c *conn) await() bool {
+	c.r, c.w, c.mark = 0, 0, 0
+	if !c.idles() {
+		return false
+	}
+	until := c.opened.Add(c.front.cfg.ReadTimeout)
+	if c.used {
+		until = time.Now().Add(c.front.cfg.IdleTimeout)
+	}
+	if c.Conn.SetReadDeadline(until) != nil {
+		return false
+	}
+	n, _ := c.Conn.Read(c.buf)
+	if n == 0 || !c.state.CompareAndSwap(idle, active) {
+		return false
+	}
+	c.w, c.used, c.since = n, true, time.Now()
+	return true
+}
+
+// idles marks the connection as one that a shutdown may close; false if a shutdown has begun.
+func (c *conn) idles() bool {
+	if c.state.Load() == gone {
+		return false
+	}
+	c.state.Store(idle)
+	return !c.front.draining.Load() || !c.state.CompareAndSwap(idle, gone)
+}
+
+// fill reads more of a head, within the time of its request.
+func (c *conn) fill() (int, error) {
+	if c.w == len(c.buf) { // the head is at most as long as buf: there is room before it
+		c.w = copy(c.buf, c.buf[c.r:c.w])
+		c.r, c.mark = 0, 0
+	}
+	c.limit()
+	n, err := c.Conn.Read(c.buf[c.w:])
+	c.w += n
+	return n, err
+}
+
+// limit sets the read deadline of the current request once: ReadTimeout after its first byte. A client that sends a
+// byte now and then gains nothing.
+func (c *conn) limit() {
+	if !c.timed {
+		c.timed = true
+		_ = c.Conn.SetReadDeadline(c.since.Add(c.front.cfg.ReadTimeout)) // a failure shows in the read
+	}
+}
+
+// greet takes the connection's first steps: the deadline of the first request, and the PROXY header from a proxy that
+// owes one. An error ends the connection; with c.why set, after an answer.
+func (c *conn) greet() error {
+	c.greeted = true
+	if err := c.socket.SetReadDeadline(c.opened.Add(c.front.cfg.ReadTimeout)); err != nil {
+		return err
+	}
+	if c.counted.IsValid() || !c.front.owesHeader(c.peer) {
+		return nil
+	}
+	addr, err := readProxyHeader(c.socket)
+	if err != nil {
+		c.front.warnProxy(c.peer, err)
+		return err
+	}
+	if !addr.IsValid() {
+		return nil
+	}
+	c.client = addr
+	if !c.front.table.count(c, addr) {
+		c.refuse(c.front.refusals.addressFull)
+		return errAddressFull
+	}
+	return nil
+}
+
+var errAddressFull = errors.New("cannot take the connection: there are too many from its address")
+
+// refuse puts a harmless request in the place of the current one. Its handler answers with why and closes.
+func (c *conn) refuse(why *gateway.Error) {
+	method := "GET"
+	if c.head.isHead {
+		method = "HEAD"
+	}
+	b := append(make([]byte, 0, 160), method...)
+	b = append(b, " / HTTP/1.1\r\nHost: refused\r\nConnection: close\r\n"...)
+	if lang := c.language(); lang != nil {
+		b = append(append(append(b, "Accept-Language: "...), lang...), "\r\n"...)
+	}
+	c.instead = append(b, "\r\n"...)
+	c.why, c.over, c.left, c.length = why, true, 0, 0
+	if c.at.IsZero() {
+		c.at = time.Now()
+	}
+	c.state.Store(active)
+}
+
+// language returns the value of the first Accept-Language among the bytes of the head that are here, if it is short
+// and plain: a refusal too is read by people.
+func (c *conn) language() []byte {
+	const name = "accept-language:"
+	for rest := c.buf[c.mark:c.w]; ; {
+		i := bytes.IndexByte(rest, '\n')
+		if i < 0 {
+			return nil
+		}
+		if rest = rest[i+1:]; len(rest) < len(name) || !equalFold(rest[:len(name)], name) {
+			continue
+		}
+		value, _, whole := bytes.Cut(rest[len(name):], []byte("\r\n"))
+		if value = trim(value); !whole || len(value) == 0 || len(value) > 64 {
+			return nil
+		}
+		for _, ch := range value {
+			if class[ch]&token == 0 && ch != ' ' && ch != ',' && ch != ';' && ch != '=' {
+				return nil
+			}
+		}
+		return value
+	}
+}
+
+func isTimeout(err error) bool {
+	var netErr net.Error
+	return errors.Is(err, os.ErrDeadlineExceeded) || (errors.As(err, &netErr) && netErr.Timeout())
+}
+
+// Bounds of what is read away after a refusal, so that the answer arrives: closing a socket with unread bytes resets
+// the connection, and the client may lose what it was about to read.
+const (
+	lingerTime  = 500 * time.Millisecond
+	lingerBytes = 256 << 10
+)
+
+// Close ends the connection; after a refusal, once the client has had the chance to read it.
+func (c *conn) Close() error {
+	if c.closed.Swap(true) {
+		return nil
+	}
+	if c.linger.Load() {
+		lingerOn(c.Conn, c.socket)
+	}
+	err := c.Conn.Close()
+	c.front.forget(c)
+	return err
+}
+
+// lingerOn says goodbye on conn and reads socket dry, within its bounds.
+func lingerOn(conn, socket net.Conn) {
+	deadline := time.Now().Add(lingerTime)
+	_ = socket.SetDeadline(deadline)
+	type closer interface{ CloseWrite() error }
+	for _, end := range []net.Conn{conn, socket} {
+		if half, ok := end.(closer); ok {
+			_ = half.CloseWrite()
+		}
+		if conn == socket {
+			break
+		}
+	}
+	_, _ = io.CopyN(io.Discard, socket, lingerBytes)
+}
+
+// kill closes the socket under whatever still uses the connection.
+func (c *conn) kill() { _ = c.socket.Close() }
+
+// drain closes the connection if no request is on it.
+func (c *conn) drain() {
+	if c.state.CompareAndSwap(idle, gone) {
+		c.kill()
+	}
+}
