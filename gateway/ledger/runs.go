@@ -1,0 +1,112 @@
+package ledger
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// RunState is where a journey's run stands.
+type RunState string
+
+// The states of a run. It begins as running, may be recovering then, and ends once.
+const (
+	RunRunning    RunState = "running"
+	RunRecovering RunState = "recovering" // it was abandoned, and the outbox settles what it had begun
+	RunDone       RunState = "done"       // the citizen has what was promised
+	RunRefused    RunState = "refused"    // a problem was answered, nothing has happened
+	RunAssist     RunState = "assist"     // a person decides
+	RunUndone     RunState = "undone"     // it failed before its pivot, and what had happened is undone
+)
+
+// Run is one run of a plan for one citizen's request.
+type Run struct {
+	ID, Plan, Tenant, Venue, Principal string
+	Lang                               string
+	State                              RunState
+	Pivot                              bool   // the pivot has settled: only forward from here
+	Key                                []byte // wrapped data key of everything sealed for this run; nil: erased
+	IdemScope                          []byte // scope of the idempotency record that it holds, or nil
+	StartedAt, EndedAt                 time.Time
+	LeaseUntil                         time.Time // past it a run that is still running was abandoned
+	Status                             int       // HTTP status of its answer
+	Body                               []byte    // its answer, sealed
+}
+
+const runColumns = `id, plan, tenant, venue, principal, lang, state, pivot, data_key, idem_scope, started_at, ended_at, lease_until, status, body`
+
+func scanRun(r Row) (Run, error) {
+	var v Run
+	var started, ended, lease int64
+	err := r.Scan(&v.ID, &v.Plan, &v.Tenant, &v.Venue, &v.Principal, &v.Lang, &v.State, &v.Pivot, &v.Key, &v.IdemScope,
+		&started, &ended, &lease, &v.Status, &v.Body)
+	v.StartedAt, v.EndedAt, v.LeaseUntil = instant(started), instant(ended), instant(lease)
+	return v, err
+}
+
+// BeginRun enters a run. An id that is there already is an error: ids are made once.
+func (tx *Tx) BeginRun(r Run) error {
+	n, err := tx.Exec(`INSERT INTO runs (`+runColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+		ON CONFLICT (id) DO NOTHING`,
+		r.ID, r.Plan, r.Tenant, r.Venue, r.Principal, r.Lang, r.State, r.Pivot, r.Key, r.IdemScope,
+		millis(r.StartedAt), millis(r.EndedAt), millis(r.LeaseUntil), r.Status, r.Body)
+	if err != nil {
+		return fmt.Errorf("cannot begin run %s: %w", r.ID, err)
+	}
+	if n == 0 {
+		return fmt.Errorf("cannot begin run %s: it is there already", r.ID)
+	}
+	return nil
+}
+
+// EndRun notes how a run has ended, with its answer; or that it is recovering. A run ends once: where it has ended nothing
+// changes.
+func (tx *Tx) EndRun(id string, state RunState, pivot bool, status int, body []byte) error {
+	_, err := tx.Exec(`UPDATE runs SET state = $1, pivot = $2, status = $3, body = $4, ended_at = $5
+		WHERE id = $6 AND state IN ('running', 'recovering')`, state, pivot, status, body, millis(tx.Now()), id)
+	if err != nil {
+		return fmt.Errorf("cannot end run %s: %w", id, err)
+	}
+	return nil
+}
+
+// ExtendRun moves the end of a running run's lease; false says that it is not running.
+func (tx *Tx) ExtendRun(id string, lease time.Time) (extended bool, err error) {
+	n, err := tx.Exec(`UPDATE runs SET lease_until = $1 WHERE id = $2 AND state = 'running'`, millis(lease), id)
+	if err != nil {
+		return false, fmt.Errorf("cannot extend run %s: %w", id, err)
+	}
+	return n > 0, nil
+}
+
+// EraseRun destroys the run's data key, and that of the idempotency record that it holds: what they sealed (answers,
+// arguments, results, facts of its assists) can never be read again, while the books stay. It is written on the audit
+// trail under actor. A run that has not ended is an error; false says that there is no such run, or it was erased before.
+func (tx *Tx) EraseRun(id, actor string) (erased bool, err error) {
+	r, found, err := FindRun(tx, id)
+	switch {
+	case err != nil:
+		return false, err
+	case !found || r.Key == nil:
+		return false, nil
+	case r.State == RunRunning || r.State == RunRecovering:
+		return false, fmt.Errorf("cannot erase run %s: it is still %s", id, r.State)
+	}
+	_, err = tx.Exec(`UPDATE runs SET data_key = NULL WHERE id = $1`, id)
+	if err == nil && r.IdemScope != nil {
+		_, err = tx.Exec(`UPDATE idempotency SET data_key = NULL WHERE scope = $1 AND run = $2`, r.IdemScope, id)
+	}
+	return true, errors.Join(err, tx.Audit(AuditEntry{Run: id, Actor: actor, Action: "erase"}))
+}
+
+// FindRun reads a run; false when there is none.
+func FindRun(q Querier, id string) (Run, bool, error) {
+	return one(q.QueryRow(`SELECT `+runColumns+` FROM runs WHERE id = $1`, id), scanRun)
+}
+
+// AbandonedRuns returns up to limit running runs whose lease is over at now, the longest abandoned first.
+func AbandonedRuns(q Querier, now time.Time, limit int) ([]Run, error) {
+	rows, err := q.Query(`SELECT `+runColumns+` FROM runs WHERE state = 'running' AND lease_until <= $1
+		ORDER BY lease_until LIMIT $2`, millis(now), limit)
+	return list(rows, err, scanRun)
+}
