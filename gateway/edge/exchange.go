@@ -1,0 +1,199 @@
+package edge
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/google/uuid"
+	"github.com/valyala/fasthttp"
+
+	"github.com/warmgate/warmgate/gateway"
+)
+
+const jsonMedia = "application/json"
+
+// Exchange is one request and its answer. It belongs to the goroutine that runs Serve and ends with it: neither it nor
+// the bytes that Body, Header and Query lent may be used after that.
+type Exchange struct {
+	server *Server
+	ctx    *fasthttp.RequestCtx
+	route  *route
+	params [maxParams]param
+	n      int
+	path   []byte
+
+	id        uuid.UUID
+	lang      string
+	trace     traceparent
+	addr      netip.Addr
+	arrived   time.Time
+	budget    time.Duration
+	deadline  time.Time
+	elapsed   time.Duration
+	principal *gateway.Principal
+	venue     *gateway.Venue
+	idem      *Idem
+
+	answered bool
+	served   bool // Serve was called
+	begun    bool
+	replayed bool
+	stream   bool
+	problem  *gateway.Error
+	timings  []byte
+	limits   []byte
+}
+
+// Body returns the request's body as it was sent.
+func (x *Exchange) Body() []byte { return x.ctx.PostBody() }
+
+// Param returns the path parameter name, "" where the route has none of that name.
+func (x *Exchange) Param(name string) string {
+	for i := range x.n {
+		if x.params[i].name == name {
+			return x.params[i].value
+		}
+	}
+	return ""
+}
+
+// Query returns the query parameter name, and whether it is there. The route must declare it.
+func (x *Exchange) Query(name string) (value string, ok bool) {
+	args := x.ctx.QueryArgs()
+	if !args.Has(name) {
+		return "", false
+	}
+	return string(args.Peek(name)), true
+}
+
+// Header returns the request header name, "" where it is absent. Webhooks need it for their signatures.
+func (x *Exchange) Header(name string) string { return string(x.ctx.Request.Header.Peek(name)) }
+
+// Decode reads the body as strict JSON into a pointer. The error is a problem that names the field by its path and
+// never holds the value.
+func (x *Exchange) Decode(into any) error { return decode(x.Body(), into) }
+
+// Principal is who asks; nil on a public route.
+func (x *Exchange) Principal() *gateway.Principal { return x.principal }
+
+// Venue is the venue of the call; nil where the route names none.
+func (x *Exchange) Venue() *gateway.Venue { return x.venue }
+
+// Lang is the language to answer people in: zh-CN or en.
+func (x *Exchange) Lang() string { return x.lang }
+
+// Arrived is when the request's head was complete; its budget runs from then.
+func (x *Exchange) Arrived() time.Time { return x.arrived }
+
+// Deadline is when the answer is due: Arrived and the machine budget, or less where the client prefers so.
+func (x *Exchange) Deadline() time.Time { return x.deadline }
+
+// JourneyElapsed is what had passed on the citizen's clock before the request, as the client says; 0 where it doesn't.
+func (x *Exchange) JourneyElapsed() time.Duration { return x.elapsed }
+
+// TraceParent is our position in the trace (W3C Trace Context), for calls that follow from this request.
+func (x *Exchange) TraceParent() string { return x.trace.String() }
+
+// JourneyID is the request's UUIDv7, which is also the id of the run that it begins.
+func (x *Exchange) JourneyID() string { return x.id.String() }
+
+// Idempotency is the request's identity; nil where the route takes no key.
+func (x *Exchange) Idempotency() *Idem { return x.idem }
+
+// JourneyBegun says that the run is in the ledger, so that a problem may point to /v1/journeys/<id>.
+func (x *Exchange) JourneyBegun() { x.begun = true }
+
+// Instance is what a problem document of this exchange names as its occurrence.
+func (x *Exchange) Instance() string {
+	if x.begun {
+		return "/v1/journeys/" + x.id.String()
+	}
+	return "urn:uuid:" + x.id.String()
+}
+
+// SetHeader sets a response header, in place of one of the same name.
+func (x *Exchange) SetHeader(name, value string) { x.ctx.Response.Header.Set(name, value) }
+
+// JSON answers with a value.
+func (x *Exchange) JSON(status int, value any) error {
+	body, err := json.Marshal(value)
+	if err != nil {
+		return fmt.Errorf("cannot encode the answer: %w", err)
+	}
+	x.Raw(status, jsonMedia, body)
+	return nil
+}
+
+// Raw answers with bytes that are encoded already; they are copied.
+func (x *Exchange) Raw(status int, mediaType string, body []byte) {
+	x.answered = true
+	r := &x.ctx.Response
+	r.SetStatusCode(status)
+	r.Header.SetContentType(mediaType)
+	r.SetBody(body)
+}
+
+// Replay answers with what an earlier request under the same key was answered. The journey calls it where the first
+// request ended between the edge's look and its own begin.
+func (x *Exchange) Replay(e Earlier) {
+	x.replayed = true
+	x.SetHeader("Idempotent-Replayed", "true")
+	if e.Status == fasthttp.StatusAccepted && e.Run != "" {
+		x.SetHeader("Location", "/v1/journeys/"+e.Run)
+	}
+	media := jsonMedia
+	if e.Status >= fasthttp.StatusBadRequest {
+		media = problemMedia
+	}
+	x.Raw(e.Status, media, e.Body)
+}
+
+// ServerTiming adds an entry to Server-Timing: a name in token characters, such as a step's.
+func (x *Exchange) ServerTiming(name string, d time.Duration) {
+	x.timings = appendTiming(x.timings, name, d)
+}
+
+// Sources says in Cache-Status (RFC 9211) where the parts of the answer come from.
+func (x *Exchange) Sources(sources []gateway.Source) {
+	if len(sources) > 0 {
+		x.ctx.Response.Header.SetBytesV("Cache-Status", appendCacheStatus(nil, sources))
+	}
+}
+
+// answerProblem answers with a problem document, over whatever was answered before.
+func (x *Exchange) answerProblem(e *gateway.Error) {
+	x.problem = e
+	status, body := RenderProblem(e, x.lang, x.Instance())
+	x.Raw(status, problemMedia, body)
+	h := &x.ctx.Response.Header
+	h.Set("Content-Language", x.lang)
+	if e.RetryAfter > 0 {
+		h.Set("Retry-After", retryAfter(e.RetryAfter))
+	}
+}
+
+// checkQuery refuses parameters that the route does not take: personal data in an address end in logs.
+func (x *Exchange) checkQuery() error {
+	args := x.ctx.QueryArgs()
+	if args.Len() == 0 {
+		return nil
+	}
+	seen := 0
+	for name := range args.All() {
+		i := slices.Index(x.route.Query, string(name))
+		switch {
+		case i < 0:
+			return ProblemQueryInvalid.Error(gateway.Text{
+				Zh: "此接口没有该查询参数。个人信息不得出现在网址中。",
+				En: "This call has no such query parameter. Personal data must never be in an address."}).WithField("query " + safeName(string(name)))
+		case seen&(1<<i) != 0:
+			return ProblemQueryInvalid.Error(gateway.Text{
+				Zh: "该查询参数出现了两次。", En: "This query parameter is there twice."}).WithField("query " + x.route.Query[i])
+		}
+		seen |= 1 << i
+	}
+	return nil
+}
