@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"bytes"
 	"crypto/ed25519"
 	"crypto/x509"
 	"encoding/pem"
@@ -37,7 +38,9 @@ func TestAcceptedTokens(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, which := range []string{"first", "remembered"} {
-				p, err := v.Verify(token, home, t0)
+				given := bytes.Clone(token)
+				p, err := v.Verify(given, home, t0)
+				clear(given) // the caller's buffer is used again
 				if err != nil {
 					t.Fatalf("%s time: %v", which, err)
 				}
@@ -46,6 +49,9 @@ func TestAcceptedTokens(t *testing.T) {
 				}
 				if tenant := map[bool]string{true: "hotels", false: "hangzhou"}[p.Issuer == issuerB]; p.Tenant != tenant {
 					t.Errorf("tenant %q, want %q", p.Tenant, tenant)
+				}
+				if v.memory.get(token) == nil {
+					t.Errorf("%s time: it is not remembered", which)
 				}
 			}
 		})
@@ -111,6 +117,8 @@ func TestRefusedTokens(t *testing.T) {
 		{"padding", []byte(parts[0] + "=." + parts[1] + "." + parts[2]), invalid, ClassMalformed},
 		{"standard base64", []byte(parts[0] + "+/." + parts[1] + "." + parts[2]), invalid, ClassMalformed},
 		{"line break inside", []byte(good[:20] + "\n" + good[20:]), invalid, ClassMalformed},
+		{"line break in the signature", []byte(good[:len(good)-9] + "\n" + good[len(good)-9:]), invalid, ClassMalformed},
+		{"exp true", ed(head, strings.Replace(body, `"exp":`, `"exp":true,"x":`, 1)), invalid, ClassClaims},
 		{"space before", []byte(" " + good), invalid, ClassMalformed},
 		{"loose last bits", []byte(loosen(good)), invalid, ClassMalformed},
 		{"duplicate header member", ed(strings.Replace(head, "{", `{"alg":"none",`, 1), body), invalid, ClassMalformed},
@@ -273,6 +281,26 @@ func TestMemoryIsBoundedAndComparesWholeTokens(t *testing.T) {
 	known.token[len(known.token)-1] ^= 1
 	if v.memory.get(token) != nil {
 		t.Error("a token with another last byte was taken for it")
+	}
+}
+
+func TestMemoryForgetsWhatEndsFirst(t *testing.T) {
+	m := newMemory(16 * 10)
+	put := func(n int, name string, expires time.Time) {
+		for i := range n {
+			m.put(&verified{token: fmt.Appendf(nil, "%s %d", name, i), expires: expires})
+		}
+	}
+	put(80, "long", t0.Add(time.Hour))
+	put(10_000, "short", t0.Add(time.Minute))
+	kept := 0
+	for i := range 80 {
+		if m.get(fmt.Appendf(nil, "long %d", i)) != nil {
+			kept++
+		}
+	}
+	if kept < 50 {
+		t.Errorf("%d of 80 tokens with an hour to live were kept, the others made room for ones with a minute", kept)
 	}
 }
 

@@ -7,7 +7,9 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
+	"crypto/x509"
 	"encoding/base64"
+	"encoding/pem"
 	"errors"
 	"io"
 	"log/slog"
@@ -193,4 +195,13 @@ func wantRefusal(t *testing.T, p *gateway.Principal, err error, problem *gateway
 	if e.Detail.En == "" || e.Detail.Zh == "" {
 		t.Errorf("%s has no detail for people", problem.Type)
 	}
+}
+
+func pkcs8(t *testing.T, private crypto.Signer) []byte {
+	t.Helper()
+	der, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
 }
