@@ -1,0 +1,63 @@
+package ledger
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/warmgate/warmgate/gateway"
+)
+
+// What the zero values of a Config mean, and the bounds of the others.
+const (
+	defaultQueue  = 4096
+	defaultBatch  = 256
+	defaultUpkeep = time.Second
+	maxQueue      = 1 << 20
+	maxBatch      = 4096
+	minUpkeep     = 10 * time.Millisecond
+	maxUpkeep     = time.Hour
+	closeWait     = 5 * time.Second // how long Close waits for what is in flight
+)
+
+// Config is the section "ledger" of the gateway's file.
+type Config struct {
+	Queue  int           `yaml:"queue"`  // items that may wait for the writer; 1 to 1,048,576; 0: 4096
+	Batch  int           `yaml:"batch"`  // items in one group commit, at most; 1 to 4096; 0: 256
+	Upkeep time.Duration `yaml:"upkeep"` // between two checkpoints in the background; 10 ms to 1 h; 0: 1 s
+
+	// Fatal is told, once, that a flush met an I/O error; it ends the process. Where it returns, or is nil, the ledger
+	// refuses everything from then on. It is called in the writer's goroutine, before anybody is answered.
+	Fatal func(error) `yaml:"-"`
+}
+
+// Validate returns every mistake as a *gateway.FieldError, joined.
+func (c Config) Validate() error {
+	var errs []error
+	within := func(path string, v, low, high int64, show func(int64) string) {
+		if v != 0 && (v < low || v > high) {
+			errs = append(errs, &gateway.FieldError{Path: path,
+				Message: fmt.Sprintf("%s is not between %s and %s", show(v), show(low), show(high))})
+		}
+	}
+	number := func(v int64) string { return fmt.Sprint(v) }
+	within("queue", int64(c.Queue), 1, maxQueue, number)
+	within("batch", int64(c.Batch), 1, maxBatch, number)
+	within("upkeep", int64(c.Upkeep), int64(minUpkeep), int64(maxUpkeep),
+		func(v int64) string { return time.Duration(v).String() })
+	return errors.Join(errs...)
+}
+
+// withDefaults fills in what is not set.
+func (c Config) withDefaults() Config {
+	if c.Queue == 0 {
+		c.Queue = defaultQueue
+	}
+	if c.Batch == 0 {
+		c.Batch = defaultBatch
+	}
+	if c.Upkeep == 0 {
+		c.Upkeep = defaultUpkeep
+	}
+	return c
+}
