@@ -3,6 +3,7 @@ package runner
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/dop251/goja"
@@ -40,7 +41,7 @@ func bundle(script string) (*program, error) {
 		Plugins:     []api.Plugin{shimPlugin()},
 	})
 	// A warning is an import that does not exist, or code that does not mean what it says.
-	if msgs := append(res.Errors, res.Warnings...); len(msgs) > 0 {
+	if msgs := slices.Concat(res.Errors, res.Warnings); len(msgs) > 0 {
 		return nil, bundleError(msgs)
 	}
 	code, err := goja.Compile(filepath.Base(path), string(res.OutputFiles[0].Contents), true)

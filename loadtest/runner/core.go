@@ -60,8 +60,7 @@ func (v *vu) runGroup(name string, f goja.Callable) goja.Value {
 
 // rethrow passes on what a function of the script threw.
 func (v *vu) rethrow(err error) {
-	var exception *goja.Exception
-	if errors.As(err, &exception) {
+	if exception, ok := errors.AsType[*goja.Exception](err); ok {
 		panic(exception.Value())
 	}
 	panic(err)

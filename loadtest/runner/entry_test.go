@@ -2,6 +2,7 @@ package runner_test
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -92,9 +93,7 @@ func entry(t *testing.T, g *gates, env map[string]string) (*runner.Summary, erro
 		"WARMGATE_URL": srv.URL + "/", "WARMGATE_TOKEN": "the-token", "WARMGATE_THRESHOLDS": promises,
 		"WARMGATE_SPOT": "west-lake", "WARMGATE_GATE": "north,south", "WARMGATE_TICKETS": "T-{n}",
 	}
-	for name, value := range env {
-		all[name] = value
-	}
+	maps.Copy(all, env)
 	return runner.Run(t.Context(), runner.Config{
 		Script: "../entry.js", Env: all, Scale: runner.Scale{Rate: 2, Duration: 500 * time.Millisecond},
 	})

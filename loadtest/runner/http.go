@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -172,11 +173,19 @@ func (v *vu) body(value goja.Value) (content []byte, contentType string) {
 // exchange is one request with its answer and its times.
 type exchange struct {
 	req    *http.Request
-	res    *http.Response // nil after an error
-	body   []byte
+	answer *answer // nil after an error
 	err    error
 	timing timing
 	failed bool
+}
+
+// answer is what came back.
+type answer struct {
+	status     int
+	statusText string
+	url        string // after redirects
+	header     http.Header
+	body       []byte // nil when the script wants none
 }
 
 // exchange sends the request, reads the answer and takes the times.
@@ -197,33 +206,47 @@ func (v *vu) exchange(req *http.Request, p *params) *exchange {
 		return nil
 	}
 	ex.req = req.WithContext(ex.timing.trace(req.Context()))
-	if ex.res, ex.err = client.Do(ex.req); ex.err == nil {
-		ex.body, ex.err = io.ReadAll(io.LimitReader(ex.res.Body, maxBody+1))
-		_ = ex.res.Body.Close()
-		if len(ex.body) > maxBody {
-			ex.err = fmt.Errorf("the body is longer than %d bytes", maxBody)
-		}
-	}
+	ex.answer, ex.err = fetch(&client, ex.req)
 	ex.timing.end = time.Now()
-	if p.discardBody {
-		ex.body = nil
+	ex.failed = !p.expected.has(ex.status())
+	if ex.answer != nil && p.discardBody {
+		ex.answer.body = nil
 	}
-	status := 0
-	if ex.err == nil {
-		status = ex.res.StatusCode
-	}
-	ex.failed = !p.expected.has(status)
 	return ex
+}
+
+// status is the answer's, or 0 without one.
+func (ex *exchange) status() int {
+	if ex.answer == nil {
+		return 0
+	}
+	return ex.answer.status
+}
+
+// fetch returns the answer with its whole body, or an error.
+func fetch(client *http.Client, req *http.Request) (*answer, error) {
+	res, err := client.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(res.Body, maxBody+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(body) > maxBody {
+		return nil, fmt.Errorf("the body is longer than %d bytes", maxBody)
+	}
+	return &answer{
+		status: res.StatusCode, statusText: res.Status, url: res.Request.URL.String(), header: res.Header, body: body,
+	}, nil
 }
 
 // record adds the request to k6's metrics, with k6's tags.
 func (v *vu) record(ex *exchange, sent int, p *params) {
 	tags := map[string]string{
-		"method": ex.req.Method, "url": ex.req.URL.String(), "name": ex.req.URL.String(), "status": "0",
-		"expected_response": fmt.Sprint(!ex.failed),
-	}
-	if ex.err == nil {
-		tags["status"] = fmt.Sprint(ex.res.StatusCode)
+		"method": ex.req.Method, "url": ex.req.URL.String(), "name": ex.req.URL.String(), "status": strconv.Itoa(ex.status()),
+		"expected_response": strconv.FormatBool(!ex.failed),
 	}
 	tags = merged(tags, p.tags)
 	times := ex.timing.parts()
@@ -233,7 +256,9 @@ func (v *vu) record(ex *exchange, sent int, p *params) {
 	v.sample("http_reqs", 1, tags)
 	v.sample("http_req_failed", truth(ex.failed), tags)
 	v.sample("data_sent", float64(sent), tags)
-	v.sample("data_received", float64(len(ex.body)), tags)
+	if ex.answer != nil {
+		v.sample("data_received", float64(len(ex.answer.body)), tags)
+	}
 }
 
 // statusSet is which statuses are no failures. Nil is k6's default, 200 to 399. It is immutable.

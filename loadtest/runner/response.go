@@ -61,20 +61,20 @@ func (t *timing) parts() map[string]float64 {
 func (v *vu) response(ex *exchange) goja.Value {
 	obj, headers := v.rt.NewObject(), v.rt.NewObject()
 	fields := map[string]any{
-		"status": 0, "status_text": "", "body": nil, "headers": headers, "url": ex.req.URL.String(), "error": "",
+		"status": ex.status(), "status_text": "", "body": nil, "headers": headers, "url": ex.req.URL.String(), "error": "",
 		"timings": ex.timing.parts(), "json": func(path string) goja.Value { return v.responseJSON(ex, path) },
 	}
 	if ex.err != nil {
 		fields["error"] = ex.err.Error()
-	} else {
-		fields["status"], fields["status_text"] = ex.res.StatusCode, ex.res.Status
-		fields["url"] = ex.res.Request.URL.String()
-		for name, values := range ex.res.Header {
+	}
+	if a := ex.answer; a != nil {
+		fields["status_text"], fields["url"] = a.statusText, a.url
+		for name, values := range a.header {
 			mustSet(headers, name, strings.Join(values, ", "))
 		}
-	}
-	if ex.body != nil {
-		fields["body"] = string(ex.body)
+		if a.body != nil {
+			fields["body"] = string(a.body)
+		}
 	}
 	for name, value := range fields {
 		mustSet(obj, name, value)
@@ -85,10 +85,10 @@ func (v *vu) response(ex *exchange) goja.Value {
 // responseJSON parses the body, and follows a path of names and numbers with dots between; what is not there is
 // undefined.
 func (v *vu) responseJSON(ex *exchange, path string) goja.Value {
-	if ex.body == nil {
+	if ex.answer == nil || ex.answer.body == nil {
 		v.throw(fmt.Errorf("the answer of %s has no body to parse as JSON", ex.req.URL.Path))
 	}
-	value, err := v.json("parse", v.rt.ToValue(string(ex.body)))
+	value, err := v.json("parse", v.rt.ToValue(string(ex.answer.body)))
 	if err != nil {
 		v.throw(fmt.Errorf("the body of %s is no JSON: %w", ex.req.URL.Path, err))
 	}
@@ -96,7 +96,7 @@ func (v *vu) responseJSON(ex *exchange, path string) goja.Value {
 		return value
 	}
 	if strings.ContainsAny(path, `#*?|@\`) {
-		v.throw(fmt.Errorf("Response.json: the path %s is not known to this runner; it has names and numbers", strconv.Quote(path)))
+		v.throw(fmt.Errorf("the path %s of Response.json is not known to this runner; it has names and numbers", strconv.Quote(path)))
 	}
 	for part := range strings.SplitSeq(path, ".") {
 		obj, ok := value.(*goja.Object)

@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"maps"
 	"math"
 	"sync"
 	"sync/atomic"
@@ -174,12 +175,11 @@ func wait(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-func merged(maps ...map[string]string) map[string]string {
+// merged is one map of all; the later win.
+func merged(all ...map[string]string) map[string]string {
 	out := map[string]string{}
-	for _, m := range maps {
-		for k, v := range m {
-			out[k] = v
-		}
+	for _, m := range all {
+		maps.Copy(out, m)
 	}
 	return out
 }

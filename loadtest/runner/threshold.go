@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -50,12 +51,10 @@ func aggregate(k kind, name string) (func(*series, float64) float64, error) {
 			return func(s *series, _ float64) float64 { return s.percentile(pct) }, nil
 		}
 	}
-	for _, known := range k.aggregates() {
-		if known == name {
-			return func(s *series, seconds float64) float64 { return s.aggregate(k, name, seconds) }, nil
-		}
+	if !slices.Contains(k.aggregates(), name) {
+		return nil, fmt.Errorf("%s is not known for a %s; it has %s", name, k, strings.Join(k.aggregates(), ", "))
 	}
-	return nil, fmt.Errorf("%s is not known for a %s; it has %s", name, k, strings.Join(k.aggregates(), ", "))
+	return func(s *series, seconds float64) float64 { return s.aggregate(k, name, seconds) }, nil
 }
 
 // judge says whether the series keeps the threshold after so many seconds, and with which value.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/dop251/goja"
@@ -112,9 +113,9 @@ func (v *vu) iterate(ctx context.Context, number int, due time.Time) {
 	v.sample("iteration_duration", milliseconds(took), nil)
 	v.t.metrics.add("vus", float64(v.t.vus.Load()), nil)
 	v.scenario.record(took)
-	var failed *failure
+	failed, ok := errors.AsType[*failure](err)
 	switch {
-	case errors.As(err, &failed):
+	case ok:
 		v.t.log.Warn("iteration failed", "scenario", v.scenario.name, "iteration", number, "reason", failed.message)
 	case err != nil:
 		v.t.abort(err)
@@ -192,18 +193,16 @@ func goValue(obj *goja.Object) any {
 
 // scriptError keeps what a shim threw and turns everything else into text with the script's own lines.
 func scriptError(err error) error {
-	var interrupted *goja.InterruptedError
-	if errors.As(err, &interrupted) {
+	if _, interrupted := errors.AsType[*goja.InterruptedError](err); interrupted {
 		return errInterrupted
 	}
-	var exception *goja.Exception
-	if !errors.As(err, &exception) {
+	exception, ok := errors.AsType[*goja.Exception](err)
+	if !ok {
 		return err
 	}
 	if obj, ok := exception.Value().(*goja.Object); ok {
 		if inner, ok := goValue(obj).(error); ok {
-			var failed *failure
-			if errors.As(inner, &failed) || errors.Is(inner, errInterrupted) {
+			if _, failed := errors.AsType[*failure](inner); failed || errors.Is(inner, errInterrupted) {
 				return inner
 			}
 		}
@@ -248,14 +247,11 @@ func (v *vu) console() *goja.Object {
 		"debug": v.t.log.Debug, "log": v.t.log.Info, "info": v.t.log.Info, "warn": v.t.log.Warn, "error": v.t.log.Error,
 	} {
 		mustSet(obj, name, func(call goja.FunctionCall) goja.Value {
-			text := ""
+			words := make([]string, len(call.Arguments))
 			for i, arg := range call.Arguments {
-				if i > 0 {
-					text += " "
-				}
-				text += arg.String()
+				words[i] = arg.String()
 			}
-			log(text, "from", "script")
+			log(strings.Join(words, " "), "from", "script")
 			return goja.Undefined()
 		})
 	}
