@@ -1,0 +1,61 @@
+# Two commands are enough to begin: `make run` and `make test`. `make` alone lists the rest.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+LINT_VERSION := v2.15.0
+LINT := bin/golangci-lint-$(LINT_VERSION)
+
+ARGS ?=
+BENCH ?= .
+FUZZTIME ?= 10s
+
+.PHONY: help
+help: ## list what make can do
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
+
+.PHONY: run
+run: ## start the sandbox: the whole product on this machine (ARGS="--data DIR …")
+	go run . sandbox $(ARGS)
+
+.PHONY: test
+test: ## set up what the tests need, then run them all
+	.ci/setup
+	go vet ./...
+	go test -timeout 15m ./...
+	.ci/race
+	.ci/licences
+	.ci/scripts
+
+.PHONY: check
+check: lint ## before a commit: formatting, vet, lint, the house's rules, fast tests
+	@unformatted=$$(gofmt -l .); [[ -z $$unformatted ]] || { echo "not gofmt-ed:"; echo "$$unformatted"; exit 1; }
+	go vet ./...
+	.ci/house
+	go test -short -timeout 5m ./...
+
+.PHONY: lint
+lint: $(LINT) ## lint, with the import directions (the first time builds the linter: two minutes)
+	$(LINT) run ./...
+
+# A tool of its own, built outside the module, so that go.mod has what the product needs and no more.
+$(LINT):
+	GOBIN=$(CURDIR)/bin go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
+	mv bin/golangci-lint $@
+
+.PHONY: bench
+bench: ## run the benchmarks (BENCH=pattern)
+	go test -run '^$$' -bench '$(BENCH)' -benchmem ./...
+
+.PHONY: fuzz
+fuzz: ## run each fuzz target for a while (FUZZTIME=10s)
+	.ci/fuzz $(FUZZTIME)
+
+.PHONY: build
+build: ## build the static program: bin/warmgate
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o bin/warmgate .
+
+.PHONY: clean
+clean: ## remove what was built
+	rm -rf bin loadtest/node_modules
