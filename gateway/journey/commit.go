@@ -1,0 +1,353 @@
+package journey
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/warmgate/warmgate/gateway"
+	"github.com/warmgate/warmgate/gateway/call"
+	"github.com/warmgate/warmgate/gateway/ledger"
+)
+
+// errReplay leaves this run out of the commit: an earlier one holds the idempotency key.
+var errReplay = errors.New("the idempotency key is already taken")
+
+// needsLedger reports whether a queued step has to be begun in the ledger before anything else can happen.
+func (r *run) needsLedger() bool {
+	if r.stop != nil {
+		return false // conclude sees to it
+	}
+	for _, i := range r.queued {
+		if r.nodes[i].kind.effect() && r.at[i].items == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// commit makes one ledger commit for everything that is due: what was noted, the records that are ready, the pure
+// steps behind them, the beginnings of the commits behind those and, when nothing is left, the answer itself. So a plan
+// pays one flush where its steps follow from one another without a call between them.
+func (r *run) commit() {
+	w, err := r.submit(r.ctx, false)
+	switch {
+	case err == nil:
+	case errors.Is(err, errReplay):
+		r.replay = w.replay
+	case w.failed != nil && !ledgerFailed(err):
+		r.queued = slices.DeleteFunc(r.queued, func(i int) bool { return i == w.failed.index })
+		r.fail(w.failed, err)
+	default:
+		r.broken = true
+		r.failQueued(err)
+	}
+}
+
+// submit commits w and moves the run to where the work has left it.
+func (r *run) submit(ctx context.Context, final bool) (*work, error) {
+	if err := r.openBox(); err != nil {
+		return &work{}, err
+	}
+	w := &work{from: r.fork(), final: final}
+	err := r.engine.ledger.Commit(ctx, w)
+	if errors.Is(err, ledger.ErrUnknown) {
+		if ctx.Err() != nil || !r.confirmed(ctx) { // past its context the work may still be running: it is not looked at
+			return &work{}, err
+		}
+		err = nil
+	}
+	if err != nil {
+		return w, err
+	}
+	r.cursor, r.answer = w.r.cursor, w.r.answer
+	r.begun, r.writes = true, nil
+	r.ended = r.open == 0 || r.stop != nil
+	return w, nil
+}
+
+func ledgerFailed(err error) bool {
+	return errors.Is(err, ledger.ErrUnavailable) || errors.Is(err, ledger.ErrUnknown) || errors.Is(err, ledger.ErrPanicked)
+}
+
+// failQueued gives a ledger's failure to the steps that needed it.
+func (r *run) failQueued(err error) {
+	queued := r.queued
+	r.queued = nil
+	for _, i := range queued {
+		n := r.nodes[i]
+		switch {
+		case !n.kind.effect() || r.at[i].items != nil:
+			r.queued = append(r.queued, i)
+		case n.kind == kindRecord && n.tried > 0:
+			r.fail(n, ledgerUnavailable(err))
+		default:
+			r.halt(n, &stop{node: i, err: ledgerUnavailable(err), cause: err})
+		}
+	}
+}
+
+// confirmed reads whether a commit whose fate is unknown took place: by the run itself, which its first commit brings.
+func (r *run) confirmed(ctx context.Context) bool {
+	if r.begun {
+		return false
+	}
+	found := false
+	err := r.engine.ledger.View(ctx, func(q ledger.Querier) (err error) {
+		_, found, err = ledger.FindRun(q, r.req.ID)
+		return err
+	})
+	return err == nil && found
+}
+
+// work is a run's item in a group commit.
+type work struct {
+	from   *run // where the run stood; never changed
+	final  bool // nothing but the answer is left
+	r      *run // where the work has left it
+	failed *node
+	replay *ledger.Idempotency
+}
+
+// Apply works on a fork of the run, since it may run again.
+func (w *work) Apply(tx *ledger.Tx) error {
+	r := w.from.fork()
+	w.r, w.failed, w.replay = r, nil, nil
+	if !r.begun {
+		if err := w.begin(tx); err != nil {
+			return err
+		}
+	}
+	for _, write := range r.writes {
+		if err := write(r, tx); err != nil {
+			return err
+		}
+	}
+	r.writes = nil
+	if !w.final {
+		if err := w.records(tx); err != nil {
+			return err
+		}
+		if r.stop == nil {
+			if err := r.beginCommits(tx); err != nil {
+				return err
+			}
+			r.advanceKnown()
+		}
+	}
+	if r.stop != nil || r.open == 0 {
+		return r.finish(tx)
+	}
+	return nil
+}
+
+// String names the plan in the ledger's log lines.
+func (w *work) String() string { return "plan " + w.from.name }
+
+// begin enters the run and its idempotency key.
+func (w *work) begin(tx *ledger.Tx) error {
+	r := w.r
+	lease := r.req.Deadline.Add(r.timing.Lease)
+	row := ledger.Run{
+		ID: r.req.ID, Plan: r.name, Tenant: r.req.Venue.Tenant, Venue: r.req.Venue.ID, Principal: r.req.Principal.Subject,
+		Lang: r.req.Lang, State: ledger.RunRunning, Key: r.box.Wrapped(), StartedAt: r.req.Arrived, LeaseUntil: lease,
+	}
+	if i := r.req.Idempotency; i != nil {
+		row.IdemScope = i.Scope[:]
+		existing, begun, err := tx.BeginIdempotency(ledger.Idempotency{
+			Scope: i.Scope[:], Payload: i.Payload[:], Run: r.req.ID, LeaseUntil: lease,
+			ExpiresAt: tx.Now().Add(r.engine.keep), Key: r.box.Wrapped(),
+		})
+		if err != nil {
+			return err
+		}
+		if !begun && string(existing.Payload) == string(i.Payload[:]) {
+			if begun, err = tx.AdoptIdempotency(i.Scope[:], r.req.ID, lease, r.box.Wrapped()); err != nil {
+				return err
+			}
+		}
+		if !begun {
+			w.replay = &existing
+			return errReplay
+		}
+	}
+	return tx.BeginRun(row)
+}
+
+func (r *run) openBox() (err error) {
+	if r.boxed {
+		return nil
+	}
+	if r.box, err = r.engine.ledger.Keys().NewBox(); err != nil {
+		return fmt.Errorf("cannot make the run's data key: %w", err)
+	}
+	r.boxed = true
+	return nil
+}
+
+// records decides every record that is ready, and those that become ready by it.
+func (w *work) records(tx *ledger.Tx) error {
+	r := w.r
+	for r.stop == nil {
+		i := slices.IndexFunc(r.queued, func(i int) bool { return r.nodes[i].kind == kindRecord })
+		if i < 0 {
+			return nil
+		}
+		n := r.nodes[r.queued[i]]
+		r.queued = slices.Delete(r.queued, i, i+1)
+		v, err := n.apply(tx, r)
+		if err != nil {
+			outcome, isKept := ledger.IsKept(err)
+			if !isKept {
+				w.failed = n
+				return err
+			}
+			r.fail(n, outcome)
+			continue
+		}
+		r.at[n.index].value = v
+		if err := r.remember(tx, n, v); err != nil {
+			return err
+		}
+		r.passPivot(n)
+		r.end(n.index, done)
+		r.advance()
+	}
+	return nil
+}
+
+// remember keeps what an undo of the record would need.
+func (r *run) remember(tx *ledger.Tx, n *node, v any) error {
+	if n.undo.name == "" {
+		return nil
+	}
+	r.records = append(r.records, recorded{node: n.index, value: v})
+	plain, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("cannot keep the value of step %s: %w", n.name, err)
+	}
+	_, _, err = tx.BeginOperation(ledger.Operation{
+		Key: r.req.ID + "/" + n.name, Run: r.req.ID, Plan: r.name, Step: n.name, Name: n.name, Venue: r.req.Venue.ID,
+		Ord: n.index, Kind: ledger.OpRecord, State: ledger.OpDone, Pivot: n.pivot, Result: r.seal(plain, "result"),
+		Undo: n.undo.name, BegunAt: tx.Now(), SettledAt: tx.Now(),
+	})
+	return err
+}
+
+// beginCommits begins the operations of every commit that is ready.
+func (r *run) beginCommits(tx *ledger.Tx) error {
+	for _, i := range r.queued {
+		n := r.nodes[i]
+		if n.effect == nil || r.at[i].items != nil {
+			continue
+		}
+		args := n.args(r)
+		if n.kind == kindChoose && len(args) > 0 {
+			args = args[r.at[i].try : r.at[i].try+1]
+		}
+		items := make([]item, len(args))
+		for k, arg := range args {
+			if err := r.beginItem(tx, n, &items[k], arg); err != nil {
+				return err
+			}
+		}
+		r.at[i].items = items
+	}
+	return nil
+}
+
+func (r *run) beginItem(tx *ledger.Tx, n *node, it *item, arg any) error {
+	plain, err := n.effect.encode(arg)
+	if err != nil {
+		return fmt.Errorf("cannot keep the argument of step %s: %w", n.name, err)
+	}
+	it.arg, it.key = arg, n.effect.key(arg)
+	m := n.meaning.under(r)
+	existing, begun, err := tx.BeginOperation(ledger.Operation{
+		Key: it.key, Run: r.req.ID, Plan: r.name, Step: n.name, Name: n.effect.name(), Venue: r.req.Venue.ID, Ord: n.index,
+		Kind: ledger.OpWrite, State: ledger.OpBegun, Pivot: n.pivot, Args: r.seal(plain, "args"),
+		Undo: n.undo.name, Meaning: m.verdict.String(), BegunAt: tx.Now(),
+	})
+	it.begun = true
+	if err != nil || begun {
+		return err
+	}
+	return r.meet(tx, n, it, existing)
+}
+
+// meet decides what an operation that an earlier run began means for this one.
+func (r *run) meet(tx *ledger.Tx, n *node, it *item, existing ledger.Operation) error {
+	switch existing.State {
+	case ledger.OpDone:
+		it.known = true
+		plain, err := r.engine.unseal(tx, existing, existing.Result, "result")
+		if err != nil {
+			return err
+		}
+		it.value, err = n.effect.decodeValue(plain)
+		return err
+	case ledger.OpDeferred:
+		it.deferred = true
+		return nil
+	case ledger.OpBegun:
+		earlier, found, err := ledger.FindRun(tx, existing.Run)
+		if err != nil {
+			return err
+		}
+		if found && earlier.State == ledger.RunRunning && tx.Now().Before(earlier.LeaseUntil) {
+			it.begun = false
+			it.err = ProblemStillRunning.Error(gateway.Text{}).WithRetryAfter(earlier.LeaseUntil.Sub(tx.Now()).Round(time.Second) + time.Second)
+			return nil
+		}
+		it.adopted = true
+	case ledger.OpUndone, ledger.OpRefused:
+	default:
+		it.begun = false
+		it.err = ProblemStillRunning.Error(gateway.Text{}).WithRetryAfter(2 * time.Second)
+		return nil
+	}
+	return r.adopt(tx, it, existing)
+}
+
+// adopt takes an operation over from the run that began it.
+func (r *run) adopt(tx *ledger.Tx, it *item, existing ledger.Operation) error {
+	plain, err := json.Marshal(it.arg)
+	if err != nil {
+		return err
+	}
+	changed, err := tx.AdoptOperation(existing.Key, existing.State, r.req.ID, r.seal(plain, "args"))
+	if err == nil && !changed {
+		err = fmt.Errorf("cannot take over an operation of step %s: it has changed inside its own commit", existing.Step)
+	}
+	return err
+}
+
+// advanceKnown ends commits whose every call is already known, so that what follows may share the commit.
+func (r *run) advanceKnown() {
+	for _, i := range slices.Clone(r.queued) {
+		n := r.nodes[i]
+		items := r.at[i].items
+		if items == nil || slices.ContainsFunc(items, func(it item) bool { return it.flies() }) {
+			continue
+		}
+		r.queued = slices.DeleteFunc(r.queued, func(k int) bool { return k == i })
+		if len(items) == 0 && n.kind != kindCommitEach {
+			r.fail(n, &call.Refused{Reason: NoCandidate})
+			continue
+		}
+		r.landAll(n, items)
+	}
+	r.advance()
+}
+
+// seal encrypts with the run's data key. Before openBox there is nothing to seal.
+func (r *run) seal(plain []byte, what string) []byte {
+	if len(plain) == 0 {
+		return nil
+	}
+	return r.box.Seal(plain, what)
+}

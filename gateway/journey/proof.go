@@ -1,0 +1,223 @@
+package journey
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/warmgate/warmgate/gateway"
+	"github.com/warmgate/warmgate/gateway/call"
+)
+
+// Timing is a plan's section in the configuration: the only place where its time is said.
+type Timing struct {
+	Journey  time.Duration          `yaml:"journey_budget"` // the citizen's promise, hands and doors included
+	Machine  time.Duration          `yaml:"machine_budget"` // what the gateway may use of it
+	Flush    time.Duration          `yaml:"flush"`          // allowance for one ledger commit
+	Overhead time.Duration          `yaml:"overhead"`       // allowance for scheduling, garbage collection and the answer
+	Lease    time.Duration          `yaml:"lease"`          // past the machine budget, after which a run is taken for dead
+	Steps    map[string]call.Policy `yaml:"steps"`
+}
+
+// Part is one station of a proof: a step on the longest path and what it may cost.
+type Part struct {
+	Step    string
+	Slice   time.Duration // of a call
+	Flushes int           // ledger commits
+}
+
+// Proof shows that a plan fits its machine budget.
+type Proof struct {
+	Plan     string
+	Path     []Part // the longest path
+	Total    time.Duration
+	Timing   Timing
+	Shortest time.Duration // with less than this left no declared outcome can be had
+}
+
+// Proven is a plan whose time is proved: the only thing that can run. It is immutable.
+type Proven[In, Out any] struct {
+	plan  *Plan[In, Out]
+	bound *bound
+}
+
+// bound is a plan with its timing.
+type bound struct {
+	*plan
+	policies []call.Policy // by node
+	timing   Timing
+	proof    Proof
+}
+
+// Prove holds the plan against its timing. It refuses a step without a slice, a slice without a step, a policy that
+// doesn't fit its slice, and a longest path past the machine budget, naming the path and the excess.
+func (p *Plan[In, Out]) Prove(t Timing) (*Proven[In, Out], error) {
+	b, err := p.core.prove(t)
+	if err != nil {
+		return nil, err
+	}
+	return &Proven[In, Out]{plan: p, bound: b}, nil
+}
+
+// Proof returns what was proved.
+func (p *Proven[In, Out]) Proof() Proof { return p.bound.proof }
+
+func (p *plan) prove(t Timing) (*bound, error) {
+	b := &bound{plan: p, timing: t, policies: make([]call.Policy, len(p.nodes))}
+	wrong := b.checkTiming()
+	used := map[string]bool{}
+	for _, n := range p.nodes {
+		if !n.kind.calls() {
+			continue
+		}
+		policy, ok := t.Steps[n.name]
+		if !ok {
+			wrong = append(wrong, field("steps."+n.name, "step %s of plan %s has no slice", n.name, p.name))
+			continue
+		}
+		used[n.name] = true
+		if err := n.validate(policy); err != nil {
+			wrong = append(wrong, below("steps."+n.name, err))
+		}
+		b.policies[n.index] = policy
+	}
+	for name := range t.Steps {
+		if !used[name] {
+			wrong = append(wrong, field("steps."+name, "plan %s has no step %s that waits for a backend", p.name, name))
+		}
+	}
+	if len(wrong) > 0 {
+		return nil, errors.Join(wrong...)
+	}
+	b.proof = b.measure()
+	if excess := b.proof.Total - t.Machine; excess > 0 {
+		return nil, field("machine_budget", "plan %s needs %s, which is %s more than its machine budget of %s: %s",
+			p.name, b.proof.Total, excess, t.Machine, b.proof.Line())
+	}
+	return b, nil
+}
+
+func (b *bound) checkTiming() (wrong []error) {
+	t := b.timing
+	for _, v := range []struct {
+		path  string
+		value time.Duration
+	}{{"journey_budget", t.Journey}, {"machine_budget", t.Machine}, {"flush", t.Flush}, {"overhead", t.Overhead}, {"lease", t.Lease}} {
+		if v.value <= 0 {
+			wrong = append(wrong, field(v.path, "%s of plan %s must be more than 0, it is %s", v.path, b.name, v.value))
+		}
+	}
+	if t.Machine > t.Journey {
+		wrong = append(wrong, field("machine_budget", "machine budget %s of plan %s is over its journey budget %s", t.Machine, b.name, t.Journey))
+	}
+	return wrong
+}
+
+// measure finds the longest path, the When's branches included, and the shortest way to a declared outcome.
+func (b *bound) measure() Proof {
+	full, from := b.walk(b.cost)
+	least, _ := b.walk(b.least)
+	end := 0
+	for i := range b.nodes {
+		if full[i] > full[end] {
+			end = i
+		}
+	}
+	proof := Proof{Plan: b.name, Timing: b.timing, Total: full[end] + b.timing.Overhead, Shortest: slices.Max(least) + b.timing.Overhead}
+	for i := end; i >= 0; i = from[i] {
+		n := b.nodes[i]
+		if part := b.part(n); part.Slice > 0 || part.Flushes > 0 {
+			proof.Path = append(proof.Path, part)
+		}
+	}
+	slices.Reverse(proof.Path)
+	if len(b.effects) > 0 && b.nodes[end].kind == kindAsk { // the answer needs a commit of its own
+		proof.Path = append(proof.Path, Part{Step: "answer", Flushes: 1})
+		proof.Total += b.timing.Flush
+	}
+	return proof
+}
+
+// walk sums cost along the longest way to each step; from is the step before it on that way.
+func (b *bound) walk(cost func(*node) time.Duration) (total []time.Duration, from []int) {
+	total, from = make([]time.Duration, len(b.nodes)), make([]int, len(b.nodes))
+	for i, n := range b.nodes {
+		from[i] = -1
+		for _, list := range [][]int{n.deps, n.after} {
+			for _, dep := range list {
+				if from[i] < 0 || total[dep] > total[from[i]] {
+					from[i] = dep
+				}
+			}
+		}
+		if from[i] >= 0 {
+			total[i] = total[from[i]]
+		}
+		total[i] += cost(n)
+	}
+	return total, from
+}
+
+// part says what a step may cost: one flush for a Record, two for a Commit, one more for each further candidate.
+func (b *bound) part(n *node) Part {
+	part := Part{Step: n.name}
+	if n.kind.calls() {
+		part.Slice = b.policies[n.index].Slice
+	}
+	switch n.kind {
+	case kindRecord:
+		part.Flushes = 1
+	case kindCommit, kindCommitEach:
+		part.Flushes = 2
+	case kindChoose:
+		part.Flushes = n.max + 1
+	}
+	return part
+}
+
+func (b *bound) cost(n *node) time.Duration {
+	part := b.part(n)
+	return part.Slice + time.Duration(part.Flushes)*b.timing.Flush
+}
+
+// least is what a step costs at the very least where an outcome is still to be declared: the flushes, and the minimum
+// of a call that the plan cannot go on without.
+func (b *bound) least(n *node) time.Duration {
+	part := b.part(n)
+	least := time.Duration(part.Flushes) * b.timing.Flush
+	if v := n.meaning.verdict; n.kind.calls() && n.tried == 0 && (v == refuse || v == assist) {
+		least += b.policies[n.index].Min
+	}
+	return least
+}
+
+// Line returns the longest path in one line: "find 250ms → admit 1 flush → …".
+func (p Proof) Line() string {
+	var s strings.Builder
+	for _, part := range p.Path {
+		s.WriteString(part.Step)
+		if part.Slice > 0 {
+			fmt.Fprintf(&s, " %s", part.Slice)
+		}
+		if part.Flushes > 0 {
+			fmt.Fprintf(&s, " + %d × flush %s", part.Flushes, p.Timing.Flush)
+		}
+		s.WriteString(" → ")
+	}
+	fmt.Fprintf(&s, "overhead %s", p.Timing.Overhead)
+	return s.String()
+}
+
+func field(path, format string, args ...any) error {
+	return &gateway.FieldError{Path: path, Message: fmt.Sprintf(format, args...)}
+}
+
+// below puts the path of a mistake under the path of its section.
+func below(path string, err error) error {
+	if e, ok := errors.AsType[*gateway.FieldError](err); ok {
+		return &gateway.FieldError{Path: path + "." + e.Path, Message: e.Message}
+	}
+	return &gateway.FieldError{Path: path, Message: err.Error()}
+}

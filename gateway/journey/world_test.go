@@ -1,0 +1,162 @@
+package journey
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/warmgate/warmgate/gateway"
+	"github.com/warmgate/warmgate/gateway/cache"
+	"github.com/warmgate/warmgate/gateway/call"
+	"github.com/warmgate/warmgate/gateway/ledger"
+	"github.com/warmgate/warmgate/gateway/ledger/ledgertest"
+	"github.com/warmgate/warmgate/gateway/ledger/sqlite"
+	"github.com/warmgate/warmgate/gateway/seal"
+)
+
+// world is a gateway without an edge: a real ledger, and a backend that the test plays.
+type world struct {
+	t        *testing.T
+	ledger   *ledger.Ledger
+	fault    *ledgertest.Faulty
+	engine   *Engine
+	venue    *gateway.Venue
+	bindings *call.Bindings
+	instance *call.Instance
+
+	mu    sync.Mutex
+	now   time.Time
+	shift time.Duration
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	store, err := sqlite.Open(filepath.Join(t.TempDir(), "ledger.db"), sqlite.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &world{t: t, fault: ledgertest.Wrap(store)}
+	keys, err := seal.New(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	set := ledger.Migrations{Name: "holds", FS: holdsSchema}
+	w.ledger, err = ledger.Open(t.Context(), w.fault, ledger.Config{}, keys, slog.New(slog.DiscardHandler), w.clock, set)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.venue = &gateway.Venue{ID: "west-lake", Kind: "attraction", Tenant: "hangzhou", Location: time.UTC}
+	w.bindings = call.NewBindings(w.venue)
+	w.instance, err = call.NewInstance("fake/west-lake", "ticketing", call.InstanceConfig{}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := cache.New(cache.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.engine = NewEngine(Config{
+		Ledger: w.ledger, Caller: call.NewCaller(c, keys, 1), Bindings: func(string) *call.Bindings { return w.bindings },
+		Logger: slog.New(slog.DiscardHandler), Now: w.clock,
+	})
+	t.Cleanup(func() {
+		w.heal()
+		w.engine.Wait()
+		if err := w.ledger.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return w
+}
+
+func (w *world) clock() time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return time.Now().Add(w.shift)
+}
+
+func (w *world) pass(d time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.shift += d
+}
+
+func (w *world) request() Request {
+	now := w.clock()
+	return Request{
+		ID: uuid.Must(uuid.NewV7()).String(), Arrived: now, Deadline: now.Add(2 * time.Second), Venue: w.venue, Bindings: w.bindings,
+		Principal: &gateway.Principal{Subject: "gate-1", Tenant: "hangzhou"}, Lang: gateway.LangEn,
+	}
+}
+
+func (w *world) view(f func(q ledger.Querier) error) {
+	w.t.Helper()
+	if err := w.ledger.View(context.Background(), f); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *world) operation(key string) ledger.Operation {
+	w.t.Helper()
+	var op ledger.Operation
+	w.view(func(q ledger.Querier) (err error) {
+		found := false
+		if op, found, err = ledger.FindOperation(q, key); err == nil && !found {
+			err = fmt.Errorf("no operation %s", key)
+		}
+		return err
+	})
+	return op
+}
+
+// render tells an outcome in one word.
+func render[Out any](o Outcome[Out]) Answer {
+	switch {
+	case o.Err != nil:
+		return Answer{Status: 409, Body: []byte(o.Err.Problem.Type), Err: o.Err}
+	case o.Assist != nil:
+		return Answer{Status: 202, Body: []byte("assist " + o.Assist.Kind)}
+	default:
+		return Answer{Status: 201, Body: []byte(fmt.Sprint(o.Value, o.Pending))}
+	}
+}
+
+var problemSold = &gateway.Problem{Type: "sold", Kind: gateway.Conflict}
+
+// timing gives every step a slice that is long enough for a busy machine.
+func timing(steps ...string) Timing {
+	t := Timing{Journey: 20 * time.Second, Machine: 2 * time.Second, Flush: 20 * time.Millisecond, Overhead: 50 * time.Millisecond,
+		Lease: time.Second, Steps: map[string]call.Policy{}}
+	for _, s := range steps {
+		t.Steps[s] = call.Policy{Slice: 300 * time.Millisecond}
+	}
+	return t
+}
+
+func prove[In, Out any](t *testing.T, p *Plan[In, Out], err error, tm Timing) *Proven[In, Out] {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+	proven, err := p.Prove(tm)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return proven
+}
+
+var errLost = errors.New("the answer was lost")
+
+func (w *world) heal() {
+	for _, p := range []ledgertest.Point{ledgertest.AtBegin, ledgertest.AtExec, ledgertest.AtCommit, ledgertest.AtView} {
+		w.fault.Set(p, ledgertest.None)
+	}
+}
