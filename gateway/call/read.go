@@ -59,13 +59,18 @@ func (r *Read[A, O]) Validate(p Policy) error {
 }
 
 // Call answers a under the policy p, which Validate accepts, by min(p.Slice, ctx's deadline) from now, as far as bound
-// functions honour their contexts. Give it the journey's context: the slice is cut here. The answer may be shared with
-// others and must not be changed. The source is true for errors too: a Refused is a live answer, all else is missing.
+// functions honour their contexts. Give it the journey's context: the slice is cut here. Nothing is begun for a ctx that
+// is cancelled; a call that has begun is not cancelled. The answer may be shared with others and must not be changed.
+// The source is true for errors too: a Refused is a live answer, all else is missing.
 func (r *Read[A, O]) Call(ctx context.Context, c *Caller, b *Bindings, p Policy, a A) (O, gateway.Source, error) {
 	op, err := find[*bound[A, O]](b, r.name)
 	if err != nil {
 		var none O
 		return none, gateway.Source{System: r.name, State: gateway.Missing}, err
+	}
+	if ctx.Err() == context.Canceled {
+		var none O
+		return r.answer(op, none, time.Time{}, NotSent(fmt.Errorf("not begun: %w", context.Canceled)))
 	}
 	start := time.Now()
 	if r.spec.Key == nil {
@@ -136,7 +141,7 @@ func (r *Read[A, O]) lookup(c *Caller, key string) (O, *cache.Entry) {
 func (r *Read[A, O]) shared(ctx context.Context, j *job[A, O], key string) (O, time.Time, error) {
 	var none O
 	left := j.deadline.Sub(j.start)
-	f, leads := join[O](j.c, key, left > 0 && left >= j.policy.Min, j.cut)
+	f, leads := join[O](j.c, key, j.enough(left), j.cut)
 	if f == nil {
 		return none, time.Time{}, j.tooLate(left)
 	}

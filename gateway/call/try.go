@@ -41,30 +41,52 @@ func (j *job[A, O]) detached() *job[A, O] {
 // do makes the attempts. It returns the answer of the last one and when that was begun; it ends by j.deadline as far as
 // the bound function honours its context.
 func (j *job[A, O]) do() (O, time.Time, error) {
+	now := j.start
+	if left := j.deadline.Sub(now); !j.enough(left) {
+		var none O
+		return none, now, j.tooLate(left)
+	}
 	j.in.calls.Add(1)
 	defer j.in.calls.Add(-1)
-	now := j.start
 	for n := 1; ; n++ {
-		out, err := j.attempt(now, n > 1)
+		out, err := j.attempt(now)
+		if n > 1 {
+			j.in.giveExtra()
+		}
 		if err == nil || n >= j.policy.Attempts || !j.again(err) || !j.in.takeExtra() {
 			return out, now, err
 		}
-		pause := j.c.jitter(j.policy.Backoff)
-		if left := time.Until(j.deadline) - pause; left <= 0 || left < j.policy.Min {
+		if !j.pause() {
 			j.in.giveExtra()
 			return out, now, err
-		}
-		if pause > 0 {
-			time.Sleep(pause)
 		}
 		j.in.counters.retries.Add(1)
 		now = time.Now()
 	}
 }
 
+// pause backs off before another attempt and reports whether there is still enough time for one. It does not begin
+// a pause that ends too late.
+func (j *job[A, O]) pause() bool {
+	pause := j.c.jitter(j.policy.Backoff)
+	if !j.enough(time.Until(j.deadline) - pause) {
+		return false
+	}
+	time.Sleep(pause)
+	return j.enough(time.Until(j.deadline))
+}
+
+// enough reports whether an attempt may start with so much time left.
+func (j *job[A, O]) enough(left time.Duration) bool { return left > 0 && left >= j.policy.Min }
+
+func (j *job[A, O]) tooLate(left time.Duration) error {
+	j.in.counters.late.Add(1)
+	return NotSent(fmt.Errorf("%w: %v, min is %v", ErrTooLate, max(left, 0), j.policy.Min))
+}
+
 // again reports whether another attempt may help and do no harm. An open breaker will not close within a slice.
 func (j *job[A, O]) again(err error) bool {
-	if errors.Is(err, ErrBreakerOpen) || errors.Is(err, ErrTooLate) {
+	if errors.Is(err, ErrBreakerOpen) {
 		return false
 	}
 	switch OutcomeOf(err) {
@@ -76,16 +98,8 @@ func (j *job[A, O]) again(err error) bool {
 	return false
 }
 
-// attempt makes one attempt, with its hedge where the policy has one. extra: it holds a share of the budget.
-func (j *job[A, O]) attempt(now time.Time, extra bool) (O, error) {
-	if extra {
-		defer j.in.giveExtra()
-	}
-	left := j.deadline.Sub(now)
-	if left <= 0 || left < j.policy.Min {
-		var none O
-		return none, j.tooLate(left)
-	}
+// attempt makes one attempt, with its hedge where the policy has one.
+func (j *job[A, O]) attempt(now time.Time) (O, error) {
 	end, whole := now.Add(j.policy.AttemptTimeout), true
 	if end.After(j.deadline) {
 		end, whole = j.deadline, !j.cut
@@ -96,11 +110,6 @@ func (j *job[A, O]) attempt(now time.Time, extra bool) (O, error) {
 	t := j.prepare(end, whole, nil)
 	t.run()
 	return t.out, t.err
-}
-
-func (j *job[A, O]) tooLate(left time.Duration) error {
-	j.in.counters.late.Add(1)
-	return NotSent(fmt.Errorf("%w: %v of at least %v", ErrTooLate, max(left, 0), j.policy.Min))
 }
 
 func (j *job[A, O]) prepare(end time.Time, whole bool, race *atomic.Int32) *attempt[A, O] {
@@ -167,8 +176,7 @@ func (j *job[A, O]) duel(end time.Time, whole bool) (O, error) {
 
 // mayHedge takes a share of the budget for a hedge, unless it would come too late or the first attempt has landed.
 func (j *job[A, O]) mayHedge(end time.Time, flying *atomic.Int32) bool {
-	left := time.Until(end)
-	if left <= 0 || left < j.policy.Min || !j.in.closed.Load() || !j.in.takeExtra() {
+	if !j.enough(time.Until(end)) || !j.in.closed.Load() || !j.in.takeExtra() {
 		return false
 	}
 	if !flying.CompareAndSwap(alone, pair) {

@@ -68,8 +68,8 @@ func (w *Write[A, O]) Do(ctx context.Context, c *Caller, b *Bindings, p Policy, 
 	if key == "" {
 		return none, NotSent(fmt.Errorf("cannot call %s at %s: %w", w.name, op.in.name, errNoKey))
 	}
-	if err := ctx.Err(); err != nil {
-		return none, NotSent(fmt.Errorf("cannot begin %s at %s: %w", w.name, op.in.name, err))
+	if ctx.Err() == context.Canceled {
+		return none, NotSent(fmt.Errorf("cannot begin %s at %s: %w", w.name, op.in.name, context.Canceled))
 	}
 	do := func(ctx context.Context, a A) (O, error) { return op.effect.Do(ctx, key, a) }
 	j := newJob(ctx, c, op.in, p, do, a, time.Now())
