@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -503,12 +504,13 @@ func TestWhatIsSent(t *testing.T) {
 }
 
 func TestTLS(t *testing.T) {
-	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Octo-Capabilities", "octo/redemption")
 		_, _ = io.WriteString(w, aBooking)
 	}))
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.StartTLS()
 	defer server.Close()
-	server.Config.ErrorLog = nil
 	pool := server.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
 	c, err := octo.New(octo.Config{BaseURL: server.URL, APIKey: testKey, Supplier: "s", RootCAs: pool})
 	if err != nil {

@@ -82,14 +82,13 @@ func (t *Twin) Issue(w Want) ([]Made, error) {
 			w.Units = 5
 		}
 	}
-	w.Count = max(w.Count, 0)
 	if w.Count == 0 {
 		w.Count = 1
 	}
 	switch {
 	case w.Units < 1 || w.Units > 100:
 		return nil, fmt.Errorf("units: want 1 to 100, got %d", w.Units)
-	case w.Count > 10_000:
+	case w.Count < 1 || w.Count > 10_000:
 		return nil, fmt.Errorf("count: want 1 to 10,000, got %d", w.Count)
 	case w.Reference != "" && !isReference(w.Reference):
 		return nil, fmt.Errorf("reference: want at most %d bytes without control characters", maxReference)

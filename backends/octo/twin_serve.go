@@ -1,6 +1,7 @@
 package octo
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"mime"
@@ -173,8 +174,12 @@ func (t *Twin) admit(route *twinRoute, r *http.Request) (*twinRequest, *twinProb
 
 // strict decodes a request body: a JSON object without unknown or duplicate members, each of its own type.
 func (r *twinRequest) strict(out any) *twinProblem {
-	if err := json.Unmarshal(r.body, out, json.RejectUnknownMembers(true)); err != nil || !strings.HasPrefix(strings.TrimLeft(string(r.body), " \t\r\n"), "{") {
-		return badRequest("the body does not fit the schema: %v", err)
+	err := json.Unmarshal(r.body, out, json.RejectUnknownMembers(true))
+	if wrong, ok := errors.AsType[*json.SemanticError](err); ok {
+		return badRequest("the body does not fit the schema at %s", wrong.JSONPointer)
+	}
+	if err != nil || !strings.HasPrefix(strings.TrimLeft(string(r.body), " \t\r\n"), "{") {
+		return badRequest("the body is not one JSON object without duplicate members")
 	}
 	return nil
 }

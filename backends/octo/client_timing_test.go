@@ -1,0 +1,85 @@
+package octo_test
+
+import (
+	"bufio"
+	"context"
+	"net"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/warmgate/warmgate/backends/octo"
+)
+
+func decodeAny(t testing.TB, body []byte) any {
+	t.Helper()
+	var v any
+	if err := json.Unmarshal(body, &v); err != nil {
+		t.Errorf("not JSON: %v", err)
+	}
+	return v
+}
+
+// prepared is a supplier that answers every request with the same bytes and allocates nothing for it.
+func prepared(b *testing.B, body string) string {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { _ = l.Close() })
+	answer := []byte("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nOcto-Capabilities: octo/redemption\r\nContent-Length: " +
+		strconv.Itoa(len(body)) + "\r\n\r\n" + body)
+	serve := func(conn net.Conn) {
+		defer conn.Close()
+		in := bufio.NewReader(conn)
+		for {
+			for { // a GET has no body: the head ends the request
+				line, err := in.ReadSlice('\n')
+				if err != nil {
+					return
+				}
+				if len(line) == 2 {
+					break
+				}
+			}
+			if _, err := conn.Write(answer); err != nil {
+				return
+			}
+		}
+	}
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go serve(conn)
+		}
+	}()
+	return "http://" + l.Addr().String()
+}
+
+// BenchmarkLookup is one call over a kept connection, with a booking as large as the twin's.
+func BenchmarkLookup(b *testing.B) {
+	w := newWorld(b, nil)
+	made := w.twin.Fresh()
+	_, body := raw(b, w.city.URL("octo", "west-lake"), "GET", "/redemption/lookup?reference="+made.Units[0].Code, "", nil)
+	if !strings.HasPrefix(body, "[{") {
+		b.Fatal(body)
+	}
+	c, err := octo.New(octo.Config{BaseURL: prepared(b, body), APIKey: testKey, Supplier: "s"})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer c.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
+	defer cancel()
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := c.Lookup(ctx, "C1"); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
