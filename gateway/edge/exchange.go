@@ -170,6 +170,7 @@ func (x *Exchange) answerProblem(e *gateway.Error) {
 	x.Raw(status, problemMedia, body)
 	h := &x.ctx.Response.Header
 	h.Set("Content-Language", x.lang)
+	h.Set("Vary", "Accept-Language")
 	if e.RetryAfter > 0 {
 		h.Set("Retry-After", retryAfter(e.RetryAfter))
 	}

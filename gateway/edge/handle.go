@@ -214,7 +214,6 @@ func (x *Exchange) finish() {
 	h := &x.ctx.Response.Header
 	h.Set("Request-Id", x.id.String())
 	h.Set("traceparent", x.trace.String())
-	h.Set("Vary", "Accept-Language")
 	h.Set("X-Content-Type-Options", "nosniff")
 	x.timings = appendTiming(x.timings, "total", took)
 	h.SetBytesV("Server-Timing", x.timings)

@@ -160,6 +160,9 @@ func hashes(html, open, end string) string {
 func (d *docs) serve(x *Exchange) error {
 	d.handler(x.ctx)
 	x.answered = true
+	h := &x.ctx.Response.Header
+	h.Del("ETag") // the module's is not a valid one (RFC 9110 §8.8.3)
+	h.Set("Cache-Control", "max-age=3600")
 	x.SetHeader("Content-Security-Policy", d.csp)
 	if x.ctx.Response.StatusCode() >= http.StatusBadRequest {
 		return ProblemRouteUnknown.Error(gateway.Text{})

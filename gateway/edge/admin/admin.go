@@ -1,0 +1,94 @@
+// Package admin is the second listener: what an operator and their machines ask about the process. It is plain
+// net/http, has no tokens, and belongs on loopback or a closed network.
+package admin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/pprof"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// Bounds of the listener. A profile takes up to 30 s by itself, so its write has longer.
+const (
+	readTimeout  = 5 * time.Second
+	writeTimeout = 90 * time.Second
+	idleTimeout  = 30 * time.Second
+	headLimit    = 8 << 10
+	scrapes      = 4 // at once
+)
+
+// Server answers /livez, /readyz, /metrics and /debug/pprof. Make it with New.
+type Server struct {
+	http *http.Server
+}
+
+// New returns a server. Ready says why the process cannot take requests: nil when it can. It must not block for long;
+// its context ends with the request. What it says is shown to whoever asks, so it holds nothing personal.
+func New(metrics prometheus.Gatherer, ready func(context.Context) error, logger *slog.Logger) *Server {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, "ok", "") })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
+		if err := ready(r.Context()); err != nil {
+			answer(w, http.StatusServiceUnavailable, "not ready", err.Error())
+			return
+		}
+		answer(w, http.StatusOK, "ready", "")
+	})
+	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{
+		MaxRequestsInFlight: scrapes, ErrorLog: errorLog{logger}, Timeout: readTimeout,
+	}))
+	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
+	mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
+	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
+	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+	return &Server{&http.Server{Handler: mux, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
+		IdleTimeout: idleTimeout, MaxHeaderBytes: headLimit, ErrorLog: slog.NewLogLogger(logger.Handler(), slog.LevelWarn)}}
+}
+
+// Serve answers requests from ln until Shutdown, then returns nil. It closes ln.
+func (s *Server) Serve(ln net.Listener) error {
+	if err := s.http.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("cannot accept connections on the second listener: %w", err)
+	}
+	return nil
+}
+
+// Shutdown stops accepting and waits for the requests in flight, at most until ctx ends; then it closes them.
+func (s *Server) Shutdown(ctx context.Context) error {
+	if err := s.http.Shutdown(ctx); err != nil {
+		_ = s.http.Close()
+		return fmt.Errorf("cannot finish the second listener's requests in time: %w", err)
+	}
+	return nil
+}
+
+// answer writes a state as JSON.
+func answer(w http.ResponseWriter, status int, state, reason string) {
+	body, err := json.Marshal(struct {
+		State  string `json:"state"`
+		Reason string `json:"reason,omitempty"`
+	}{state, reason}, json.Deterministic(true))
+	if err != nil {
+		status, body = http.StatusInternalServerError, nil
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_, _ = w.Write(body)
+}
+
+// errorLog lets promhttp speak through slog.
+type errorLog struct{ log *slog.Logger }
+
+// Println logs what a scrape could not gather.
+func (l errorLog) Println(v ...any) { l.log.Error("cannot gather metrics", "error", fmt.Sprint(v...)) }
