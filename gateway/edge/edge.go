@@ -123,10 +123,10 @@ type Gate interface {
 
 // Earlier is what is kept of a request that came before under the same idempotency key.
 type Earlier struct {
-	Payload    [32]byte  // its keyed hash, as Idem has it
+	Payload    [32]byte  // its keyed hash, as journey.Idempotency has it
 	Ended      bool      // its answer is Status and Body
 	LeaseUntil time.Time // until then a request that has not ended counts as running
-	Run        string    // its journey
+	Run        string    // its journey; "" where it was none
 	Status     int
 	Body       []byte // in the clear
 }

@@ -173,7 +173,6 @@ func TestRefusalsSayHowToGoOn(t *testing.T) {
 func TestIdempotencyKey(t *testing.T) {
 	w := newWorld(t)
 	w.on(func(x *Exchange) error {
-		x.JourneyBegun()
 		body := []byte(`{"decision":"open","n":1}`)
 		w.keep(x, Earlier{Ended: true, Status: 202, Body: body, Run: "run-1"})
 		x.SetHeader("Location", "/v1/journeys/run-1")

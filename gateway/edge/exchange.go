@@ -11,6 +11,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"github.com/warmgate/warmgate/gateway"
+	"github.com/warmgate/warmgate/gateway/journey"
 )
 
 const jsonMedia = "application/json"
@@ -35,13 +36,12 @@ type Exchange struct {
 	elapsed   time.Duration
 	principal *gateway.Principal
 	venue     *gateway.Venue
-	idem      *Idem
+	idem      *journey.Idempotency
 
 	answered bool
-	served   bool // Serve was called
-	begun    bool
+	served   bool   // Serve was called
+	journey  string // the run that the answer is about
 	replayed bool
-	stream   bool
 	problem  *gateway.Error
 	timings  []byte
 	limits   []byte
@@ -101,18 +101,10 @@ func (x *Exchange) TraceParent() string { return x.trace.String() }
 func (x *Exchange) JourneyID() string { return x.id.String() }
 
 // Idempotency is the request's identity; nil where the route takes no key.
-func (x *Exchange) Idempotency() *Idem { return x.idem }
+func (x *Exchange) Idempotency() *journey.Idempotency { return x.idem }
 
-// JourneyBegun says that the run is in the ledger, so that a problem may point to /v1/journeys/<id>.
-func (x *Exchange) JourneyBegun() { x.begun = true }
-
-// Instance is what a problem document of this exchange names as its occurrence.
-func (x *Exchange) Instance() string {
-	if x.begun {
-		return "/v1/journeys/" + x.id.String()
-	}
-	return "urn:uuid:" + x.id.String()
-}
+// Instance names the request as the occurrence of a problem, where no journey has begun.
+func (x *Exchange) Instance() string { return "urn:uuid:" + x.id.String() }
 
 // SetHeader sets a response header, in place of one of the same name.
 func (x *Exchange) SetHeader(name, value string) { x.ctx.Response.Header.Set(name, value) }
@@ -134,21 +126,6 @@ func (x *Exchange) Raw(status int, mediaType string, body []byte) {
 	r.SetStatusCode(status)
 	r.Header.SetContentType(mediaType)
 	r.SetBody(body)
-}
-
-// Replay answers with what an earlier request under the same key was answered. The journey calls it where the first
-// request ended between the edge's look and its own begin.
-func (x *Exchange) Replay(e Earlier) {
-	x.replayed = true
-	x.SetHeader("Idempotent-Replayed", "true")
-	if e.Status == fasthttp.StatusAccepted && e.Run != "" {
-		x.SetHeader("Location", "/v1/journeys/"+e.Run)
-	}
-	media := jsonMedia
-	if e.Status >= fasthttp.StatusBadRequest {
-		media = problemMedia
-	}
-	x.Raw(e.Status, media, e.Body)
 }
 
 // ServerTiming adds an entry to Server-Timing: a name in token characters, such as a step's.

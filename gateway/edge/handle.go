@@ -26,7 +26,7 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 	x.id = newID()
 	ctx.Response.Header.Set("Cache-Control", "no-store")
 	if err := x.run(); err != nil {
-		x.answerProblem(gateway.AsError(err))
+		x.answerProblem(problemOf(err))
 		if challenge := auth.Challenge(err); challenge != "" {
 			x.SetHeader("WWW-Authenticate", challenge)
 		}

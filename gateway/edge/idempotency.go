@@ -2,18 +2,17 @@ package edge
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/warmgate/warmgate/gateway"
+	"github.com/warmgate/warmgate/gateway/journey"
 )
 
-const maxKey = 255 // characters of an Idempotency-Key
-
-// Idem is what makes a request the same as an earlier one: keyed hashes, of which the ledger keeps a record.
-type Idem struct {
-	Scope   [32]byte // of tenant, issuer, principal, route and key
-	Payload [32]byte // of the path and the canonical body
-}
+const (
+	maxKey       = 255         // characters of an Idempotency-Key
+	runningRetry = time.Second // a request ends within its machine budget as a rule, long before its lease
+)
 
 // idempotencyKey reads an Idempotency-Key (draft-ietf-httpapi-idempotency-key-header-07 §2): a string of RFC 8941
 // §3.3.3 without parameters, 1 to 255 characters long. The key itself is never told or kept.
@@ -79,7 +78,7 @@ func (x *Exchange) idempotency() (replayed bool, err error) {
 	}
 	d := &x.server.deps
 	p := x.principal
-	x.idem = &Idem{
+	x.idem = &journey.Idempotency{
 		Scope:   d.Hash("idempotency", []byte(p.Tenant), []byte(p.Issuer), []byte(p.Subject), []byte(x.route.Name), key),
 		Payload: d.Hash("idempotency-payload", x.path, canonical),
 	}
@@ -102,26 +101,27 @@ func (x *Exchange) idempotency() (replayed bool, err error) {
 func (x *Exchange) replay(e Earlier) (bool, error) {
 	switch {
 	case e.Payload != x.idem.Payload:
-		return false, KeyReused()
+		return false, journey.ErrKeyReused
 	case e.Ended:
 		x.Replay(e)
 		return true, nil
 	case x.server.deps.Now().Before(e.LeaseUntil):
-		return false, KeyRunning()
+		return false, journey.ErrKeyRunning
 	}
 	return false, nil
 }
 
-// KeyReused returns the error for a key that an earlier request with another payload has used.
-func KeyReused() *gateway.Error {
-	return ProblemKeyReused.Error(gateway.Text{
-		Zh: "请为新的请求使用新的值。", En: "Use a fresh value for a new request."}).WithField("header Idempotency-Key")
-}
-
-// KeyRunning returns the error for a key whose request has not ended and still holds its lease. It ends within its
-// machine budget as a rule, so the client is asked back soon and not after the lease.
-func KeyRunning() *gateway.Error {
-	return ProblemKeyRunning.Error(gateway.Text{
-		Zh: "请用同一个 Idempotency-Key 重试以取得结果。", En: "Send it again under the same Idempotency-Key for the outcome.",
-	}).WithRetryAfter(time.Second)
+// problemOf returns err as a problem: its own, or those of an idempotency key, which a plan finds out too where two
+// requests under one key arrive together. Anything else is internal.
+func problemOf(err error) *gateway.Error {
+	switch {
+	case errors.Is(err, journey.ErrKeyReused):
+		return ProblemKeyReused.Error(gateway.Text{
+			Zh: "请为新的请求使用新的值。", En: "Use a fresh value for a new request."}).WithField("header Idempotency-Key")
+	case errors.Is(err, journey.ErrKeyRunning):
+		return ProblemKeyRunning.Error(gateway.Text{
+			Zh: "请用同一个 Idempotency-Key 重试以取得结果。", En: "Send it again under the same Idempotency-Key for the outcome.",
+		}).WithRetryAfter(runningRetry)
+	}
+	return gateway.AsError(err)
 }

@@ -35,8 +35,8 @@ func (x *Exchange) logAnswer(took time.Duration) {
 	if x.venue != nil {
 		attrs = append(attrs, slog.String("venue", x.venue.ID))
 	}
-	if x.begun {
-		attrs = append(attrs, slog.Bool("journey", true))
+	if x.journey != "" {
+		attrs = append(attrs, slog.String("journey", x.journey))
 	}
 	if x.replayed {
 		attrs = append(attrs, slog.Bool("replayed", true))
