@@ -33,7 +33,7 @@ func (e *Engine) load(ctx context.Context, key string, states ...ledger.OpState)
 		if found = in(o.op.State, states); !found {
 			return nil
 		}
-		plain, err = e.unseal(q, o.op, o.op.Args, "args")
+		plain, err = e.unseal(q, o.op, o.op.Args, sealedArgs)
 		return err
 	})
 	if err != nil || !found {
@@ -94,7 +94,7 @@ func (e *Engine) closeIn(tx *ledger.Tx, o open, to ledger.OpState, v any, reason
 		if err != nil {
 			return err
 		}
-		result = box.Seal(plain, "result")
+		result = box.Seal(plain, sealedResult)
 	}
 	_, err := tx.SettleOperation(o.op.Key, []ledger.OpState{o.op.State}, to, result, reason)
 	return err
@@ -171,7 +171,7 @@ func (e *Engine) undoRecord(ctx context.Context, op ledger.Operation) error {
 		return outbox.Dead(errors.Join(err, fmt.Errorf("cannot take back step %s", op.Step)))
 	}
 	return e.ledger.Commit(ctx, applied(func(tx *ledger.Tx) error {
-		plain, err := e.unseal(tx, op, op.Result, "result")
+		plain, err := e.unseal(tx, op, op.Result, sealedResult)
 		if err != nil {
 			return err
 		}

@@ -232,7 +232,7 @@ func (r *run) remember(tx *ledger.Tx, n *node, v any) error {
 	}
 	_, _, err = tx.BeginOperation(ledger.Operation{
 		Key: r.req.ID + "/" + n.name, Run: r.req.ID, Plan: r.name, Step: n.name, Name: n.name, Venue: r.req.Venue.ID,
-		Ord: n.index, Kind: ledger.OpRecord, State: ledger.OpDone, Pivot: n.pivot, Result: r.seal(plain, "result"),
+		Ord: n.index, Kind: ledger.OpRecord, State: ledger.OpDone, Pivot: n.pivot, Result: r.seal(plain, sealedResult),
 		Undo: n.undo.name, BegunAt: tx.Now(), SettledAt: tx.Now(),
 	})
 	return err
@@ -269,7 +269,7 @@ func (r *run) beginItem(tx *ledger.Tx, n *node, it *item, arg any) error {
 	m := n.meaning.under(r)
 	existing, begun, err := tx.BeginOperation(ledger.Operation{
 		Key: it.key, Run: r.req.ID, Plan: r.name, Step: n.name, Name: n.effect.name(), Venue: r.req.Venue.ID, Ord: n.index,
-		Kind: ledger.OpWrite, State: ledger.OpBegun, Pivot: n.pivot, Args: r.seal(plain, "args"),
+		Kind: ledger.OpWrite, State: ledger.OpBegun, Pivot: n.pivot, Args: r.seal(plain, sealedArgs),
 		Undo: n.undo.name, Meaning: m.verdict.String(), BegunAt: tx.Now(),
 	})
 	it.begun = true
@@ -284,7 +284,7 @@ func (r *run) meet(tx *ledger.Tx, n *node, it *item, existing ledger.Operation) 
 	switch existing.State {
 	case ledger.OpDone:
 		it.known = true
-		plain, err := r.engine.unseal(tx, existing, existing.Result, "result")
+		plain, err := r.engine.unseal(tx, existing, existing.Result, sealedResult)
 		if err != nil {
 			return err
 		}
@@ -319,7 +319,7 @@ func (r *run) adopt(tx *ledger.Tx, it *item, existing ledger.Operation) error {
 	if err != nil {
 		return err
 	}
-	changed, err := tx.AdoptOperation(existing.Key, existing.State, r.req.ID, r.seal(plain, "args"))
+	changed, err := tx.AdoptOperation(existing.Key, existing.State, r.req.ID, r.seal(plain, sealedArgs))
 	if err == nil && !changed {
 		err = fmt.Errorf("cannot take over an operation of step %s: it has changed inside its own commit", existing.Step)
 	}

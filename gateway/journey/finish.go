@@ -32,8 +32,9 @@ func (r *run) finish(tx *ledger.Tx) error {
 		}
 		r.handed = &opened
 	}
+	r.begun = true
 	r.answer = r.render(r)
-	body := r.seal(r.answer.Body, "answer")
+	body := r.seal(r.answer.Body, sealedAnswer)
 	if err := tx.EndRun(r.req.ID, state, r.pivoted, r.answer.Status, body); err != nil {
 		return err
 	}
@@ -169,7 +170,7 @@ func (r *run) handOver(tx *ledger.Tx) (ledger.Assist, error) {
 	if err != nil {
 		return a, fmt.Errorf("cannot keep what is known for the assist: %w", err)
 	}
-	a.Facts = r.seal(plain, "facts")
+	a.Facts = r.seal(plain, sealedFacts)
 	return tx.OpenAssist(a)
 }
 
@@ -195,10 +196,10 @@ func word(err error) string {
 }
 
 // conclude sees to it that the answer is kept where something was promised, and put into words.
-func (r *run) conclude() {
+func (r *run) conclude() (err error) {
 	switch {
 	case r.replay != nil:
-		r.repeat()
+		return r.repeat()
 	case r.ended:
 	case !r.begun && (r.stop == nil || r.stop.handover == nil):
 		r.answer = r.render(r) // nothing was promised: nothing is kept
@@ -206,8 +207,7 @@ func (r *run) conclude() {
 		w, err := r.submit(r.ctx, true)
 		if w.replay != nil {
 			r.replay = w.replay
-			r.repeat()
-			break
+			return r.repeat()
 		}
 		if err != nil {
 			r.unkept(err)
@@ -215,6 +215,7 @@ func (r *run) conclude() {
 	}
 	r.answer.ID, r.answer.Sources, r.answer.Steps = r.req.ID, r.sources, r.steps
 	r.answer.Assisted = r.handed != nil
+	return nil
 }
 
 // unkept answers although the last commit failed. What was begun stands in the ledger and recovery will settle it, so a
@@ -229,33 +230,21 @@ func (r *run) unkept(err error) {
 	r.answer = r.render(r)
 }
 
-// repeat answers as the run that holds the idempotency key has, or will.
-func (r *run) repeat() {
+// repeat answers as the run that holds the idempotency key has.
+func (r *run) repeat() error {
 	held := r.replay
 	switch {
 	case string(held.Payload) != string(r.req.Idempotency.Payload[:]):
-		r.refuse(ProblemKeyReused.Error(gateway.Text{}).WithField("header Idempotency-Key"))
+		return ErrKeyReused
 	case !held.Ended:
-		wait := max(held.LeaseUntil.Sub(r.engine.now()), time.Second)
-		r.refuse(ProblemStillRunning.Error(gateway.Text{}).WithRetryAfter(wait))
-	default:
-		box, err := r.engine.ledger.Keys().OpenBox(held.Key)
-		if err != nil {
-			r.refuse(gateway.AsError(err))
-			return
-		}
-		body, err := box.Open(held.Body, "answer")
-		if err != nil {
-			r.refuse(gateway.AsError(err))
-			return
-		}
-		r.answer = Answer{Status: held.Status, Body: body, Replayed: true}
+		return ErrKeyRunning
 	}
-}
-
-func (r *run) refuse(e *gateway.Error) {
-	r.stop = &stop{err: e, cause: e}
-	r.answer = r.render(r)
+	body, err := OpenAnswer(r.engine.ledger.Keys(), held.Key, held.Body)
+	if err != nil {
+		return fmt.Errorf("cannot repeat the answer of journey %s: %w", held.Run, err)
+	}
+	r.answer = Answer{Status: held.Status, Body: body, ID: held.Run, Replayed: true}
+	return nil
 }
 
 // leave ends the owner's part. Calls that are still in flight land behind the answer, and what they bring is kept.

@@ -155,7 +155,7 @@ func (r *run) settle(n *node, it *item, as ledger.OpState, reason string) {
 	}
 	key := it.key
 	r.writes = append(r.writes, func(r *run, tx *ledger.Tx) error {
-		_, err := tx.SettleOperation(key, begunOnly(), as, r.seal(plain, "result"), reason)
+		_, err := tx.SettleOperation(key, begunOnly(), as, r.seal(plain, sealedResult), reason)
 		return err
 	})
 }

@@ -30,6 +30,7 @@ type Idempotency struct {
 // Outcome is how a run ended, for the flow to put into words. Exactly one of Value, Err and Assist counts.
 type Outcome[Out any] struct {
 	ID      string
+	Kept    bool // the run is in the ledger: /v1/journeys/ID knows it
 	Value   Out
 	Err     *gateway.Error // a refusal
 	Assist  *ledger.Assist // a person decides

@@ -15,12 +15,13 @@ import (
 )
 
 // Run takes one journey through the plan and returns its answer before req.Deadline. render puts the outcome into
-// words; it is pure and may run again inside a ledger commit.
-func (p *Proven[In, Out]) Run(e *Engine, req Request, in In, render func(Outcome[Out]) Answer) Answer {
+// words; it is pure and may run again inside a ledger commit. The error is ErrKeyReused or ErrKeyRunning where another
+// run holds the idempotency key, and otherwise that of an earlier answer that cannot be read any more.
+func (p *Proven[In, Out]) Run(e *Engine, req Request, in In, render func(Outcome[Out]) Answer) (Answer, error) {
 	r := e.newRun(p.bound, req)
 	r.at[0].value = in
 	r.render = func(r *run) Answer {
-		o := Outcome[Out]{ID: r.req.ID, Assist: r.handed, Pending: r.pending, Sources: r.sources}
+		o := Outcome[Out]{ID: r.req.ID, Kept: r.begun, Assist: r.handed, Pending: r.pending, Sources: r.sources}
 		switch {
 		case r.stop != nil && r.stop.err != nil:
 			o.Err = r.stop.err
@@ -138,7 +139,7 @@ func (e *Engine) newRun(b *bound, req Request) *run {
 }
 
 // run drives the plan until every step has ended or one has stopped it, and then brings the answer home.
-func (r *run) run() Answer {
+func (r *run) run() (Answer, error) {
 	r.ctx, r.cancel = context.WithDeadline(context.Background(), r.req.Deadline.Add(-r.timing.Overhead))
 	r.ctx = call.WithTrace(r.ctx, r.req.Trace, "")
 	r.end(0, done)
@@ -155,9 +156,9 @@ func (r *run) run() Answer {
 			r.land(<-r.landed)
 		}
 	}
-	r.conclude()
+	err := r.conclude()
 	r.leave()
-	return r.answer
+	return r.answer, err
 }
 
 // advance runs every pure step whose dependencies have ended and queues the others that are ready.

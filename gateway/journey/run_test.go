@@ -113,7 +113,11 @@ func (s *shop) run(t *testing.T, seat string, late ...Option) Answer {
 	p, err := s.plan(late...)
 	proven := prove(t, p, err, timing("find", "sell"))
 	s.engine.Install(proven)
-	return proven.Run(s.engine, s.request(), seat, render)
+	a, err := proven.Run(s.engine, s.request(), seat, render)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
 }
 
 func (s *shop) outbox(t *testing.T) error {
@@ -201,17 +205,24 @@ func TestIdempotencyKeyGivesTheSameAnswerAgain(t *testing.T) {
 	s := newShop(t)
 	p, err := s.plan(Defer(time.Hour, handover))
 	proven := prove(t, p, err, timing("find", "sell"))
-	ask := func(payload byte) Answer {
+	ask := func(payload byte) (Answer, error) {
 		req := s.request()
 		req.Idempotency = &Idempotency{Scope: [32]byte{1}, Payload: [32]byte{payload}}
 		return proven.Run(s.engine, req, "A1", render)
 	}
-	first, again, other := ask(1), ask(1), ask(2)
+	first, err := ask(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := ask(1)
+	if err != nil {
+		t.Fatal(err)
+	}
 	if first.Replayed || !again.Replayed || again.Status != first.Status || string(again.Body) != string(first.Body) {
 		t.Errorf("first %+v, again %+v", first, again)
 	}
-	if other.Err == nil || other.Err.Problem != ProblemKeyReused {
-		t.Errorf("another payload: %+v", other)
+	if other, err := ask(2); !errors.Is(err, ErrKeyReused) {
+		t.Errorf("another payload: %+v, %v", other, err)
 	}
 	if s.sold["A1"] != 1 {
 		t.Errorf("sold %d times", s.sold["A1"])

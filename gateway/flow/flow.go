@@ -1,0 +1,97 @@
+// Package flow says what a journey's folder hands to the program: its plans, its calls, its tables, its words, and how
+// each connector that it can use is bound to a venue.
+package flow
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/warmgate/warmgate/gateway"
+	"github.com/warmgate/warmgate/gateway/call"
+	"github.com/warmgate/warmgate/gateway/edge"
+	"github.com/warmgate/warmgate/gateway/journey"
+	"github.com/warmgate/warmgate/gateway/ledger"
+)
+
+// Flow is one journey as the program sees it. Everything but Name is optional.
+type Flow struct {
+	Name       string // the folder's name
+	Plans      []Plan // each has its section in flows of the configuration, by its name
+	Problems   []*gateway.Problem
+	Document   []byte              // its part of the OpenAPI document
+	Migrations []ledger.Migrations // its tables
+	Venues     *VenueKind          // the kind of venue that it serves; nil: none
+	Routes     func(rt *Runtime) []edge.Route
+	Assists    []Assist
+
+	// Work runs beside the requests until ctx ends: pre-warming, sweeping. It is called once, in a goroutine of its own.
+	Work func(ctx context.Context, rt *Runtime) error
+}
+
+// Plan is a journey.Live without its types.
+type Plan interface {
+	Name() string
+	Draw() string
+	Prove(t journey.Timing) (proof journey.Proof, adopt func(e *journey.Engine), err error)
+}
+
+// VenueKind is how a flow reads and binds its venues.
+type VenueKind struct {
+	Kind string // "attraction"; the value of kind in configs/venues/*.yaml
+
+	// Settings reads the section settings of a venue's file. decode is strict: it refuses unknown names. The result is
+	// the venue's Settings; mistakes are *gateway.FieldError with a path below the section, joined.
+	Settings func(decode func(into any) error) (any, error)
+
+	// Roles are the connectors that a venue needs: role ("ticketing") to connector ("octo") to its binder.
+	Roles map[string]map[string]Connect
+}
+
+// Connect binds the operations of a flow to a system, for one venue. close is called once the bindings are out of use.
+type Connect func(v *gateway.Venue, to Connection, b *call.Bindings) (close func(), err error)
+
+// Connection is a connector's section in a venue's file, its secrets read.
+type Connection struct {
+	URL      string
+	Secrets  map[string]string                // by name, from files or the environment; never logged
+	Options  func(decode any) error           // strict; the connector's own settings
+	Instance *call.Instance                   // its breaker, bulkhead and counters
+	Ledger   *ledger.Ledger                   // for what a flow knows itself
+	Own      func(word string) *call.Instance // an instance of the gateway's own for such reads; word is its system
+}
+
+// Assist is a kind of help that a journey may need, with the ways in which a person can settle it.
+type Assist struct {
+	Kind        string // as in journey.Handover
+	Resolutions []Resolution
+}
+
+// Resolution is one way to settle an assist.
+type Resolution struct {
+	Word string // "admit", "turn-away"
+	Name gateway.Text
+
+	// Run does what the resolution means, in the commit that settles the assist. It has the rules of a decision; nil:
+	// settling the assist is all. details is the member of that name in the request's body, empty where it has none.
+	Run func(tx *ledger.Tx, rt *Runtime, a Opened, details []byte) (result any, err error)
+}
+
+// Opened is an assist as a resolution sees it.
+type Opened struct {
+	ledger.Assist
+	Facts []byte // in the clear: {"input": …, step: value, …}
+	By    string // who settles it
+	Venue *gateway.Venue
+}
+
+// Runtime is what a flow works with. Safe for concurrent use.
+type Runtime struct {
+	Engine   *journey.Engine
+	Ledger   *ledger.Ledger
+	Bindings func(venue string) *call.Bindings // of the current configuration; nil where there is none
+	Venue    func(id string) *gateway.Venue    // likewise
+	Venues   func(kind string) []*gateway.Venue
+	Logger   *slog.Logger
+	Now      func() time.Time
+}
