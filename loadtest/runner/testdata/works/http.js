@@ -54,5 +54,6 @@ export default function () {
   equal([closed.status, closed.body, closed.error.length > 0], [0, null, true], 'closed');
   const late = http.get(`${url}/hang`, { timeout: '20ms', tags: { kind: 'closed' } });
   equal([late.status, late.error.includes('deadline')], [0, true], 'timed out');
+  equal(late.timings.duration < 900, true, 'timed out early');
   equal(typeof late.timings.duration + typeof late.timings.waiting, 'numbernumber', 'timings');
 }

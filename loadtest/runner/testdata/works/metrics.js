@@ -14,7 +14,7 @@ export const options = {
     'seen{colour:red, shape:round}': ['count==1'],
     level: ['value==2', 'min==-1', 'max==5'],
     good: ['rate==0.5', { threshold: 'rate>=0.5' }],
-    size: ['min==1', 'max==100', 'avg==50.5', 'med==50.5', 'p(90)>90', 'p(90)<=90.11', 'p(100)===100', 'p(0)==1', 'count==100'],
+    size: ['min<=1', 'min>=1', 'p(99)>99', 'p(99)<99.02', 'max==100', 'avg==50.5', 'med==50.5', 'p(90)>90', 'p(90)<=90.11', 'p(100)===100', 'p(0)==1', 'count==100'],
   },
 };
 
@@ -23,7 +23,7 @@ export default function () {
   seen.add(2, { colour: 'red' });
   seen.add(1, { colour: 'red', shape: 'round' });
   [5, -1, 2].forEach((x) => level.add(x));
-  [true, false, 1, 0].forEach((x) => good.add(x));
+  [true, false, 7, 0].forEach((x) => good.add(x));
   for (let i = 100; i > 0; i--) {
     size.add(i);
   }
