@@ -4,17 +4,15 @@ import (
 	"context"
 	"errors"
 	"io"
-	"log"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/warmgate/warmgate/backends/octo"
 	"github.com/warmgate/warmgate/backends/twin"
+	"github.com/warmgate/warmgate/gateway/call"
 	"go.uber.org/goleak"
 )
 
@@ -114,7 +112,7 @@ func TestATicketIsFoundRedeemedAndUndone(t *testing.T) {
 	if at, err := w.client.Redeemed(ctx, unit.Code); err != nil || !at.IsZero() {
 		t.Fatalf("Redeemed after the undo = %v, %v", at, err)
 	}
-	books := w.twin.Ledger().Redemptions
+	books := w.twin.ReadBooks().Redemptions
 	if len(books) != 1 || books[0].Attempts != 2 || books[0].Effects != 1 || books[0].Undone != 1 || len(books[0].By) != 1 {
 		t.Fatalf("books = %+v", books)
 	}
@@ -144,7 +142,7 @@ func TestAGroupIsRedeemedByPersonAndAsAWhole(t *testing.T) {
 	if at, err := w.client.Redeemed(ctx, group.Code); err != nil || !at.Equal(noon) {
 		t.Fatalf("Redeemed of the whole group = %v, %v", at, err)
 	}
-	for _, r := range w.twin.Ledger().Redemptions {
+	for _, r := range w.twin.ReadBooks().Redemptions {
 		want := 1
 		if r.UnitUUID == group.Units[2].UUID {
 			want = 2
@@ -179,7 +177,7 @@ func TestBookingsAreFoundConfirmedAndCancelled(t *testing.T) {
 			t.Fatalf("Cancel = %+v, %v", b, err)
 		}
 	}
-	if books := w.twin.Ledger(); len(books.Confirmed) != 1 || len(books.Cancelled) != 1 {
+	if books := w.twin.ReadBooks(); len(books.Confirmed) != 1 || len(books.Cancelled) != 1 {
 		t.Fatalf("books = %+v", books)
 	}
 	if list, err := w.client.BookingsByReference(ctx, "nobody's"); err != nil || list == nil || len(list) != 0 {
@@ -232,200 +230,6 @@ func asError(t testing.TB, err error) *octo.Error {
 	return e
 }
 
-// TestEveryFaultHasItsFate is the client's half of the budget matrix.
-func TestEveryFaultHasItsFate(t *testing.T) {
-	const limit = 300 * time.Millisecond
-	want := map[twin.Fault]struct {
-		fate   octo.Fate
-		reason octo.Reason
-		status int
-	}{
-		twin.Hang:    {octo.Unknown, octo.ReasonTimeout, 0},
-		twin.Slow:    {octo.Unknown, octo.ReasonTimeout, 0},
-		twin.Refuse:  {octo.NotSent, octo.ReasonDial, 0},
-		twin.Reset:   {octo.Unknown, octo.ReasonReset, 0},
-		twin.Status5: {octo.Unknown, octo.ReasonStatus, 500},
-		twin.Status4: {octo.Unknown, octo.ReasonRateLimited, 429},
-		twin.Garbage: {octo.Unknown, octo.ReasonGarbage, 200},
-		twin.Endless: {octo.Unknown, octo.ReasonTooLarge, 0},
-	}
-	w := newWorld(t, nil)
-	for _, fault := range twin.Faults() {
-		for _, kept := range []bool{false, true} {
-			name := string(fault)
-			if kept {
-				name += " on a kept connection"
-			}
-			t.Run(name, func(t *testing.T) {
-				made := w.twin.Fresh()
-				if kept {
-					if _, err := w.client.Lookup(within(t, time.Second), made.Units[0].Code); err != nil {
-						t.Fatal(err)
-					}
-				} else {
-					w.client.Close()
-				}
-				if err := w.city.Dial("octo", "west-lake", twin.Dial{Fault: fault}); err != nil {
-					t.Fatal(err)
-				}
-				begin := time.Now()
-				_, err := w.client.Redeem(within(t, limit), made.Units[0].Code)
-				took := time.Since(begin)
-				e := asError(t, err)
-				if expect := want[fault]; e.Fate != expect.fate || e.Reason != expect.reason || e.Status != expect.status {
-					t.Errorf("want %+v, got %+v", expect, e)
-				}
-				if took > limit+100*time.Millisecond {
-					t.Errorf("took %s, the deadline was %s", took, limit)
-				}
-				if e.Reason == octo.ReasonTimeout != errors.Is(err, context.DeadlineExceeded) {
-					t.Errorf("%v: context.DeadlineExceeded belongs to a timeout, and to it alone", err)
-				}
-				if strings.Contains(err.Error(), made.Units[0].Code) {
-					t.Errorf("the error shows the ticket: %v", err)
-				}
-				if err := w.city.Dial("octo", "west-lake", twin.Dial{}); err != nil {
-					t.Fatal(err)
-				}
-				at, err := w.client.Redeemed(within(t, time.Second), made.Units[0].Code)
-				if err != nil || at.IsZero() == (fault == twin.Slow) {
-					t.Errorf("after the fault: redeemed at %v, %v", at, err)
-				}
-			})
-		}
-	}
-}
-
-// TestTheAnswerIsLostAfterTheEffect: what exactly-once depends on.
-func TestTheAnswerIsLostAfterTheEffect(t *testing.T) {
-	w := newWorld(t, nil)
-	for _, fault := range []twin.Fault{"", twin.Hang, twin.Reset, twin.Status5, twin.Status4, twin.Garbage, twin.Endless} {
-		made := w.twin.Fresh()
-		d := twin.Dial{Fault: fault, AfterEffect: true}
-		if fault == "" {
-			d.LatencyMS = 400
-		}
-		if err := w.city.Dial("octo", "*", d); err != nil {
-			t.Fatal(err)
-		}
-		_, err := w.client.Redeem(within(t, 200*time.Millisecond), made.Units[0].Code)
-		if e := asError(t, err); e.Fate != octo.Unknown {
-			t.Errorf("%q: %+v", fault, e)
-		}
-		if err := w.city.Dial("octo", "*", twin.Dial{}); err != nil {
-			t.Fatal(err)
-		}
-		if at, err := w.client.Redeemed(within(t, time.Second), made.Units[0].Code); err != nil || at.IsZero() {
-			t.Errorf("%q: Redeemed = %v, %v", fault, at, err)
-		}
-	}
-	for _, r := range w.twin.Ledger().Redemptions {
-		if r.Attempts != 1 || r.Effects != 1 {
-			t.Errorf("the client sent a request twice: %+v", r)
-		}
-	}
-}
-
-// TestAStaleConnectionIsNotUnknown: a supplier that restarts between two calls must not make the second one's fate unclear.
-func TestAStaleConnectionIsNotUnknown(t *testing.T) {
-	w := newWorld(t, nil)
-	made, err := w.twin.Issue(octo.Want{Count: 9})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i, m := range made {
-		if _, err := w.client.Redeem(within(t, time.Second), m.Units[0].Code); err != nil {
-			t.Fatalf("call %d: %v", i, err)
-		}
-		for _, d := range []twin.Dial{{Fault: twin.Refuse}, {}} { // cuts what is open, then opens again
-			if err := w.city.Dial("octo", "west-lake", d); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	for _, r := range w.twin.Ledger().Redemptions {
-		if r.Attempts != 1 {
-			t.Errorf("%+v", r)
-		}
-	}
-}
-
-// answerer is a supplier that answers every request with one prepared answer.
-func answerer(t *testing.T, status int, header map[string]string, body string) *octo.Client {
-	t.Helper()
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, _ = io.Copy(io.Discard, r.Body)
-		w.Header().Set("Octo-Capabilities", "octo/content, octo/redemption")
-		for k, v := range header {
-			w.Header().Set(k, v)
-		}
-		w.WriteHeader(status)
-		_, _ = io.WriteString(w, body)
-	}))
-	t.Cleanup(server.Close)
-	c, err := octo.New(octo.Config{BaseURL: server.URL + "/octo/", APIKey: testKey, Supplier: "s", MaxBody: 4096})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(c.Close)
-	return c
-}
-
-const aBooking = `{"id":"b","uuid":"9f3c2a1e-0000-4000-8000-000000000001","status":"REDEEMED","productId":"entry","optionId":"day",` +
-	`"unitItems":[{"uuid":"u","unitId":"adult","status":"REDEEMED","utcRedeemedAt":"2026-05-02T05:00:00Z",` +
-	`"ticket":{"deliveryOptions":[{"deliveryFormat":"QRCODE","deliveryValue":"C1"}]}}],"new":{"member":[1]}}`
-
-func TestAnswersAreJudged(t *testing.T) {
-	cases := []struct {
-		name   string
-		status int
-		header map[string]string
-		body   string
-		fate   octo.Fate // 0: success
-		reason octo.Reason
-	}{
-		{"a booking with members that are new", 200, nil, aBooking, 0, ""},
-		{"an empty object", 200, nil, `{}`, octo.Unknown, octo.ReasonGarbage},
-		{"null", 200, nil, " null", octo.Unknown, octo.ReasonGarbage},
-		{"nothing", 200, nil, ``, octo.Unknown, octo.ReasonGarbage},
-		{"an array", 200, nil, `[]`, octo.Unknown, octo.ReasonGarbage},
-		{"a duplicate member", 200, nil, `{"id":"a",` + aBooking[1:], octo.Unknown, octo.ReasonGarbage},
-		{"bytes after the end", 200, nil, aBooking + `x`, octo.Unknown, octo.ReasonGarbage},
-		{"a success that is none", 200, nil, strings.Replace(aBooking, `"2026-05-02T05:00:00Z"`, "null", 1), octo.Unknown, octo.ReasonGarbage},
-		{"no capability in the answer", 200, map[string]string{"Octo-Capabilities": "octo/content"}, aBooking, octo.Unknown, octo.ReasonGarbage},
-		{"another 2xx", 202, nil, aBooking, octo.Unknown, octo.ReasonStatus},
-		{"a redirect", 302, map[string]string{"Location": "/octo/elsewhere"}, aBooking, octo.Unknown, octo.ReasonStatus},
-		{"an OCTO error", 400, nil, `{"error":"UNPROCESSABLE_ENTITY","errorMessage":"no"}`, octo.Refused, octo.ReasonRefused},
-		{"an OCTO error as 404", 404, nil, `{"error":"INVALID_BOOKING_UUID","errorMessage":"no","uuid":"x"}`, octo.Refused, octo.ReasonRefused},
-		{"an internal error under 400", 400, nil, `{"error":"INTERNAL_SERVER_ERROR","errorMessage":"no"}`, octo.Unknown, octo.ReasonStatus},
-		{"a proxy's 404", 404, nil, `<html>`, octo.Unknown, octo.ReasonGarbage},
-		{"a code that is none", 400, nil, `{"error":"no such 10010119","errorMessage":""}`, octo.Unknown, octo.ReasonGarbage},
-		{"a request timeout", 408, nil, `{"error":"BAD_REQUEST","errorMessage":"no"}`, octo.Unknown, octo.ReasonStatus},
-		{"a gateway's 503", 503, map[string]string{"Retry-After": "7"}, `{}`, octo.Unknown, octo.ReasonStatus},
-		{"a large body", 200, nil, `[` + strings.Repeat(" ", 8192) + `]`, octo.Unknown, octo.ReasonTooLarge},
-		{"a large head", 200, map[string]string{"X": strings.Repeat("x", 16<<10)}, aBooking, octo.Unknown, octo.ReasonReset},
-	}
-	for _, c := range cases {
-		t.Run(c.name, func(t *testing.T) {
-			client := answerer(t, c.status, c.header, c.body)
-			b, err := client.Redeem(within(t, 2*time.Second), "C1")
-			if c.fate == 0 {
-				if err != nil || b.UnitItems[0].Code() != "C1" {
-					t.Fatalf("got %+v, %v", b, err)
-				}
-				return
-			}
-			e := asError(t, err)
-			if e.Fate != c.fate || e.Reason != c.reason {
-				t.Fatalf("want %s (%s), got %v", c.fate, c.reason, e)
-			}
-			if c.status == 503 && e.RetryAfter != 7*time.Second {
-				t.Errorf("Retry-After = %s", e.RetryAfter)
-			}
-		})
-	}
-}
-
 func TestNothingIsSent(t *testing.T) {
 	w := newWorld(t, func(c *octo.Config) { c.MaxConns = 1 })
 	ctx := within(t, 5*time.Second)
@@ -457,7 +261,7 @@ func TestNothingIsSent(t *testing.T) {
 			}
 		})
 	}
-	if n := w.twin.Ledger().Requests; n != 0 {
+	if n := w.twin.ReadBooks().Requests; n != 0 {
 		t.Errorf("%d requests arrived", n)
 	}
 	t.Run("all connections in use", func(t *testing.T) {
@@ -492,78 +296,16 @@ func TestWhatIsSent(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	if _, err := c.Unredeem(within(t, 900*time.Millisecond), "C1"); err != nil {
+	const parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+	if _, err := c.Unredeem(call.WithTrace(within(t, 900*time.Millisecond), parent, "a=b"), "C1"); err != nil {
 		t.Fatal(err)
 	}
 	left := got.Header.Get("X-Request-Timeout-Ms")
 	if got.Method != "DELETE" || got.URL.Path != "/v1/redemption/redeem" || string(body) != `{"redemptionCode":"C1"}` ||
 		got.Header.Get("Authorization") != "Bearer "+testKey || got.Header.Get("Octo-Capabilities") != "octo/redemption" ||
-		got.Header.Get("Content-Type") != "application/json" || len(left) != 3 || left[0] < '7' {
+		got.Header.Get("Content-Type") != "application/json" || len(left) != 3 || left[0] < '7' ||
+		got.Header.Get("Traceparent") != parent || got.Header.Get("Tracestate") != "a=b" {
 		t.Errorf("%s %s %v %s", got.Method, got.URL, got.Header, body)
-	}
-}
-
-func TestTLS(t *testing.T) {
-	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Octo-Capabilities", "octo/redemption")
-		_, _ = io.WriteString(w, aBooking)
-	}))
-	server.Config.ErrorLog = log.New(io.Discard, "", 0)
-	server.StartTLS()
-	defer server.Close()
-	pool := server.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
-	c, err := octo.New(octo.Config{BaseURL: server.URL, APIKey: testKey, Supplier: "s", RootCAs: pool})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
-	for i := range 4 {
-		if _, err := c.Redeem(within(t, 2*time.Second), "C1"); err != nil {
-			t.Fatal(err)
-		}
-		if i == 1 { // the server closes what is kept
-			server.CloseClientConnections()
-		}
-	}
-	stranger, err := octo.New(octo.Config{BaseURL: server.URL, APIKey: testKey, Supplier: "s"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer stranger.Close()
-	_, err = stranger.Redeem(within(t, 2*time.Second), "C1")
-	if e := asError(t, err); e.Fate != octo.NotSent || e.Reason != octo.ReasonDial {
-		t.Errorf("a certificate that nobody vouches for: %v", e)
-	}
-}
-
-// TestADialThatHangs: a listener with a full queue neither accepts nor refuses.
-func TestADialThatHangs(t *testing.T) {
-	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer syscall.Close(fd)
-	if err := errors.Join(syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}), syscall.Listen(fd, 0)); err != nil {
-		t.Fatal(err)
-	}
-	name, err := syscall.Getsockname(fd)
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := (&net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: name.(*syscall.SockaddrInet4).Port}).String()
-	for range 4 { // fill the queue
-		if c, err := net.DialTimeout("tcp", addr, 50*time.Millisecond); err == nil {
-			defer c.Close()
-		}
-	}
-	c, err := octo.New(octo.Config{BaseURL: "http://" + addr, APIKey: testKey, Supplier: "s"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	begin := time.Now()
-	_, err = c.Redeem(within(t, 200*time.Millisecond), "C1")
-	if e := asError(t, err); e.Fate != octo.NotSent || e.Reason != octo.ReasonDial || time.Since(begin) > 400*time.Millisecond {
-		t.Errorf("%v after %s", e, time.Since(begin))
 	}
 }
 

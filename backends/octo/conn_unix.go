@@ -19,11 +19,11 @@ func isClosed(conn net.Conn) bool {
 		return true
 	}
 	closed := false
-	err = raw.Read(func(fd uintptr) bool {
+	// Control and not Read: a deadline of the last call may have passed, which says nothing about the connection.
+	err = raw.Control(func(fd uintptr) {
 		var one [1]byte
 		_, _, err := syscall.Recvfrom(int(fd), one[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
 		closed = err != syscall.EAGAIN && err != syscall.EWOULDBLOCK && err != syscall.EINTR
-		return true
 	})
 	return closed || err != nil
 }

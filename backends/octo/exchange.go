@@ -9,6 +9,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/valyala/fasthttp"
+	"github.com/warmgate/warmgate/gateway/call"
 )
 
 // exchange is one request and where its answer goes.
@@ -46,6 +47,12 @@ func (c *Client) do(ctx context.Context, x *exchange) error {
 	req.Header.Set(fasthttp.HeaderAccept, "application/json")
 	req.Header.Set("Octo-Capabilities", capability)
 	req.Header.Set("X-Request-Timeout-Ms", strconv.FormatInt(left.Milliseconds(), 10))
+	if parent, state := call.Trace(ctx); parent != "" {
+		req.Header.Set("Traceparent", parent)
+		if state != "" {
+			req.Header.Set("Tracestate", state)
+		}
+	}
 	if body != nil {
 		req.Header.SetContentType("application/json")
 		req.SetBodyRaw(body)

@@ -4,7 +4,8 @@
 // The client asks for availability, finds bookings, confirms and cancels them, and redeems tickets. It does one attempt
 // for each call: caching, retries, hedges and breakers belong to gateway/call. Every failure is an *Error that says
 // whether nothing was sent, the backend definitely refused, or the outcome is unknown, because a gate may repeat the
-// first, must report the second and must look up the third.
+// first, must report the second and must look up the third. What is left of the deadline goes along in milliseconds
+// (X-Request-Timeout-Ms), and so does the trace of call.WithTrace.
 //
 // # The redemption capability
 //

@@ -108,10 +108,10 @@ type TwinRedemption struct {
 }
 
 // Books returns a TwinBooks, in the order in which bookings were issued.
-func (t *Twin) Books() any { return t.Ledger() }
+func (t *Twin) Books() any { return t.ReadBooks() }
 
-// Ledger returns the books with their type, for tests.
-func (t *Twin) Ledger() TwinBooks {
+// ReadBooks returns the books with their type, for tests.
+func (t *Twin) ReadBooks() TwinBooks {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	out := TwinBooks{Requests: t.requests, Redemptions: []TwinRedemption{}, Confirmed: []string{}, Cancelled: []string{}}

@@ -120,7 +120,7 @@ func TestTheTwinRefusesWhatDoesNotFit(t *testing.T) {
 			}
 		})
 	}
-	for _, r := range w.twin.Ledger().Redemptions {
+	for _, r := range w.twin.ReadBooks().Redemptions {
 		t.Errorf("a refused request left something behind: %+v", r)
 	}
 }
@@ -181,7 +181,7 @@ func TestScenariosAndWhatRedeemingThemSays(t *testing.T) {
 			}
 		})
 	}
-	for _, r := range w.twin.Ledger().Redemptions {
+	for _, r := range w.twin.ReadBooks().Redemptions {
 		if r.Attempts != 1 || r.Effects > 1 {
 			t.Errorf("%+v", r)
 		}
@@ -201,7 +201,7 @@ func TestValidateIsAnEffectOnce(t *testing.T) {
 			t.Fatalf("Validate = %+v, %v", b, err)
 		}
 	}
-	if r := w.twin.Ledger().Redemptions[0]; r.Attempts != 2 || r.Effects != 1 {
+	if r := w.twin.ReadBooks().Redemptions[0]; r.Attempts != 2 || r.Effects != 1 {
 		t.Errorf("%+v", r)
 	}
 }
@@ -226,7 +226,7 @@ func TestOneTicketManyGates(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if r := w.twin.Ledger().Redemptions[0]; admitted != 1 || r.Attempts != 50 || r.Effects != 1 {
+	if r := w.twin.ReadBooks().Redemptions[0]; admitted != 1 || r.Attempts != 50 || r.Effects != 1 {
 		t.Errorf("%d admitted, books %+v", admitted, r)
 	}
 }
@@ -282,7 +282,7 @@ func TestTheTwinAgainstItsModel(t *testing.T) {
 			}
 		}
 	})
-	for _, r := range w.twin.Ledger().Redemptions {
+	for _, r := range w.twin.ReadBooks().Redemptions {
 		if now := r.Effects - r.Undone; now != 0 && now != 1 || (now == 1) == r.At.IsZero() || len(r.By) != r.Effects {
 			t.Errorf("%+v", r)
 		}

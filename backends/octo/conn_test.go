@@ -1,0 +1,113 @@
+//go:build unix
+
+package octo_test
+
+import (
+	"errors"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/warmgate/warmgate/backends/octo"
+)
+
+// TestAKeptConnectionIsKept: that the deadline of an earlier call has passed says nothing about the connection.
+func TestAKeptConnectionIsKept(t *testing.T) {
+	var opened atomic.Int32
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Octo-Capabilities", "octo/redemption")
+		_, _ = io.WriteString(w, aBooking)
+	}))
+	server.Config.ConnState = func(_ net.Conn, s http.ConnState) {
+		if s == http.StateNew {
+			opened.Add(1)
+		}
+	}
+	server.Start()
+	defer server.Close()
+	c, err := octo.New(octo.Config{BaseURL: server.URL, APIKey: testKey, Supplier: "s"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	for range 3 {
+		ctx := within(t, 200*time.Millisecond)
+		if _, err := c.Redeem(ctx, "C1"); err != nil {
+			t.Fatal(err)
+		}
+		<-ctx.Done()
+	}
+	if n := opened.Load(); n != 1 {
+		t.Errorf("%d connections for three calls", n)
+	}
+}
+
+func TestTLS(t *testing.T) {
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Octo-Capabilities", "octo/redemption")
+		_, _ = io.WriteString(w, aBooking)
+	}))
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.StartTLS()
+	defer server.Close()
+	pool := server.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
+	c, err := octo.New(octo.Config{BaseURL: server.URL, APIKey: testKey, Supplier: "s", RootCAs: pool})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	for i := range 4 {
+		if _, err := c.Redeem(within(t, 2*time.Second), "C1"); err != nil {
+			t.Fatal(err)
+		}
+		if i == 1 { // the server closes what is kept
+			server.CloseClientConnections()
+		}
+	}
+	stranger, err := octo.New(octo.Config{BaseURL: server.URL, APIKey: testKey, Supplier: "s"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stranger.Close()
+	_, err = stranger.Redeem(within(t, 2*time.Second), "C1")
+	if e := asError(t, err); e.Fate != octo.NotSent || e.Reason != octo.ReasonDial {
+		t.Errorf("a certificate that nobody vouches for: %v", e)
+	}
+}
+
+// TestADialThatHangs: a listener with a full queue neither accepts nor refuses.
+func TestADialThatHangs(t *testing.T) {
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer syscall.Close(fd)
+	if err := errors.Join(syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}), syscall.Listen(fd, 0)); err != nil {
+		t.Fatal(err)
+	}
+	name, err := syscall.Getsockname(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := (&net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: name.(*syscall.SockaddrInet4).Port}).String()
+	for range 4 { // fill the queue
+		if c, err := net.DialTimeout("tcp", addr, 50*time.Millisecond); err == nil {
+			defer c.Close()
+		}
+	}
+	c, err := octo.New(octo.Config{BaseURL: "http://" + addr, APIKey: testKey, Supplier: "s"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	begin := time.Now()
+	_, err = c.Redeem(within(t, 200*time.Millisecond), "C1")
+	if e := asError(t, err); e.Fate != octo.NotSent || e.Reason != octo.ReasonDial || time.Since(begin) > 400*time.Millisecond {
+		t.Errorf("%v after %s", e, time.Since(begin))
+	}
+}
