@@ -93,7 +93,6 @@ func (f *Front) newServer() *fasthttp.Server {
 		ReadTimeout:        f.cfg.ReadTimeout,
 		WriteTimeout:       f.cfg.WriteTimeout,
 		IdleTimeout:        f.cfg.IdleTimeout,
-		CloseOnShutdown:    true,
 
 		NoDefaultServerHeader:        true,
 		SecureErrorLogMessage:        true,
@@ -138,17 +137,15 @@ func (f *Front) Shutdown(ctx context.Context) error {
 		f.table.each((*conn).kill)
 		return fmt.Errorf("cannot finish %d connections in time: %w", n, err)
 	}
-	for range cap(f.turning) { // each ends within the write time-out and the linger
-		f.turning <- struct{}{}
-	}
 	return f.closed(ctx)
 }
 
-// closed waits until the last connections are closed: fasthttp counts them out a moment earlier.
+// closed waits until the last connections are closed, which fasthttp counts out a moment earlier, and those that are
+// being turned away.
 func (f *Front) closed(ctx context.Context) error {
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
-	for f.stats.Open() > 0 {
+	for f.stats.Open() > 0 || len(f.turning) > 0 {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
@@ -176,6 +173,9 @@ func (f *Front) serve(ctx *fasthttp.RequestCtx) {
 	}
 	defer f.recovered(ctx)
 	f.handler(ctx)
+	if f.draining.Load() {
+		ctx.SetConnectionClose()
+	}
 }
 
 // failed is what fasthttp calls where it could not read a request. It closes the connection.

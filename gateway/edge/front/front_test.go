@@ -25,7 +25,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m,
 		// Two of fasthttp's own goroutines outlive a server: the clock of its Date header lives as long as the process,
 		// and the cleaner of a worker pool notices the end of it after up to ten seconds of sleep.
-		goleak.IgnoreTopFunction("github.com/valyala/fasthttp.updateServerDate.func1"),
+		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"),
 		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"))
 }
 
@@ -201,3 +201,5 @@ func TestConfigIsValidated(t *testing.T) {
 		t.Error("New takes an invalid configuration")
 	}
 }
+
+func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }
