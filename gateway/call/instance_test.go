@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"os"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -86,9 +87,49 @@ func TestBreakerForgetsOldFailures(t *testing.T) {
 	})
 }
 
+// The window rolls: it does not forget everything at once.
+func TestBreakerWindowRolls(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, InstanceConfig{Breaker: BreakerConfig{Window: 10 * time.Second}})
+		w.serve = failing
+		time.Sleep(9 * time.Second)
+		w.call(second)
+		w.call(second)
+		w.call(second)
+		time.Sleep(3 * time.Second)
+		w.call(second)
+		w.state(t, "closed")
+		w.call(second)
+		w.state(t, "open")
+	})
+}
+
+// A later attempt that an earlier one left less time than its own: the backend was slow, not the caller hurried.
+func TestAttemptCutByTheSliceCounts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, InstanceConfig{Breaker: BreakerConfig{Consecutive: 2}})
+		w.serve = func(ctx context.Context, n int, _ string) (int, error) {
+			if n == 1 {
+				time.Sleep(130 * ms)
+				return 0, errDown
+			}
+			return hold(ctx, time.Hour, 0, nil)
+		}
+		if r := w.timed(Policy{Slice: 200 * ms, Attempts: 2, AttemptTimeout: 100 * ms}); r.took != 200*ms {
+			t.Fatalf("got %+v", r)
+		}
+		w.state(t, "open")
+	})
+}
+
 // What counts for the breaker: five of each in a row.
 func TestWhatTheBreakerCounts(t *testing.T) {
 	hang := func(ctx context.Context, _ int, _ string) (int, error) { return hold(ctx, time.Hour, 0, nil) }
+	early := func(ctx context.Context, _ int, _ string) (int, error) { // as net does, a little before
+		d, _ := ctx.Deadline()
+		time.Sleep(time.Until(d) - ms)
+		return 0, os.ErrDeadlineExceeded
+	}
 	full := func() (context.Context, context.CancelFunc) { return context.Background(), func() {} }
 	short := func() (context.Context, context.CancelFunc) {
 		return context.WithTimeout(context.Background(), 10*ms)
@@ -98,15 +139,17 @@ func TestWhatTheBreakerCounts(t *testing.T) {
 		ctx   func() (context.Context, context.CancelFunc)
 		state string
 	}{
-		"errors":                          {failing, full, "open"},
-		"dials refused":                   {func(context.Context, int, string) (int, error) { return 0, NotSent(errDown) }, full, "open"},
-		"panics":                          {func(context.Context, int, string) (int, error) { panic("x") }, full, "open"},
-		"refusals are answers":            {func(context.Context, int, string) (int, error) { return 0, Refuse("used", nil) }, full, "closed"},
-		"time-outs":                       {hang, full, "open"},
-		"time-outs of hurried callers":    {hang, short, "closed"},
-		"errors met by hurried callers":   {failing, short, "open"},
-		"answers after the deadline":      {func(context.Context, int, string) (int, error) { time.Sleep(time.Second); return 1, nil }, full, "open"},
-		"late answers to hurried callers": {func(context.Context, int, string) (int, error) { time.Sleep(time.Second); return 1, nil }, short, "closed"},
+		"errors":                             {failing, full, "open"},
+		"dials refused":                      {func(context.Context, int, string) (int, error) { return 0, NotSent(errDown) }, full, "open"},
+		"panics":                             {func(context.Context, int, string) (int, error) { panic("x") }, full, "open"},
+		"refusals are answers":               {func(context.Context, int, string) (int, error) { return 0, Refuse("used", nil) }, full, "closed"},
+		"time-outs":                          {hang, full, "open"},
+		"time-outs of hurried callers":       {hang, short, "closed"},
+		"errors met by hurried callers":      {failing, short, "open"},
+		"early time-outs":                    {early, full, "open"},
+		"early time-outs of hurried callers": {early, short, "closed"},
+		"answers after the deadline":         {func(context.Context, int, string) (int, error) { time.Sleep(time.Second); return 1, nil }, full, "open"},
+		"late answers to hurried callers":    {func(context.Context, int, string) (int, error) { time.Sleep(time.Second); return 1, nil }, short, "closed"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -56,6 +56,23 @@ func TestAgeCountsFromAsking(t *testing.T) {
 	})
 }
 
+// What took longer to come than it may be kept is not kept at all.
+func TestKeptNoLongerThanUseful(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, InstanceConfig{})
+		w.serve = func(ctx context.Context, n int, _ string) (int, error) { return hold(ctx, 400*ms, n, nil) }
+		w.call(Policy{Slice: 500 * ms, Cache: CachePolicy{Fresh: 300 * ms}})
+		if n := w.caller.cache.Stats().Entries; n != 0 {
+			t.Fatalf("%d entries are kept past their time", n)
+		}
+		w.call(Policy{Slice: 500 * ms, Cache: CachePolicy{Fresh: 500 * ms}})
+		time.Sleep(100*ms + 1)
+		if e := w.caller.lookup(w.read.key(w.caller, w.b.ops[w.read.name].(*bound[string, int]), "ticket-1")); e != nil {
+			t.Fatalf("kept past its time: %+v", e)
+		}
+	})
+}
+
 func TestStaleWhileRevalidate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, InstanceConfig{})
@@ -118,10 +135,13 @@ func TestStaleIfError(t *testing.T) {
 		if _, s, err := w.read.Call(ctx, w.caller, w.b, p, "ticket-1"); err != nil || s.State != gateway.Stale {
 			t.Fatalf("too late to ask: %+v %v, want stale", s, err)
 		}
-		time.Sleep(8500 * ms) // the window is over
-		w.expect(t, p, 0, gateway.Missing, 0, 4)
+		time.Sleep(8500*ms - 1)
+		w.serve = failing
+		w.expect(t, p, 7, gateway.Stale, 11*time.Second-1, 4)
+		time.Sleep(1) // the window is over
+		w.expect(t, p, 0, gateway.Missing, 0, 5)
 		w.serve = numbered
-		w.expect(t, p, 5, gateway.Live, 0, 5)
+		w.expect(t, p, 6, gateway.Live, 0, 6)
 	})
 }
 
@@ -170,6 +190,11 @@ func TestNegative(t *testing.T) {
 		time.Sleep(1)
 		w.serve = func(context.Context, int, string) (int, error) { return 0, errDown }
 		w.expect(t, p, 0, gateway.Missing, 0, 2) // absent is never stale
+		w.serve = func(context.Context, int, string) (int, error) { return 0, nil }
+		w.expect(t, p, 0, gateway.Live, 0, 3)
+		w.serve = failing
+		none := Policy{Slice: 500 * ms, Cache: CachePolicy{Fresh: time.Hour, StaleIfError: time.Hour}}
+		w.expect(t, none, 0, gateway.Missing, 0, 4) // nor used by a step that wants none
 	})
 }
 

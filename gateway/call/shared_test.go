@@ -163,7 +163,7 @@ func TestKeyPartsCannotBeConfused(t *testing.T) {
 	}
 	seen := map[string]bool{}
 	for _, key := range []string{
-		parts(func(k *Key) { k.Text("ab") }), parts(func(k *Key) { k.Text("a"); k.Text("b") }),
+		parts(func(k *Key) { k.Text("ab") }), parts(func(k *Key) { k.Text("a"); k.Text("b") }), parts(func(k *Key) { k.Text("asb") }),
 		parts(func(k *Key) { k.Text("a"); k.Int(1) }), parts(func(k *Key) { k.Int(1); k.Text("a") }),
 		parts(func(k *Key) { k.Int(-1) }), parts(func(k *Key) { k.Personal([]byte("ab")) }),
 		parts(func(k *Key) { k.Personal([]byte("a")); k.Personal([]byte("b")) }), parts(func(k *Key) {}),

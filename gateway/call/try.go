@@ -104,7 +104,7 @@ func (j *job[A, O]) attempt(now time.Time) (O, error) {
 	if end.After(j.deadline) {
 		end, whole = j.deadline, !j.cut
 	}
-	if j.policy.HedgeAfter > 0 && !j.write && j.in.closed.Load() {
+	if j.policy.HedgeAfter > 0 && !j.write {
 		return j.duel(end, whole)
 	}
 	t := j.prepare(end, whole, nil)

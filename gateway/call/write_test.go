@@ -131,6 +131,16 @@ func TestWriteDeadline(t *testing.T) {
 	})
 }
 
+func TestWriteIsNeverHedged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t, InstanceConfig{})
+		d.serve = func(ctx context.Context, n int, _ string) (int, error) { return hold(ctx, 300*ms, n, nil) }
+		if out, err := d.do(context.Background(), Policy{Slice: time.Second, HedgeAfter: 50 * ms}); out != 1 || err != nil || len(d.keys) != 1 {
+			t.Fatalf("got %d %v after %d attempts", out, err, len(d.keys))
+		}
+	})
+}
+
 func TestWriteMeetsOpenBreakerAndFullBulkhead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk(t, InstanceConfig{MaxInFlight: 1})
