@@ -178,12 +178,13 @@ func TestRefreshSchedule(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
 		var fetches []time.Duration
-		failing := true
+		var failing atomic.Bool
+		failing.Store(true)
 		set := string(setOf(newEd("ed")))
 		is := newIssuer(IssuerConfig{Issuer: issuerA, JWKSURL: "https://keys.example", Algorithms: []string{"EdDSA"}, Refresh: time.Minute}, quiet())
 		is.client.Transport = roundTrip(func(*http.Request) (*http.Response, error) {
 			fetches = append(fetches, time.Since(began))
-			if failing {
+			if failing.Load() {
 				return nil, errors.New("refused")
 			}
 			return &http.Response{StatusCode: 200, Body: io.NopCloser(strings.NewReader(set))}, nil
@@ -194,7 +195,7 @@ func TestRefreshSchedule(t *testing.T) {
 		until := func(d time.Duration) { time.Sleep(d - time.Since(began)); synctest.Wait() }
 
 		until(7 * time.Second)
-		failing = false // at 10 s it succeeds: the next is at 70 s
+		failing.Store(false) // at 10 s it succeeds: the next is at 70 s
 		until(80 * time.Second)
 		for range 100 { // unknown kids ask for one refresh between them, and nobody waits for it
 			is.find("unknown")

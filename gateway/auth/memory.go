@@ -1,7 +1,7 @@
 package auth
 
 import (
-	"crypto/subtle"
+	"encoding/binary"
 	"hash/maphash"
 	"sync"
 	"sync/atomic"
@@ -51,10 +51,27 @@ func (m *memory) get(token []byte) *verified {
 	s.RLock()
 	v := s.tokens[hash]
 	s.RUnlock()
-	if v == nil || subtle.ConstantTimeCompare(v.token, token) != 1 {
+	if v == nil || !same(v.token, token) {
 		return nil
 	}
 	return v
+}
+
+// same reports whether a and b are equal, in a time that depends on their length alone. It takes eight bytes at a step:
+// crypto/subtle takes one, which for a token of 4 KiB costs more than all else on the way of a request together.
+func same(a, b []byte) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	var differ uint64
+	for len(a) >= 8 && len(b) >= 8 {
+		differ |= binary.LittleEndian.Uint64(a) ^ binary.LittleEndian.Uint64(b)
+		a, b = a[8:], b[8:]
+	}
+	for i := range min(len(a), len(b)) {
+		differ |= uint64(a[i] ^ b[i])
+	}
+	return differ == 0
 }
 
 // put remembers v. Where there is no room it forgets one of a few others, the one that ends first.

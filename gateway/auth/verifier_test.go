@@ -284,6 +284,24 @@ func TestMemoryIsBoundedAndComparesWholeTokens(t *testing.T) {
 	}
 }
 
+func TestSameComparesEveryByte(t *testing.T) {
+	for n := range 40 {
+		a := bytes.Repeat([]byte("x"), n)
+		if !same(a, bytes.Clone(a)) || same(a, append(bytes.Clone(a), 0)) {
+			t.Fatalf("length %d: equal ones differ or a longer one is equal", n)
+		}
+		for i := range n {
+			for bit := range 8 {
+				b := bytes.Clone(a)
+				b[i] ^= 1 << bit
+				if same(a, b) {
+					t.Fatalf("length %d: bit %d of byte %d makes no difference", n, bit, i)
+				}
+			}
+		}
+	}
+}
+
 func TestMemoryForgetsWhatEndsFirst(t *testing.T) {
 	m := newMemory(16 * 10)
 	put := func(n int, name string, expires time.Time) {

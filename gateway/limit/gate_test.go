@@ -2,6 +2,7 @@ package limit
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"testing"
@@ -347,79 +348,104 @@ func quantile(d []time.Duration, q float64) time.Duration {
 	return d[int(q*float64(len(d)-1))]
 }
 
-// TestGateInvariants draws arrivals, ends and pauses, and holds the gate against what must always be true.
+// event is one thing that happens to a gate: an arrival, the end of the oldest work, or a pause.
+type event struct {
+	kind int // 0, 1: arrival; 2: end; 3: pause
+	p    Priority
+	time time.Duration // the arrival's patience, or the pause
+}
+
+// TestGateInvariants draws events and holds the gate against what must always be true.
 func TestGateInvariants(t *testing.T) {
+	events := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) event {
+		return event{rapid.IntRange(0, 3).Draw(t, "kind"), Priority(rapid.IntRange(int(NeverShed), int(Low)).Draw(t, "priority")),
+			time.Duration(rapid.IntRange(1, 300).Draw(t, "ms")) * time.Millisecond}
+	}), 1, 80)
 	rapid.Check(t, func(rt *rapid.T) {
-		synctest.Test(t, func(t *testing.T) {
-			g := NewGate(GateConfig{InFlight: rapid.IntRange(1, 6).Draw(rt, "in flight"), Queue: rapid.IntRange(1, 4).Draw(rt, "queue")})
-			var mu sync.Mutex
-			var held []Slot
-			var wg sync.WaitGroup
-			exits := 0
-			for range rapid.IntRange(1, 60).Draw(rt, "events") {
-				switch rapid.IntRange(0, 3).Draw(rt, "event") {
-				case 0, 1:
-					p := Priority(rapid.IntRange(int(NeverShed), int(Low)).Draw(rt, "priority"))
-					if p == NeverShed {
-						exits++
-					}
-					patience := time.Duration(rapid.IntRange(1, 300).Draw(rt, "patience")) * time.Millisecond
-					wg.Go(func() {
-						s, err := g.Acquire(p, time.Now(), time.Now().Add(patience), 0)
-						mu.Lock()
-						defer mu.Unlock()
-						if err == nil {
-							held = append(held, s)
-						} else if p == NeverShed {
-							rt.Errorf("an exit was shed: %v", err)
-						}
-					})
-				case 2:
-					mu.Lock()
-					if len(held) > 0 {
-						held[0].Release()
-						held = held[1:]
-					}
-					mu.Unlock()
-				case 3:
-					time.Sleep(time.Duration(rapid.IntRange(1, 100).Draw(rt, "pause")) * time.Millisecond)
-				}
-				synctest.Wait()
-				checkGate(rt, g, len(held), exits)
-			}
-			wg.Wait()
-			for _, s := range held {
-				s.Release()
-			}
-			if l := g.Load(); l != (Load{}) {
-				rt.Errorf("in the end the load is %+v", l)
-			}
-		})
+		c := GateConfig{InFlight: rapid.IntRange(1, 6).Draw(rt, "in flight"), Queue: rapid.IntRange(1, 4).Draw(rt, "queue")}
+		drawn := events.Draw(rt, "events")
+		var err error
+		synctest.Test(t, func(*testing.T) { err = playGate(NewGate(c), drawn) })
+		if err != nil {
+			rt.Fatal(err)
+		}
 	})
 }
 
-// checkGate runs while nobody else does.
-func checkGate(t *rapid.T, g *Gate, held, exits int) {
+// playGate runs in a bubble and returns the first thing that is wrong.
+func playGate(g *Gate, events []event) error {
+	var mu sync.Mutex
+	var held []Slot
+	var wrong []error
+	var wg sync.WaitGroup
+	exits := 0
+	arrive := func(e event) {
+		s, err := g.Acquire(e.p, time.Now(), time.Now().Add(e.time), 0)
+		mu.Lock()
+		defer mu.Unlock()
+		if err == nil {
+			held = append(held, s)
+		} else if e.p == NeverShed {
+			wrong = append(wrong, fmt.Errorf("an exit was shed: %w", err))
+		}
+	}
+	for _, e := range events {
+		switch {
+		case e.kind < 2:
+			if e.p == NeverShed {
+				exits++
+			}
+			wg.Go(func() { arrive(e) })
+		case e.kind == 3:
+			time.Sleep(e.time)
+		default:
+			mu.Lock()
+			if len(held) > 0 {
+				held[0].Release()
+				held = held[1:]
+			}
+			mu.Unlock()
+		}
+		synctest.Wait()
+		mu.Lock()
+		wrong = append(wrong, checkGate(g, len(held), exits))
+		mu.Unlock()
+	}
+	wg.Wait()
+	for _, s := range held {
+		s.Release()
+	}
+	if l := g.Load(); l != (Load{}) {
+		wrong = append(wrong, fmt.Errorf("in the end the load is %+v", l))
+	}
+	return errors.Join(wrong...)
+}
+
+// checkGate returns what is wrong with a gate that nobody is changing.
+func checkGate(g *Gate, held, exits int) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	if g.inFlight != held {
-		t.Fatalf("%d in flight, %d slots held", g.inFlight, held)
+		return fmt.Errorf("%d in flight, %d slots held", g.inFlight, held)
 	}
 	if held > g.config.InFlight+exits {
-		t.Fatalf("%d in flight: more than %d and %d exits", held, g.config.InFlight, exits)
+		return fmt.Errorf("%d in flight: more than %d and %d exits", held, g.config.InFlight, exits)
 	}
 	for p := Critical; p <= Low; p++ {
 		q := &g.queues[p]
 		if q.n > g.config.Queue {
-			t.Fatalf("priority %d: %d wait, the queue holds %d", p, q.n, g.config.Queue)
+			return fmt.Errorf("priority %d: %d wait, the queue holds %d", p, q.n, g.config.Queue)
 		}
 		if q.n > 0 && g.inFlight < g.caps[p] {
-			t.Fatalf("priority %d waits while there is room for it", p)
+			return fmt.Errorf("priority %d waits while there is room for it", p)
 		}
 		n := 0
 		for w := q.first; w != nil; w = w.next {
 			n++
 		}
 		if n != q.n {
-			t.Fatalf("priority %d: %d in the list, %d counted", p, n, q.n)
+			return fmt.Errorf("priority %d: %d in the list, %d counted", p, n, q.n)
 		}
 	}
+	return nil
 }

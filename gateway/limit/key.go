@@ -1,6 +1,7 @@
 package limit
 
 import (
+	"encoding/binary"
 	"hash/maphash"
 	"net/netip"
 
@@ -35,14 +36,11 @@ func (k Keyer) Address(addr netip.Addr) Key {
 
 // Principal returns the key of a principal: tenant, issuer and subject.
 func (k Keyer) Principal(p *gateway.Principal) Key {
-	var h maphash.Hash
-	h.SetSeed(k.seed)
-	h.WriteString(p.Tenant)
-	h.WriteByte(0)
-	h.WriteString(p.Issuer)
-	h.WriteByte(0)
-	h.WriteString(p.Subject)
-	return Key(h.Sum64())
+	var b [24]byte
+	binary.LittleEndian.PutUint64(b[0:], maphash.String(k.seed, p.Tenant))
+	binary.LittleEndian.PutUint64(b[8:], maphash.String(k.seed, p.Issuer))
+	binary.LittleEndian.PutUint64(b[16:], maphash.String(k.seed, p.Subject))
+	return Key(maphash.Bytes(k.seed, b[:]))
 }
 
 // Venue returns the key of a venue.
