@@ -75,7 +75,7 @@ func (t *trail) seal(tx *Tx, entries []AuditEntry) error {
 			return fmt.Errorf("cannot write an audit entry: %w", err)
 		}
 	}
-	_, err := tx.Exec(`INSERT INTO audit_links (chain, link, onto, prev, hash, entries, at) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+	_, err := tx.Exec(`INSERT INTO audit_links (`+linkColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
 		l.chain, l.link, l.onto, l.prev, c.sum(), l.entries, l.at)
 	if err != nil {
 		return fmt.Errorf("cannot write an audit link: %w", err)
@@ -85,25 +85,31 @@ func (t *trail) seal(tx *Tx, entries []AuditEntry) error {
 
 // place says where the next link goes. What is kept is read, not remembered: a COMMIT may have failed in between.
 func (t *trail) place(tx *Tx, l *auditLink) error {
+	own, found, err := one(tx.QueryRow(`SELECT `+linkColumns+` FROM audit_links WHERE chain = $1 ORDER BY link DESC LIMIT 1`, t.chain), scanLink)
+	if err != nil {
+		return err
+	}
+	if found {
+		l.chain, l.link, l.prev = own.chain, own.link+1, own.hash
+		return nil
+	}
 	last, found, err := newestLink(tx)
 	if err != nil {
 		return err
 	}
-	switch {
-	case found && last.chain == t.chain:
-		l.chain, l.link, l.prev = t.chain, last.link+1, last.hash
-	case found:
-		l.chain, l.link, l.onto, l.prev = last.chain+1, 1, last.link, last.hash
-	default:
-		l.chain, l.link, l.prev = 1, 1, make([]byte, sha256.Size)
+	l.chain, l.link, l.prev = 1, 1, make([]byte, sha256.Size)
+	if found {
+		l.chain, l.onto, l.prev = last.chain+1, last.link, last.hash
 	}
 	t.chain = l.chain
 	return nil
 }
 
-// newestLink reads the last link of the last chain.
+const linkColumns = `chain, link, onto, prev, hash, entries, at`
+
+// newestLink reads the last link of the newest chain.
 func newestLink(q Querier) (auditLink, bool, error) {
-	return one(q.QueryRow(`SELECT chain, link, onto, prev, hash, entries, at FROM audit_links ORDER BY chain DESC, link DESC LIMIT 1`), scanLink)
+	return one(q.QueryRow(`SELECT `+linkColumns+` FROM audit_links ORDER BY chain DESC, link DESC LIMIT 1`), scanLink)
 }
 
 func scanLink(r Row) (l auditLink, err error) {

@@ -87,3 +87,12 @@ func Sweep(tx *Tx, now time.Time) (rows int64, err error) {
 	}
 	return n + m, nil
 }
+
+// sweepDue reports whether Sweep would delete anything.
+func sweepDue(q Querier, now time.Time) (bool, error) {
+	var n int64
+	err := q.QueryRow(`SELECT (SELECT COUNT(*) FROM (SELECT scope FROM idempotency WHERE ended AND expires_at <= $1 LIMIT 1) AS i)
+		+ (SELECT COUNT(*) FROM (SELECT msg_key FROM messages WHERE state = 'done' AND next_at <= $2 LIMIT 1) AS m)`,
+		millis(now), millis(now.Add(-doneKept))).Scan(&n)
+	return n > 0, err
+}
