@@ -129,9 +129,8 @@ func isTimeout(err error) bool {
 // probe makes the attempt with a hard end, so that a bound function which ignores its deadline cannot keep the breaker
 // half open for ever. The bulkhead's place comes back when it lands.
 func (t *attempt[A, O]) probe() error {
-	limit := time.Now().Add(t.in.cfg.Breaker.ProbeTimeout)
-	if limit.Before(t.ctx.deadline) {
-		t.ctx.deadline, t.whole = limit, true
+	if d := t.in.cfg.Breaker.ProbeTimeout; d > 0 && d < time.Until(t.ctx.deadline) {
+		t.ctx.deadline, t.whole = time.Now().Add(d), true
 	}
 	p := &attempt[A, O]{in: t.in, f: t.f, arg: t.arg, whole: t.whole, race: t.race}
 	p.ctx.deadline, p.ctx.trace = t.ctx.deadline, t.ctx.trace

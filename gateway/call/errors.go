@@ -76,8 +76,8 @@ func (r *Refused) Unwrap() error { return r.Detail }
 // notSent marks an error after which it is certain that nothing reached the backend.
 type notSent struct{ cause error }
 
-// NotSent makes the error of an adapter that knows that nothing reached its backend (a refused dial, a body that
-// could not be encoded). It may be tried again, a Write too. NotSent(nil) is nil.
+// NotSent makes the error of an adapter that knows that nothing reached its backend, such as a refused dial. It may be
+// tried again, a Write too, and counts as a failure for the breaker. NotSent(nil) is nil.
 func NotSent(err error) error {
 	if err == nil {
 		return nil

@@ -27,7 +27,7 @@ type BreakerConfig struct {
 	Consecutive  int           `yaml:"consecutive"`   // so many failures in a row open it, whatever the share; 0: 5
 	OpenFor      time.Duration `yaml:"open_for"`      // then probes are let through; 0: 2s
 	Probes       int           `yaml:"probes"`        // so many must succeed to close it, the first failure opens it again; 0: 2
-	ProbeTimeout time.Duration `yaml:"probe_timeout"` // hard end of a probe; 0: 1s. An attempt's own, if sooner, counts
+	ProbeTimeout time.Duration `yaml:"probe_timeout"` // hard end of a probe, where sooner than its attempt's own; 0: that one
 }
 
 // BudgetConfig bounds hedges and retries of all operations of an instance together.
@@ -42,7 +42,7 @@ func (c InstanceConfig) normal() InstanceConfig {
 	c.MaxInFlight = or(c.MaxInFlight, 64)
 	b.Window, b.Bucket = or(b.Window, 10*time.Second), or(b.Bucket, time.Second)
 	b.MinCalls, b.FailureShare, b.Consecutive = or(b.MinCalls, 20), or(b.FailureShare, 0.5), or(b.Consecutive, 5)
-	b.OpenFor, b.Probes, b.ProbeTimeout = or(b.OpenFor, 2*time.Second), or(b.Probes, 2), or(b.ProbeTimeout, time.Second)
+	b.OpenFor, b.Probes = or(b.OpenFor, 2*time.Second), or(b.Probes, 2)
 	c.Budget.Share, c.Budget.Floor = or(c.Budget.Share, 0.1), or(c.Budget.Floor, 1)
 	return c
 }
@@ -76,8 +76,8 @@ func (c InstanceConfig) Validate() error {
 		return field("breaker.open_for", "must be 100ms to 5m, is %v", b.OpenFor)
 	case b.Probes < 1 || b.Probes > 10:
 		return field("breaker.probes", "must be 1 to 10, is %d", b.Probes)
-	case b.ProbeTimeout < time.Millisecond || b.ProbeTimeout > maxSlice:
-		return field("breaker.probe_timeout", "must be 1ms to %v, is %v", maxSlice, b.ProbeTimeout)
+	case b.ProbeTimeout < 0 || b.ProbeTimeout > maxSlice:
+		return field("breaker.probe_timeout", "must be 0s to %v, is %v", maxSlice, b.ProbeTimeout)
 	case !(c.Budget.Share > 0 && c.Budget.Share <= 1):
 		return field("budget.share", "must be more than 0 and at most 1, is %v", c.Budget.Share)
 	case c.Budget.Floor < 1 || c.Budget.Floor > 1000:
@@ -148,21 +148,14 @@ var (
 
 // enter takes a place in the bulkhead. There is no queue: waiting would spend the slice and hide the overload,
 // and a read that may be tried again comes back after its back-off.
-func (in *Instance) enter() bool {
-	if in.inFlight.Add(1) > int64(in.cfg.MaxInFlight) {
-		in.inFlight.Add(-1)
-		return false
-	}
-	return true
-}
+func (in *Instance) enter() bool { return take(&in.inFlight, int64(in.cfg.MaxInFlight)) }
 
 func (in *Instance) leave() { in.inFlight.Add(-1) }
 
 // takeExtra takes one hedge or retry from the budget; giveExtra brings it back once that attempt has landed.
 func (in *Instance) takeExtra() bool {
 	allowed := max(int64(in.cfg.Budget.Floor), int64(in.cfg.Budget.Share*float64(in.calls.Load())))
-	if in.extra.Add(1) > allowed {
-		in.extra.Add(-1)
+	if !take(&in.extra, allowed) {
 		in.counters.denied.Add(1)
 		return false
 	}
@@ -170,3 +163,13 @@ func (in *Instance) takeExtra() bool {
 }
 
 func (in *Instance) giveExtra() { in.extra.Add(-1) }
+
+// take adds one to n unless that would be more than limit; n is never more, not even for a moment.
+func take(n *atomic.Int64, limit int64) bool {
+	for v := n.Load(); v < limit; v = n.Load() {
+		if n.CompareAndSwap(v, v+1) {
+			return true
+		}
+	}
+	return false
+}

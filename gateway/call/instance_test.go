@@ -211,6 +211,7 @@ func TestProbesHaveAHardEnd(t *testing.T) {
 			t.Fatalf("got %+v", r)
 		}
 		w.state(t, "open")
+		synctest.Wait()
 		if n := w.in.Stats().InFlight; n != 1 {
 			t.Fatalf("%d in flight, want the probe that hangs", n)
 		}
@@ -224,6 +225,24 @@ func TestProbesHaveAHardEnd(t *testing.T) {
 		if n := w.in.Stats().InFlight; n != 0 {
 			t.Fatalf("%d in flight after all have landed", n)
 		}
+	})
+}
+
+// Without a time-out of their own, probes have a hard end too: the attempt's.
+func TestProbesEndWithTheirAttempt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, InstanceConfig{})
+		w.serve = failing
+		for range 5 {
+			w.call(second)
+		}
+		time.Sleep(2*time.Second + 1)
+		w.serve = func(context.Context, int, string) (int, error) { time.Sleep(time.Minute); return 1, nil }
+		if r := w.timed(second); !errors.Is(r.err, context.DeadlineExceeded) || r.took != time.Second {
+			t.Fatalf("got %+v", r)
+		}
+		w.state(t, "open")
+		time.Sleep(2 * time.Minute)
 	})
 }
 

@@ -112,7 +112,7 @@ func TestInstanceConfigValidate(t *testing.T) {
 		"breaker.consecutive: must be 1 to 1000, is -3":                    with(func(b *BreakerConfig) { b.Consecutive = -3 }),
 		"breaker.open_for: must be 100ms to 5m, is 6m0s":                   with(func(b *BreakerConfig) { b.OpenFor = 6 * time.Minute }),
 		"breaker.probes: must be 1 to 10, is 11":                           with(func(b *BreakerConfig) { b.Probes = 11 }),
-		"breaker.probe_timeout: must be 1ms to 1m0s, is 1ns":               with(func(b *BreakerConfig) { b.ProbeTimeout = 1 }),
+		"breaker.probe_timeout: must be 0s to 1m0s, is -1ns":               with(func(b *BreakerConfig) { b.ProbeTimeout = -1 }),
 		"budget.share: must be more than 0 and at most 1, is -0.1":         {Budget: BudgetConfig{Share: -0.1}},
 		"budget.floor: must be 1 to 1000, is 1001":                         {Budget: BudgetConfig{Floor: 1001}},
 	} {

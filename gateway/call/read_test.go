@@ -264,6 +264,13 @@ func TestPanicIsAnError(t *testing.T) {
 		if s := w.in.Stats(); s.InFlight != 0 || s.Failed != 2 {
 			t.Errorf("stats %+v", s)
 		}
+		odd := NewRead("tickets.odd", ReadSpec[string, int]{Key: func(*Key, string) {}, Absent: func(int) bool { panic("odd") }})
+		BindRead(w.b, odd, w.in, func(context.Context, string) (int, error) { return 1, nil })
+		for range 2 { // the second one is not left waiting for the first
+			if _, _, err := odd.Call(context.Background(), w.caller, w.b, Policy{Slice: time.Second}, ""); err == nil {
+				t.Error("a panic of Absent was lost")
+			}
+		}
 		w.serve = func(context.Context, int, string) (int, error) { var m map[string]int; m["x"] = 1; return 0, nil }
 		if _, _, err := w.call(Policy{Slice: time.Second}); !containsAll(err.Error(), "assignment to entry in nil map") {
 			t.Errorf("got %v", err)

@@ -54,7 +54,7 @@ type Stats struct {
 	LatencySum time.Duration // of the same
 }
 
-// Bucket counts the attempts that took at most UpTo; 0 stands for "longer than every other bucket".
+// Bucket counts the attempts that took at most UpTo and are in no smaller bucket; UpTo 0 is the last one, of all the rest.
 type Bucket struct {
 	UpTo  time.Duration
 	Count uint64
