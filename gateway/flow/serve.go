@@ -27,19 +27,26 @@ func Serve[In, Out any](
 		if err != nil {
 			return err
 		}
-		req := x.Request()
-		if req.Venue != nil {
-			req.Bindings = rt.Bindings(req.Venue.ID)
-		}
-		answer, err := plan.Run(rt.Engine, req, in, func(o journey.Outcome[Out]) journey.Answer {
-			return render(o, req.Lang, say)
-		})
-		if err != nil {
-			return err
-		}
-		x.Answer(answer)
-		return nil
+		return Run(rt, x, x.Venue(), plan, in, say)
 	}
+}
+
+// Run is the second half of Serve, for a call whose address does not name its venue.
+func Run[In, Out any](
+	rt *Runtime, x *edge.Exchange, at *gateway.Venue, plan *journey.Live[In, Out], in In,
+	say func(o journey.Outcome[Out], lang string) Said,
+) error {
+	req := x.Request()
+	req.Venue = at
+	req.Bindings = rt.Bindings(at.ID)
+	answer, err := plan.Run(rt.Engine, req, in, func(o journey.Outcome[Out]) journey.Answer {
+		return render(o, req.Lang, say)
+	})
+	if err != nil {
+		return err
+	}
+	x.Answer(answer)
+	return nil
 }
 
 func render[Out any](o journey.Outcome[Out], lang string, say func(journey.Outcome[Out], string) Said) journey.Answer {

@@ -153,7 +153,7 @@ func (w *work) begin(tx *ledger.Tx) error {
 	r := w.r
 	lease := r.req.Deadline.Add(r.timing.Lease)
 	row := ledger.Run{
-		ID: r.req.ID, Plan: r.name, Tenant: r.req.Venue.Tenant, Venue: r.req.Venue.ID, Principal: r.req.Principal.Subject,
+		ID: r.req.ID, Plan: r.name, Tenant: r.req.Venue.Tenant, Venue: r.req.Venue.ID, Principal: ledger.Actor(r.req.Principal),
 		Lang: r.req.Lang, State: ledger.RunRunning, Key: r.box.Wrapped(), StartedAt: r.req.Arrived, LeaseUntil: lease,
 	}
 	if i := r.req.Idempotency; i != nil {
