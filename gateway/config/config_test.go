@@ -1,0 +1,85 @@
+package config_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/warmgate/warmgate/gateway"
+	"github.com/warmgate/warmgate/gateway/config"
+)
+
+type part struct {
+	Slice time.Duration `yaml:"slice"`
+	Names []string      `yaml:"names"`
+}
+
+type document struct {
+	URL   string          `yaml:"url"`
+	Parts map[string]part `yaml:"parts"`
+	Later config.Section  `yaml:"later"`
+}
+
+func env(name string) (string, bool) {
+	if name == "CITY" {
+		return "http://127.0.0.1:1", true
+	}
+	return "", false
+}
+
+func TestGoodFile(t *testing.T) {
+	f, err := config.Read("a.yaml", []byte("url: ${CITY}/x/${NONE:-y}\nparts:\n  a-b:\n    slice: 250ms\nlater:\n  slice: 1s\n"), env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var d document
+	if err := f.Decode(&d); err != nil {
+		t.Fatal(err)
+	}
+	var later part
+	if err := f.DecodeSection("later", d.Later, &later); err != nil {
+		t.Fatal(err)
+	}
+	if d.URL != "http://127.0.0.1:1/x/y" || d.Parts["a-b"].Slice != 250*time.Millisecond || later.Slice != time.Second {
+		t.Errorf("read %+v, later %+v", d, later)
+	}
+}
+
+func TestMistakesNameFileLineAndColumn(t *testing.T) {
+	for _, c := range []struct{ name, text, want string }{
+		{"unknown name", "url: x\nparts:\n  a:\n    slize: 1s\n", `a.yaml:4:5: unknown field "slize"`},
+		{"name twice", "url: x\nurl: y\n", `a.yaml:2:1: mapping key "url" already defined at [1:1]`},
+		{"wrong type", "url: x\nparts:\n  a:\n    slice: soon\n", `a.yaml:4:12: time: invalid duration "soon"`},
+		{"list for a text", "url: [x]\n", "a.yaml:1:6: cannot unmarshal []interface {} into Go struct field document.URL of type string"},
+		{"not YAML", "url: [x\n", "a.yaml:1:6: sequence end token ']' not found"},
+		{"nothing in it", "# only a comment\n", "a.yaml: must hold one document, not 1"},
+		{"a list", "- x\n", "a.yaml:1:1: must begin with names and values"},
+		{"environment", "url: ${NOBODY}\n", "a.yaml:1:6: the environment has no NOBODY, and no default is given"},
+		{"open brace", "url: ${NOBODY\n", "a.yaml:1:6: ${ has no closing brace"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f, err := config.Read("a.yaml", []byte(c.text), env)
+			if err == nil {
+				err = f.Decode(&document{})
+			}
+			if err == nil || err.Error() != c.want {
+				t.Errorf("error %v\nwant  %s", err, c.want)
+			}
+		})
+	}
+}
+
+func TestSectionsMistakesArePlaced(t *testing.T) {
+	f, err := config.Read("a.yaml", []byte("url: x\nparts:\n  a-b:\n    slice: 1s\n    names:\n      - x\n      - y\n"), env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = config.Join(errors.New("elsewhere"), f.Place("parts.a-b", errors.Join(
+		&gateway.FieldError{Path: "names[1]", Message: "is bad"},
+		&gateway.FieldError{Path: "slice", Message: "is short"},
+		&gateway.FieldError{Path: "missing.deep", Message: "must be there"})))
+	want := "a.yaml:4:5: parts.a-b.missing.deep: must be there\na.yaml:4:12: parts.a-b.slice: is short\na.yaml:7:9: parts.a-b.names[1]: is bad\nelsewhere"
+	if err == nil || err.Error() != want {
+		t.Errorf("error\n%v\nwant\n%s", err, want)
+	}
+}
