@@ -183,10 +183,11 @@ func TestBookingsAreFoundConfirmedAndCancelled(t *testing.T) {
 	if list, err := w.client.BookingsByReference(ctx, "nobody's"); err != nil || list == nil || len(list) != 0 {
 		t.Fatalf("an unknown reference = %#v, %v", list, err)
 	}
-	if _, err = w.twin.Issue(octo.Want{Scenario: octo.Tomorrow, Count: 3}); err != nil {
+	if _, err = w.twin.Issue(octo.Want{Scenario: octo.Tomorrow, Count: 1000}); err != nil {
 		t.Fatal(err)
 	}
-	if list, err := w.client.BookingsOn(ctx, noon.AddDate(0, 0, 1), "entry"); err != nil || len(list) != 3 {
+	// a day's list is longer than any other answer may be
+	if list, err := w.client.BookingsOn(ctx, noon.AddDate(0, 0, 1), "entry"); err != nil || len(list) != 1000 {
 		t.Fatalf("BookingsOn = %d, %v", len(list), err)
 	}
 }

@@ -23,7 +23,7 @@ func decodeAny(t testing.TB, body []byte) any {
 }
 
 // prepared is a supplier that answers every request with the same bytes and allocates nothing for it.
-func prepared(b *testing.B, body string) string {
+func prepared(b testing.TB, body string) string {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		b.Fatal(err)
@@ -79,6 +79,44 @@ func BenchmarkLookup(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, err := c.Lookup(ctx, "C1"); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// TestACallAllocatesLittle: 15 when this was written, nearly all of them the booking itself.
+func TestACallAllocatesLittle(t *testing.T) {
+	if raced {
+		t.Skip("not under the race detector")
+	}
+	c, err := octo.New(octo.Config{BaseURL: prepared(t, "["+aBooking+"]"), APIKey: testKey, Supplier: "s"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	ctx := within(t, 10*time.Second)
+	allocs := testing.AllocsPerRun(200, func() {
+		if _, err := c.Lookup(ctx, "C1"); err != nil {
+			t.Error(err)
+		}
+	})
+	if allocs > 20 {
+		t.Errorf("%v allocations for one call", allocs)
+	}
+}
+
+// BenchmarkTwin is a lookup and a redemption at the twin over a kept connection: what it costs to have the sandbox there.
+func BenchmarkTwin(b *testing.B) {
+	w := newWorld(b, nil)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
+	defer cancel()
+	b.ReportAllocs()
+	for b.Loop() {
+		code := w.twin.Fresh().Units[0].Code
+		if _, err := w.client.Lookup(ctx, code); err != nil {
+			b.Fatal(err)
+		}
+		if _, err := w.client.Redeem(ctx, code); err != nil {
 			b.Fatal(err)
 		}
 	}

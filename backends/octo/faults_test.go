@@ -16,7 +16,6 @@ import (
 
 // TestEveryFaultHasItsFate is the client's half of the budget matrix.
 func TestEveryFaultHasItsFate(t *testing.T) {
-	const limit = 300 * time.Millisecond
 	want := map[twin.Fault]struct {
 		fate   octo.Fate
 		reason octo.Reason
@@ -31,8 +30,12 @@ func TestEveryFaultHasItsFate(t *testing.T) {
 		twin.Garbage: {octo.Unknown, octo.ReasonGarbage, 200},
 		twin.Endless: {octo.Unknown, octo.ReasonTooLarge, 0},
 	}
-	w := newWorld(t, nil)
+	w := newWorld(t, func(c *octo.Config) { c.MaxBody = 64 << 10 })
 	for _, fault := range twin.Faults() {
+		limit := 10 * time.Second // for what is noticed at once, on a busy machine too
+		if want[fault].reason == octo.ReasonTimeout {
+			limit = 300 * time.Millisecond
+		}
 		for _, kept := range []bool{false, true} {
 			name := string(fault)
 			if kept {
@@ -41,7 +44,7 @@ func TestEveryFaultHasItsFate(t *testing.T) {
 			t.Run(name, func(t *testing.T) {
 				made := w.twin.Fresh()
 				if kept {
-					if _, err := w.client.Lookup(within(t, time.Second), made.Units[0].Code); err != nil {
+					if _, err := w.client.Lookup(within(t, 5*time.Second), made.Units[0].Code); err != nil {
 						t.Fatal(err)
 					}
 				} else {
@@ -57,7 +60,7 @@ func TestEveryFaultHasItsFate(t *testing.T) {
 				if expect := want[fault]; e.Fate != expect.fate || e.Reason != expect.reason || e.Status != expect.status {
 					t.Errorf("want %+v, got %+v", expect, e)
 				}
-				if took > limit+100*time.Millisecond {
+				if took > limit+700*time.Millisecond {
 					t.Errorf("took %s, the deadline was %s", took, limit)
 				}
 				if e.Reason == octo.ReasonTimeout != errors.Is(err, context.DeadlineExceeded) {
@@ -69,7 +72,7 @@ func TestEveryFaultHasItsFate(t *testing.T) {
 				if err := w.city.Dial("octo", "west-lake", twin.Dial{}); err != nil {
 					t.Fatal(err)
 				}
-				at, err := w.client.Redeemed(within(t, time.Second), made.Units[0].Code)
+				at, err := w.client.Redeemed(within(t, 5*time.Second), made.Units[0].Code)
 				if err != nil || at.IsZero() == (fault == twin.Slow) {
 					t.Errorf("after the fault: redeemed at %v, %v", at, err)
 				}
@@ -97,7 +100,7 @@ func TestTheAnswerIsLostAfterTheEffect(t *testing.T) {
 		if err := w.city.Dial("octo", "*", twin.Dial{}); err != nil {
 			t.Fatal(err)
 		}
-		if at, err := w.client.Redeemed(within(t, time.Second), made.Units[0].Code); err != nil || at.IsZero() {
+		if at, err := w.client.Redeemed(within(t, 5*time.Second), made.Units[0].Code); err != nil || at.IsZero() {
 			t.Errorf("%q: Redeemed = %v, %v", fault, at, err)
 		}
 	}
@@ -116,7 +119,7 @@ func TestAStaleConnectionIsNotUnknown(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i, m := range made {
-		if _, err := w.client.Redeem(within(t, time.Second), m.Units[0].Code); err != nil {
+		if _, err := w.client.Redeem(within(t, 5*time.Second), m.Units[0].Code); err != nil {
 			t.Fatalf("call %d: %v", i, err)
 		}
 		for _, d := range []twin.Dial{{Fault: twin.Refuse}, {}} { // cuts what is open, then opens again
@@ -161,17 +164,17 @@ const aBooking = `{"id":"b","uuid":"9f3c2a1e-0000-4000-8000-000000000001","statu
 func TestAnswersInListsAreJudged(t *testing.T) {
 	for _, body := range []string{`null`, `{}`, `[null]`, `[{}]`, `[` + aBooking + `,{"uuid":"x"}]`} {
 		client := answerer(t, 200, nil, body)
-		_, err := client.Lookup(within(t, 2*time.Second), "C1")
+		_, err := client.Lookup(within(t, 2*5*time.Second), "C1")
 		if e := asError(t, err); e.Fate != octo.Unknown || e.Reason != octo.ReasonGarbage {
 			t.Errorf("Lookup %s: %v", body, e)
 		}
-		_, err = client.Availability(within(t, 2*time.Second), octo.AvailabilityQuery{ProductID: "p", OptionID: "o"})
+		_, err = client.Availability(within(t, 2*5*time.Second), octo.AvailabilityQuery{ProductID: "p", OptionID: "o"})
 		if e := asError(t, err); e.Fate != octo.Unknown || e.Reason != octo.ReasonGarbage {
 			t.Errorf("Availability %s: %v", body, e)
 		}
 	}
 	client := answerer(t, 200, nil, `[]`)
-	_, err := client.Redeemed(within(t, 2*time.Second), "C1")
+	_, err := client.Redeemed(within(t, 2*5*time.Second), "C1")
 	if e := asError(t, err); e.Fate != octo.Refused || e.Code != octo.CodeUnprocessable {
 		t.Errorf("Redeemed of a code that nobody knows: %v", e)
 	}
@@ -210,7 +213,7 @@ func TestAnswersAreJudged(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			client := answerer(t, c.status, c.header, c.body)
-			b, err := client.Redeem(within(t, 2*time.Second), "C1")
+			b, err := client.Redeem(within(t, 2*5*time.Second), "C1")
 			if c.fate == 0 {
 				if err != nil || b.UnitItems[0].Code() != "C1" {
 					t.Fatalf("got %+v, %v", b, err)

@@ -30,25 +30,30 @@ type UnitQuantity struct {
 func (c *Client) Availability(ctx context.Context, q AvailabilityQuery) ([]Availability, error) {
 	var out []Availability
 	whole := func() bool {
-		return !slices.ContainsFunc(out, func(a Availability) bool { return a.ID == "" || a.Start.IsZero() || !a.End.After(a.Start) })
+		return !slices.ContainsFunc(out, func(a Availability) bool {
+			return a.ID == "" || a.Start.IsZero() || !a.End.After(a.Start)
+		})
 	}
-	err := c.do(ctx, &exchange{op: "Availability", method: fasthttp.MethodPost, path: "/availability/", body: q, out: &out, whole: whole})
+	err := c.do(ctx, &exchange{op: "Availability", method: fasthttp.MethodPost, path: "/availability/", body: q,
+		out: &out, whole: whole})
 	if err != nil {
 		return nil, err
 	}
 	return out, nil
 }
 
-// BookingsByReference returns the bookings with the supplier's reference (1 to 256 bytes): none, one, or several. A read.
+// BookingsByReference returns the bookings with the supplier's reference (1 to 256 bytes): none, one, or several. It is a
+// read.
 func (c *Client) BookingsByReference(ctx context.Context, supplierReference string) ([]Booking, error) {
 	const op = "BookingsByReference"
 	if !isReference(supplierReference) {
 		return nil, notSent(op, ReasonInput, nil)
 	}
-	return c.bookings(ctx, &exchange{op: op, path: "/bookings/?supplierReference=" + url.QueryEscape(supplierReference)})
+	path := "/bookings/?supplierReference=" + url.QueryEscape(supplierReference)
+	return c.bookings(ctx, &exchange{op: op, path: path})
 }
 
-// BookingsOn returns the bookings of a product for a local date: what a gate knows before the day begins. A read, over
+// BookingsOn returns the bookings of a product for a local date (date in its own location): what a gate knows before the day begins. A read, over
 // connections of its own and bounded by Config.MaxListBody.
 func (c *Client) BookingsOn(ctx context.Context, date time.Time, productID string) ([]Booking, error) {
 	const op = "BookingsOn"
@@ -139,7 +144,8 @@ func (c *Client) Redeemed(ctx context.Context, code string) (time.Time, error) {
 		}
 	}
 	if !found {
-		return time.Time{}, &Error{Op: op, Fate: Refused, Reason: ReasonRefused, Status: fasthttp.StatusOK, Code: CodeUnprocessable}
+		return time.Time{}, &Error{Op: op, Fate: Refused, Reason: ReasonRefused, Status: fasthttp.StatusOK,
+			Code: CodeUnprocessable}
 	}
 	return last, nil
 }
@@ -148,7 +154,8 @@ func (c *Client) lookup(ctx context.Context, op, reference string) ([]Booking, e
 	if !isReference(reference) {
 		return nil, notSent(op, ReasonInput, nil)
 	}
-	return c.bookings(ctx, &exchange{op: op, redemption: true, path: "/redemption/lookup?reference=" + url.QueryEscape(reference)})
+	path := "/redemption/lookup?reference=" + url.QueryEscape(reference)
+	return c.bookings(ctx, &exchange{op: op, redemption: true, path: path})
 }
 
 func (c *Client) bookings(ctx context.Context, x *exchange) ([]Booking, error) {

@@ -197,7 +197,7 @@ func TestValidateIsAnEffectOnce(t *testing.T) {
 	w := newWorld(t, nil)
 	code := w.twin.Fresh().Units[0].Code
 	for range 2 {
-		if b, err := w.client.Validate(within(t, time.Second), code); err != nil || b.Status != octo.StatusRedeemed {
+		if b, err := w.client.Validate(within(t, 5*time.Second), code); err != nil || b.Status != octo.StatusRedeemed {
 			t.Fatalf("Validate = %+v, %v", b, err)
 		}
 	}

@@ -164,7 +164,11 @@ func TestFaults(t *testing.T) {
 		t.Run(fmt.Sprintf("%+v", test.dial), func(t *testing.T) {
 			dial(t, city, "a", test.dial)
 			before := c.count()
-			if got := post(t, url, 150*time.Millisecond); got != test.want {
+			limit := 5 * time.Second
+			if test.want == "late" {
+				limit = 150 * time.Millisecond
+			}
+			if got := post(t, url, limit); got != test.want {
 				t.Errorf("want %s, got %s", test.want, got)
 			}
 			if got := c.count() - before; got != test.effect {

@@ -62,7 +62,8 @@ func (c *City) putDial(w http.ResponseWriter, r *http.Request) {
 	}
 	var d Dial
 	if err := json.Unmarshal(body, &d, json.RejectUnknownMembers(true)); err != nil || body[0] != '{' {
-		refuse(w, http.StatusBadRequest, fmt.Sprintf("cannot read the dial: want {\"fault\", \"latency_ms\", \"after_effect\", \"rate\"}: %v", err))
+		refuse(w, http.StatusBadRequest,
+			fmt.Sprintf("cannot read the dial: want {\"fault\", \"latency_ms\", \"after_effect\", \"rate\"}: %v", err))
 		return
 	}
 	kind, name := r.PathValue("backend"), r.PathValue("instance")
