@@ -164,17 +164,17 @@ const aBooking = `{"id":"b","uuid":"9f3c2a1e-0000-4000-8000-000000000001","statu
 func TestAnswersInListsAreJudged(t *testing.T) {
 	for _, body := range []string{`null`, `{}`, `[null]`, `[{}]`, `[` + aBooking + `,{"uuid":"x"}]`} {
 		client := answerer(t, 200, nil, body)
-		_, err := client.Lookup(within(t, 2*5*time.Second), "C1")
+		_, err := client.Lookup(within(t, 5*time.Second), "C1")
 		if e := asError(t, err); e.Fate != octo.Unknown || e.Reason != octo.ReasonGarbage {
 			t.Errorf("Lookup %s: %v", body, e)
 		}
-		_, err = client.Availability(within(t, 2*5*time.Second), octo.AvailabilityQuery{ProductID: "p", OptionID: "o"})
+		_, err = client.Availability(within(t, 5*time.Second), octo.AvailabilityQuery{ProductID: "p", OptionID: "o"})
 		if e := asError(t, err); e.Fate != octo.Unknown || e.Reason != octo.ReasonGarbage {
 			t.Errorf("Availability %s: %v", body, e)
 		}
 	}
 	client := answerer(t, 200, nil, `[]`)
-	_, err := client.Redeemed(within(t, 2*5*time.Second), "C1")
+	_, err := client.Redeemed(within(t, 5*time.Second), "C1")
 	if e := asError(t, err); e.Fate != octo.Refused || e.Code != octo.CodeUnprocessable {
 		t.Errorf("Redeemed of a code that nobody knows: %v", e)
 	}
@@ -213,7 +213,7 @@ func TestAnswersAreJudged(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			client := answerer(t, c.status, c.header, c.body)
-			b, err := client.Redeem(within(t, 2*5*time.Second), "C1")
+			b, err := client.Redeem(within(t, 5*time.Second), "C1")
 			if c.fate == 0 {
 				if err != nil || b.UnitItems[0].Code() != "C1" {
 					t.Fatalf("got %+v, %v", b, err)
