@@ -33,6 +33,9 @@ type stmt struct {
 // connect opens a connection.
 func connect(ctx context.Context, connector driver.Connector) (*conn, error) {
 	dc, err := connector.Connect(ctx)
+	if err != nil && ctx.Err() != nil {
+		err = fmt.Errorf("%w: %w", ledger.ErrUnavailable, ctx.Err())
+	}
 	if err != nil {
 		return nil, classify(err)
 	}

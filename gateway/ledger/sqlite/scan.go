@@ -19,7 +19,7 @@ func assign(dest any, v driver.Value) error {
 	case *[]byte:
 		switch b := v.(type) {
 		case []byte:
-			*d = b
+			*d = present(b)
 			return nil
 		case nil:
 			*d = nil
@@ -51,6 +51,14 @@ func assign(dest any, v driver.Value) error {
 	return mismatch(dest, v)
 }
 
+// present tells empty bytes from NULL: the driver gives nil for both.
+func present(b []byte) []byte {
+	if b == nil {
+		return []byte{}
+	}
+	return b
+}
+
 // assignNamed copies into a pointer to a named type, or to a pointer that is nil for NULL.
 func assignNamed(dest any, v driver.Value) error {
 	p := reflect.ValueOf(dest)
@@ -80,7 +88,7 @@ func assignNamed(dest any, v driver.Value) error {
 		}
 	case []byte:
 		if e.Kind() == reflect.Slice && e.Type().Elem().Kind() == reflect.Uint8 {
-			e.SetBytes(v)
+			e.SetBytes(present(v))
 			return nil
 		}
 	case nil:
