@@ -29,7 +29,6 @@ type attempt[A, O any] struct {
 	passed bool // the breaker let it through
 	out    O
 	err    error
-	lost   bool
 }
 
 // run makes the attempt on the caller's goroutine and reports in t.out and t.err. The bound function must honour the
@@ -85,16 +84,12 @@ func (t *attempt[A, O]) judge(now time.Time) error {
 	if t.race == nil {
 		return verdict
 	}
-	if c == classOK || c == classRefused {
-		t.lost = !t.race.CompareAndSwap(raceOpen, raceWon) && t.race.Load() == raceWon
-	} else {
-		t.lost = t.race.Load() == raceWon
+	answered := c == classOK || c == classRefused
+	if answered && t.race.CompareAndSwap(raceOpen, raceWon) || t.race.Load() != raceWon {
+		return verdict
 	}
-	if t.lost {
-		t.in.counters.lost.Add(1)
-		return errExcluded
-	}
-	return verdict
+	t.in.counters.wasted.Add(1)
+	return errExcluded
 }
 
 func (t *attempt[A, O]) classify(late bool) (class, error) {
@@ -140,7 +135,7 @@ func (t *attempt[A, O]) probe() error {
 	defer timer.Stop()
 	select {
 	case v := <-verdict:
-		t.out, t.err, t.began, t.lost = p.out, p.err, p.began, p.lost
+		t.out, t.err = p.out, p.err
 		return v
 	case <-timer.C:
 	}

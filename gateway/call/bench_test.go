@@ -39,6 +39,7 @@ var speedCases = []speedCase{
 	{"hit", 1, (*world).textRead, Policy{Slice: time.Minute, Cache: CachePolicy{Fresh: time.Hour}}},
 	{"plain", 2, (*world).plainRead, Policy{Slice: time.Second}},
 	{"shared", 4, (*world).textRead, Policy{Slice: time.Second}},
+	{"hedged", 14, (*world).plainRead, Policy{Slice: time.Second, HedgeAfter: 500 * time.Millisecond}},
 }
 
 func TestAllocations(t *testing.T) {
@@ -68,6 +69,21 @@ func BenchmarkCall(b *testing.B) {
 			for b.Loop() {
 				r.Call(ctx, w.caller, w.b, c.policy, "product-1")
 			}
+		})
+	}
+}
+
+func BenchmarkCallParallel(b *testing.B) {
+	for _, c := range speedCases[:2] {
+		b.Run(c.name, func(b *testing.B) {
+			w := newWorld(b, InstanceConfig{})
+			w.serve = instant
+			r := c.read(w, b)
+			b.RunParallel(func(pb *testing.PB) {
+				for pb.Next() {
+					r.Call(context.Background(), w.caller, w.b, c.policy, "product-1")
+				}
+			})
 		})
 	}
 }

@@ -262,6 +262,18 @@ func TestProbesAreFewAndNeverHedged(t *testing.T) {
 		}
 		w.state(t, "closed")
 	})
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, InstanceConfig{Breaker: BreakerConfig{Probes: 10}})
+		w.serve = failing
+		for range 5 {
+			w.call(second)
+		}
+		time.Sleep(2*time.Second + 1)
+		w.serve = func(ctx context.Context, n int, _ string) (int, error) { return hold(ctx, 300*ms, n, nil) }
+		if r := w.timed(Policy{Slice: time.Second, HedgeAfter: 100 * ms}); r.err != nil || w.in.Stats().Hedges != 0 {
+			t.Fatalf("got %+v, %d hedges", r, w.in.Stats().Hedges)
+		}
+	})
 }
 
 func TestBulkhead(t *testing.T) {

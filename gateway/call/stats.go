@@ -30,7 +30,7 @@ type counters struct {
 	latency                           [len(latencyBounds) + 1]atomic.Uint64
 	latencySum                        atomic.Int64 // nanoseconds
 	breakerOpen, bulkheadFull, late   atomic.Uint64
-	hedges, lost, retries, denied     atomic.Uint64
+	hedges, wasted, retries, denied   atomic.Uint64
 	coalesced, hits, stale, refreshes atomic.Uint64
 	opened                            atomic.Uint64
 }
@@ -69,7 +69,7 @@ func (in *Instance) Stats() Stats {
 		OK: n.ended[classOK].Load(), Refused: n.ended[classRefused].Load(), Timeouts: n.ended[classTimeout].Load(),
 		NotSent: n.ended[classNotSent].Load(), Failed: n.ended[classFailed].Load(),
 		BreakerOpen: n.breakerOpen.Load(), BulkheadFull: n.bulkheadFull.Load(), TooLate: n.late.Load(),
-		Opened: n.opened.Load(), Hedges: n.hedges.Load(), Wasted: n.lost.Load(), Retries: n.retries.Load(),
+		Opened: n.opened.Load(), Hedges: n.hedges.Load(), Wasted: n.wasted.Load(), Retries: n.retries.Load(),
 		BudgetDenied: n.denied.Load(), Coalesced: n.coalesced.Load(),
 		CacheHits: n.hits.Load(), StaleAnswers: n.stale.Load(), Refreshes: n.refreshes.Load(),
 		Latency: make([]Bucket, len(n.latency)), LatencySum: time.Duration(n.latencySum.Load()),
