@@ -29,6 +29,7 @@ func TestConfigMistakes(t *testing.T) {
 		{"http here, IPv6", at("http://[::1]/keys"), ""},
 		{"http elsewhere", at("http://login.example/keys"), url},
 		{"http almost here", at("http://127.0.0.1.example/keys"), url},
+		{"http at another address", at("http://192.0.2.1/keys"), url},
 		{"file", at("file:///etc/keys"), url},
 		{"user", at("https://u:p@login.example/keys"), url},
 		{"not a URL", at("://"), url},

@@ -217,6 +217,60 @@ func TestRefreshSchedule(t *testing.T) {
 	})
 }
 
+func TestWhatWasWantedBeforeTheFirstFetchIsAnsweredByIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fetches := 0
+		set := string(setOf(newEd("ed")))
+		is := newIssuer(IssuerConfig{Issuer: issuerA, JWKSURL: "https://keys.example", Algorithms: []string{"EdDSA"}, Refresh: time.Minute}, quiet())
+		is.client.Transport = roundTrip(func(*http.Request) (*http.Response, error) {
+			fetches++
+			return &http.Response{StatusCode: 200, Body: io.NopCloser(strings.NewReader(set))}, nil
+		})
+		is.want()
+		ctx, stop := context.WithTimeout(t.Context(), 59*time.Second)
+		defer stop()
+		if is.run(ctx); fetches != 1 {
+			t.Errorf("%d fetches in the first minute, want 1", fetches)
+		}
+	})
+}
+
+func TestAFetchEndsInTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		is := newIssuer(IssuerConfig{Issuer: issuerA, JWKSURL: "https://keys.example", Algorithms: []string{"EdDSA"}}, quiet())
+		is.client.Transport = roundTrip(func(r *http.Request) (*http.Response, error) {
+			<-r.Context().Done()
+			return nil, r.Context().Err()
+		})
+		ctx, stop := context.WithTimeout(t.Context(), time.Hour)
+		defer stop()
+		began := time.Now()
+		if err := is.fetch(ctx); err == nil || time.Since(began) != fetchTimeout {
+			t.Errorf("got %v after %s, want an error after %s", err, time.Since(began), fetchTimeout)
+		}
+	})
+}
+
+// endless is a body without an end; it counts what is read of it.
+type endless struct{ read int }
+
+func (e *endless) Read(p []byte) (int, error) {
+	if e.read += len(p); e.read > 4*maxKeysBytes {
+		return 0, errors.New("far too much was read")
+	}
+	for i := range p {
+		p[i] = ' '
+	}
+	return len(p), nil
+}
+
+func TestABodyIsReadUpToItsBound(t *testing.T) {
+	is := newIssuer(IssuerConfig{Issuer: issuerA, Algorithms: []string{"EdDSA"}}, quiet())
+	if _, _, err := is.read(&endless{}); err == nil || err.Error() != "a JWK set has at most 262144 bytes" {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestKeySets(t *testing.T) {
 	ed, ec, weak := newEd("k"), newEC("k"), newRSA("k", 1024)
 	rs := sharedRSA()

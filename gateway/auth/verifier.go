@@ -98,11 +98,14 @@ func (v *Verifier) Verify(token []byte, addr netip.Addr, now time.Time) (*gatewa
 		return nil, refused(ClassOversize)
 	}
 	if known := v.memory.get(token); known != nil {
-		if c := v.still(known, now); c != "" {
-			v.memory.drop(known)
+		c := v.still(known, now)
+		if c == "" {
+			return known.principal, nil
+		}
+		v.memory.drop(known)
+		if c != ClassKey { // its key may have come back in the meantime: that is for a new verification to say
 			return nil, refused(c)
 		}
-		return known.principal, nil
 	}
 	return v.first(token, addr, now)
 }

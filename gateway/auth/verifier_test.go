@@ -227,9 +227,20 @@ func TestRememberedTokenIsDropped(t *testing.T) {
 		if err := v.Reload(); err != nil {
 			t.Fatal(err)
 		}
-		p, err := v.Verify(token, home, t0)
-		wantRefusal(t, p, err, ProblemTokenInvalid, ClassKey)
 		check(t, v, token, t0, ProblemTokenInvalid, ClassSignature)
+	})
+	t.Run("its key was gone and is back", func(t *testing.T) {
+		w, v, token := fresh(t)
+		for _, keys := range [][]pair{{w.ec}, {w.ed}} {
+			w.publish(t, "a.json", keys...)
+			if err := v.Reload(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		known := v.memory.get(token)
+		if _, err := v.Verify(token, home, t0); err != nil || v.memory.get(token) == known {
+			t.Errorf("it was not verified again with the key that is there: %v", err)
+		}
 	})
 	t.Run("not by another's revocation or a reload of the same", func(t *testing.T) {
 		w, v, token := fresh(t)
