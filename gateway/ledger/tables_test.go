@@ -90,11 +90,3 @@ func (b *books) read(t testing.TB, f func(q ledger.Querier) error) {
 		t.Fatal(err)
 	}
 }
-
-// must returns v, or fails the transaction's test through a panic that the writer reports.
-func must[T any](v T, err error) T {
-	if err != nil {
-		panic(err)
-	}
-	return v
-}
