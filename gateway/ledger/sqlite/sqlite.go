@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -153,17 +154,17 @@ func (dsn opener) Connect(ctx context.Context) (driver.Conn, error) {
 // Driver returns SQLite's.
 func (dsn opener) Driver() driver.Driver { return &msqlite.Driver{} }
 
+// address is a database's address for the driver. Percent signs and question marks of the path are escaped in it.
+func address(path string, options ...string) string {
+	return (&url.URL{Scheme: "file", Path: path}).String() + "?" + strings.Join(options, "&")
+}
+
 // connector describes a connection as every one of a ledger has to be: write-ahead log, flushed with every commit,
 // checkpoints made by us.
 func connector(path string, busy time.Duration, more ...string) driver.Connector {
-	dsn := (&url.URL{Scheme: "file", Path: path}).String() +
-		fmt.Sprintf("?_pragma=busy_timeout(%d)", busy.Milliseconds()) +
-		"&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=wal_autocheckpoint(0)&_pragma=foreign_keys(1)" +
-		"&_pragma=temp_store(MEMORY)"
-	for _, m := range more {
-		dsn += "&" + m
-	}
-	return opener(dsn)
+	return opener(address(path, append([]string{fmt.Sprintf("_pragma=busy_timeout(%d)", busy.Milliseconds()),
+		"_pragma=journal_mode(WAL)", "_pragma=synchronous(FULL)", "_pragma=wal_autocheckpoint(0)",
+		"_pragma=foreign_keys(1)", "_pragma=temp_store(MEMORY)"}, more...)...))
 }
 
 // Migrate brings each set of tables to its newest version.
