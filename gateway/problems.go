@@ -13,3 +13,8 @@ var (
 	ProblemBackendUnavailable = &Problem{Type: "backend-unavailable", Kind: Unavailable, Retryable: true, Title: Text{
 		Zh: "相关系统暂时没有响应，请联系现场工作人员", En: "A system that we depend on does not answer; please see a member of staff"}}
 )
+
+// Problems lists the problems of this package, for the catalogue.
+func Problems() []*Problem {
+	return []*Problem{ProblemInternal, ProblemVenueUnknown, ProblemLedgerUnavailable, ProblemTimeUp, ProblemBackendUnavailable}
+}

@@ -1,0 +1,133 @@
+package serve
+
+import (
+	"context"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/warmgate/warmgate/gateway/call"
+	"github.com/warmgate/warmgate/gateway/ledger"
+)
+
+// figures gathers, at each scrape, what the rooms count by themselves: instances, ledger, outbox, cache.
+type figures struct{ g *Gateway }
+
+// Describe sends nothing: which instances there are changes with a reload.
+func (f *figures) Describe(chan<- *prometheus.Desc) {}
+
+// Collect gathers the figures.
+func (f *figures) Collect(into chan<- prometheus.Metric) {
+	out := sender(into)
+	if generation := f.g.current.Load(); generation != nil {
+		for _, v := range generation.venues {
+			for _, in := range v.instances {
+				out.instance(in.Stats())
+			}
+		}
+	}
+	if f.g.ledger != nil {
+		out.ledger(f.g.ledger.Stats())
+	}
+	if f.g.cache != nil {
+		s := f.g.cache.Stats()
+		out.gauge("warmgate_cache_entries", "Entries in the memory cache.", float64(s.Entries))
+		out.gauge("warmgate_cache_bytes", "Weight of the memory cache.", float64(s.Bytes))
+	}
+	if f.g.outbox != nil {
+		f.outbox(out)
+	}
+}
+
+// scrapeWait bounds what a scrape may ask the ledger.
+const scrapeWait = time.Second
+
+func (f *figures) outbox(out sender) {
+	ctx, cancel := context.WithTimeout(context.Background(), scrapeWait)
+	defer cancel()
+	s, err := f.g.outbox.Stats(ctx)
+	if err != nil {
+		return // the ledger does not answer: its own figures say so
+	}
+	out.gauge("warmgate_outbox_waiting", "Messages that wait for delivery.", float64(s.Waiting))
+	out.gauge("warmgate_outbox_overdue", "Messages past their due time.", float64(s.Overdue))
+	out.gauge("warmgate_outbox_dead", "Messages that were given up and are a person's.", float64(s.Dead))
+	out.gauge("warmgate_outbox_in_flight", "Deliveries under way.", float64(s.InFlight))
+	out.count("warmgate_outbox_attempts_total", "Deliveries by outcome.", float64(s.Delivered), "outcome", "delivered")
+	out.count("warmgate_outbox_attempts_total", "Deliveries by outcome.", float64(s.Failed), "outcome", "failed")
+}
+
+type sender chan<- prometheus.Metric
+
+func (s sender) send(kind prometheus.ValueType, name, help string, v float64, labels []string) {
+	var names, values []string
+	for i := 0; i+1 < len(labels); i += 2 {
+		names, values = append(names, labels[i]), append(values, labels[i+1])
+	}
+	s <- prometheus.MustNewConstMetric(prometheus.NewDesc(name, help, names, nil), kind, v, values...)
+}
+
+func (s sender) gauge(name, help string, v float64, labels ...string) {
+	s.send(prometheus.GaugeValue, name, help, v, labels)
+}
+
+func (s sender) count(name, help string, v float64, labels ...string) {
+	s.send(prometheus.CounterValue, name, help, v, labels)
+}
+
+func (s sender) instance(st call.Stats) {
+	const attempts, attemptsHelp = "warmgate_backend_attempts_total", "Attempts at a backend instance by how they ended."
+	for _, o := range []struct {
+		outcome string
+		n       uint64
+	}{{"ok", st.OK}, {"refused", st.Refused}, {"timeout", st.Timeouts}, {"not-sent", st.NotSent}, {"failed", st.Failed},
+		{"breaker-open", st.BreakerOpen}, {"bulkhead-full", st.BulkheadFull}, {"too-late", st.TooLate}} {
+		s.count(attempts, attemptsHelp, float64(o.n), "instance", st.Name, "outcome", o.outcome)
+	}
+	s.gauge("warmgate_backend_in_flight", "Attempts under way at a backend instance.", float64(st.InFlight), "instance", st.Name)
+	open := 0.0
+	if st.Breaker != "closed" {
+		open = 1
+	}
+	s.gauge("warmgate_backend_breaker_open", "Whether the instance's breaker is open or half open.", open, "instance", st.Name)
+	for _, extra := range []struct {
+		kind string
+		n    uint64
+	}{{"hedge", st.Hedges}, {"retry", st.Retries}, {"wasted", st.Wasted}, {"denied", st.BudgetDenied}} {
+		s.count("warmgate_backend_extra_attempts_total", "Hedges and retries; wasted ones lost, denied ones were over the budget.",
+			float64(extra.n), "instance", st.Name, "kind", extra.kind)
+	}
+	buckets := map[float64]uint64{}
+	var n uint64
+	for _, b := range st.Latency {
+		n += b.Count
+		if b.UpTo > 0 {
+			buckets[b.UpTo.Seconds()] = n
+		}
+	}
+	s <- prometheus.MustNewConstHistogram(prometheus.NewDesc("warmgate_backend_seconds", "How long attempts took.", []string{"instance"}, nil),
+		n, st.LatencySum.Seconds(), buckets, st.Name)
+}
+
+func (s sender) ledger(st ledger.Stats) {
+	s.count("warmgate_ledger_commits_total", "Group commits.", float64(st.Batches))
+	s.count("warmgate_ledger_items_total", "Items by what became of them.", float64(st.Items), "outcome", "kept")
+	s.count("warmgate_ledger_items_total", "Items by what became of them.", float64(st.LeftOut), "outcome", "left-out")
+	s.count("warmgate_ledger_items_total", "Items by what became of them.", float64(st.Failed), "outcome", "failed")
+	s.count("warmgate_ledger_items_total", "Items by what became of them.", float64(st.Refused), "outcome", "refused")
+	s.gauge("warmgate_ledger_wal_bytes", "Size of the write-ahead log.", float64(st.WALBytes))
+	s.histogram("warmgate_ledger_flush_seconds", "How long a group commit's flush took.", st.Flushes)
+	s.histogram("warmgate_ledger_commit_items", "Items in one group commit.", st.Sizes)
+}
+
+func (s sender) histogram(name, help string, h ledger.Histogram) {
+	buckets := map[float64]uint64{}
+	var n uint64
+	for i, c := range h.Counts {
+		n += c
+		if i < len(h.Bounds) {
+			buckets[h.Bounds[i]] = n
+		}
+	}
+	s <- prometheus.MustNewConstHistogram(prometheus.NewDesc(name, help, nil, nil), n, h.Sum, buckets)
+}

@@ -1,0 +1,364 @@
+package serve
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/warmgate/warmgate/gateway"
+	"github.com/warmgate/warmgate/gateway/call"
+	"github.com/warmgate/warmgate/gateway/config"
+	"github.com/warmgate/warmgate/gateway/flow"
+	"github.com/warmgate/warmgate/gateway/journey"
+	"github.com/warmgate/warmgate/gateway/ledger"
+)
+
+// Generation is one state of the configuration that holds: every plan proved, every venue bound. It is immutable.
+type Generation struct {
+	Config Config
+	Proofs []journey.Proof // in the order of the flows' plans
+
+	venues map[string]*venue
+	adopt  []func(*journey.Engine)
+}
+
+// venue is one venue of a generation.
+type venue struct {
+	*gateway.Venue
+	digest    [sha256.Size]byte // of its file and of what it takes from the gateway's
+	bindings  *call.Bindings
+	instances []*call.Instance
+	close     []func()
+}
+
+// loader reads generations.
+type loader struct {
+	path   string // of the gateway's file
+	flows  []*flow.Flow
+	env    func(string) (string, bool)
+	logger *slog.Logger
+	ledger *ledger.Ledger // nil: nothing will be called
+}
+
+// Check reads the configuration at path and proves it, without opening anything.
+func Check(path string, flows []*flow.Flow, env func(string) (string, bool)) (*Generation, error) {
+	l := &loader{path: path, flows: flows, env: env, logger: slog.New(slog.DiscardHandler)}
+	g, err := l.load(nil)
+	if err == nil {
+		g.closeAll(nil)
+	}
+	return g, err
+}
+
+// load reads a new generation. Venues whose files are what they were in old are taken over, breakers and connections and
+// all. Every mistake of every file is reported.
+func (l *loader) load(old *Generation) (*Generation, error) {
+	f, err := config.ReadFile(l.path, l.env)
+	if err != nil {
+		return nil, err
+	}
+	g := &Generation{venues: map[string]*venue{}, Config: defaults()}
+	if err := f.Decode(&g.Config); err != nil {
+		return nil, err
+	}
+	err = config.Join(g.Config.validate(f), l.prove(g, f), l.loadVenues(g, old))
+	if err != nil {
+		g.closeAll(old)
+		return nil, err
+	}
+	return g, nil
+}
+
+// prove holds every plan of every flow against its section.
+func (l *loader) prove(g *Generation, f *config.File) error {
+	var errs []error
+	known := map[string]bool{}
+	for _, flow := range l.flows {
+		for _, plan := range flow.Plans {
+			known[plan.Name()] = true
+			timing, there := g.Config.Flows[plan.Name()]
+			if !there {
+				errs = append(errs, f.Place("flows", &gateway.FieldError{Path: plan.Name(), Message: "plan " + plan.Name() + " has no section"}))
+				continue
+			}
+			proof, adopt, err := plan.Prove(timing)
+			if err != nil {
+				errs = append(errs, f.Place("flows."+plan.Name(), err))
+				continue
+			}
+			g.Proofs = append(g.Proofs, proof)
+			g.adopt = append(g.adopt, adopt)
+		}
+	}
+	for name := range g.Config.Flows {
+		if !known[name] {
+			errs = append(errs, f.Place("flows", &gateway.FieldError{Path: name, Message: "there is no plan of this name"}))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (l *loader) loadVenues(g, old *Generation) error {
+	folder := l.beside(g.Config.Venues)
+	names, err := filepath.Glob(filepath.Join(folder, "*.yaml"))
+	if err != nil {
+		return fmt.Errorf("cannot list the venues: %w", err)
+	}
+	var errs []error
+	if len(names) == 0 {
+		errs = append(errs, &config.Mistake{File: l.path, Message: "the folder of the venues has no *.yaml"})
+	}
+	for _, name := range names {
+		v, err := l.loadVenue(name, g, old)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		if twin := g.venues[v.ID]; twin != nil {
+			errs = append(errs, &config.Mistake{File: name, Message: fmt.Sprintf("venue %s is there twice", v.ID)})
+			v.release()
+			continue
+		}
+		g.venues[v.ID] = v
+	}
+	return errors.Join(errs...)
+}
+
+// beside returns a path of the gateway's file, which is relative to the file.
+func (l *loader) beside(path string) string {
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(filepath.Dir(l.path), path)
+}
+
+func (l *loader) loadVenue(name string, g, old *Generation) (*venue, error) {
+	f, text, err := l.readVenue(name)
+	if err != nil {
+		return nil, err
+	}
+	var file venueFile
+	if err := f.Decode(&file); err != nil {
+		return nil, err
+	}
+	secrets, err := l.readSecrets(f, &file)
+	if err != nil {
+		return nil, err
+	}
+	digest := sha256.Sum256(fmt.Appendf(nil, "%s\x00%v\x00%+v", text, secrets, g.Config.Instances))
+	if old != nil {
+		if v := old.venues[file.ID]; v != nil && v.digest == digest {
+			return v, nil
+		}
+	}
+	v := &venue{digest: digest}
+	kind, err := l.describe(f, &file, v)
+	if err != nil {
+		return nil, err
+	}
+	if err := l.bind(f, &file, kind, v, secrets, g.Config.Instances); err != nil {
+		v.release()
+		return nil, err
+	}
+	return v, nil
+}
+
+// readVenue reads a venue's file; the text is as it stands after the environment's values have been put in.
+func (l *loader) readVenue(name string) (*config.File, string, error) {
+	raw, err := os.ReadFile(name)
+	if err != nil {
+		return nil, "", fmt.Errorf("cannot read a venue: %w", err)
+	}
+	used := &strings.Builder{}
+	f, err := config.Read(name, raw, func(key string) (string, bool) {
+		value, there := l.env(key)
+		fmt.Fprintf(used, "%s=%s %t\x00", key, value, there)
+		return value, there
+	})
+	return f, string(raw) + used.String(), err
+}
+
+// describe reads everything of a venue but its connectors.
+func (l *loader) describe(f *config.File, file *venueFile, v *venue) (*flow.VenueKind, error) {
+	var wrong []error
+	refuse := func(path, format string, args ...any) {
+		wrong = append(wrong, f.Place("", &gateway.FieldError{Path: path, Message: fmt.Sprintf(format, args...)}))
+	}
+	if !isSlug(file.ID) {
+		refuse("id", "%q must be lower-case letters, digits and dashes", file.ID)
+	}
+	if file.Tenant == "" {
+		refuse("tenant", "must not be empty")
+	}
+	if file.Name.Zh == "" || file.Name.En == "" {
+		refuse("name", "must be there in zh and en")
+	}
+	zone, err := time.LoadLocation(file.TimeZone)
+	if err != nil || file.TimeZone == "" || file.TimeZone == "Local" {
+		refuse("time_zone", "%q is not the name of a time zone, such as Asia/Shanghai", file.TimeZone)
+	}
+	kind := l.kind(file.Kind)
+	if kind == nil {
+		refuse("kind", "%q is not a kind of venue: no journey serves it", file.Kind)
+		return nil, errors.Join(wrong...)
+	}
+	settings, err := kind.Settings(func(into any) error { return f.DecodeSection("settings", file.Settings, into) })
+	if err != nil {
+		wrong = append(wrong, f.Place("settings", err))
+	}
+	v.Venue = &gateway.Venue{ID: file.ID, Kind: file.Kind, Tenant: file.Tenant, Name: file.Name, Location: zone, Settings: settings}
+	return kind, errors.Join(wrong...)
+}
+
+func (l *loader) kind(name string) *flow.VenueKind {
+	for _, f := range l.flows {
+		if f.Venues != nil && f.Venues.Kind == name {
+			return f.Venues
+		}
+	}
+	return nil
+}
+
+// bind binds every role of the venue's kind to the system that plays it.
+func (l *loader) bind(f *config.File, file *venueFile, kind *flow.VenueKind, v *venue, secrets map[string]map[string]string, usual call.InstanceConfig) error {
+	v.bindings = call.NewBindings(v.Venue)
+	var wrong []error
+	for role := range file.Connectors {
+		if kind.Roles[role] == nil {
+			wrong = append(wrong, f.Place("connectors", &gateway.FieldError{Path: role, Message: fmt.Sprintf("a venue of kind %s has no such role", kind.Kind)}))
+		}
+	}
+	for role, by := range kind.Roles {
+		path := "connectors." + role
+		c, there := file.Connectors[role]
+		if !there {
+			wrong = append(wrong, f.Place("", &gateway.FieldError{Path: path, Message: "this role has no connector"}))
+			continue
+		}
+		connect := by[c.Connector]
+		if connect == nil {
+			wrong = append(wrong, f.Place(path, &gateway.FieldError{Path: "connector", Message: fmt.Sprintf("%q is not a connector for this role: %s", c.Connector, names(by))}))
+			continue
+		}
+		in, err := call.NewInstance(c.Connector+"/"+v.ID, role, c.instance(usual), l.logger)
+		if err != nil {
+			wrong = append(wrong, f.Place(path+".instance", err))
+			continue
+		}
+		v.instances = append(v.instances, in)
+		stop, err := connect(v.Venue, flow.Connection{
+			URL: c.URL, Secrets: secrets[role], Instance: in, Ledger: l.ledger, Own: l.own(v),
+			Options: func(into any) error { return f.DecodeSection(path+".options", c.Options, into) },
+		}, v.bindings)
+		if err != nil {
+			wrong = append(wrong, f.Place(path, err))
+			continue
+		}
+		v.close = append(v.close, stop)
+	}
+	return errors.Join(append(wrong, v.bindings.Err())...)
+}
+
+// instance is the connector's own configuration, or the usual one where it says nothing.
+func (c connector) instance(usual call.InstanceConfig) call.InstanceConfig {
+	if c.Instance == (call.InstanceConfig{}) {
+		return usual
+	}
+	return c.Instance
+}
+
+// own makes instances for what the gateway knows itself; they are bounded by the requests in flight.
+func (l *loader) own(v *venue) func(word string) *call.Instance {
+	made := map[string]*call.Instance{}
+	return func(word string) *call.Instance {
+		if made[word] == nil {
+			in, err := call.NewInstance(word+"/"+v.ID, word, call.InstanceConfig{MaxInFlight: ownInFlight}, l.logger)
+			if err != nil {
+				panic("an instance of the gateway's own cannot be made: " + err.Error()) // the word is the flow's: impossible
+			}
+			made[word] = in
+			v.instances = append(v.instances, in)
+		}
+		return made[word]
+	}
+}
+
+const ownInFlight = 1024
+
+// readSecrets reads every credential of a venue; none of them is ever in an error.
+func (l *loader) readSecrets(f *config.File, file *venueFile) (map[string]map[string]string, error) {
+	all := map[string]map[string]string{}
+	var wrong []error
+	for role, c := range file.Connectors {
+		all[role] = map[string]string{}
+		for name, s := range c.Secrets {
+			value, err := l.readSecret(s)
+			if err != nil {
+				wrong = append(wrong, f.Place("connectors."+role+".secrets."+name, err))
+			}
+			all[role][name] = value
+		}
+	}
+	return all, errors.Join(wrong...)
+}
+
+func (l *loader) readSecret(s secret) (string, error) {
+	if (s.Env == "") == (s.File == "") {
+		return "", &gateway.FieldError{Message: "needs exactly one of env and file"}
+	}
+	if s.Env != "" {
+		value, there := l.env(s.Env)
+		if !there || value == "" {
+			return "", &gateway.FieldError{Path: "env", Message: "the environment has no " + s.Env}
+		}
+		return value, nil
+	}
+	text, err := os.ReadFile(l.beside(s.File))
+	if err != nil {
+		return "", &gateway.FieldError{Path: "file", Message: "cannot be read"}
+	}
+	return strings.TrimSpace(string(text)), nil
+}
+
+// release ends what the venue holds open.
+func (v *venue) release() {
+	for _, stop := range v.close {
+		stop()
+	}
+}
+
+// closeAll releases every venue that kept does not share.
+func (g *Generation) closeAll(kept *Generation) {
+	for id, v := range g.venues {
+		if kept == nil || kept.venues[id] != v {
+			v.release()
+		}
+	}
+}
+
+func names(by map[string]flow.Connect) string {
+	var all []string
+	for name := range by {
+		all = append(all, name)
+	}
+	slices.Sort(all)
+	return strings.Join(all, ", ")
+}
+
+func isSlug(s string) bool {
+	if s == "" || len(s) > 64 {
+		return false
+	}
+	for _, c := range []byte(s) {
+		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,189 @@
+package serve
+
+import (
+	"context"
+
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"path/filepath"
+	"reflect"
+	"sync/atomic"
+	"time"
+
+	"github.com/fsnotify/fsnotify"
+
+	"github.com/warmgate/warmgate/gateway"
+	"github.com/warmgate/warmgate/gateway/auth"
+	"github.com/warmgate/warmgate/gateway/edge"
+	"github.com/warmgate/warmgate/gateway/limit"
+)
+
+// grace is how long what a reload has replaced stays open for the requests that began with it: longer than any budget.
+const grace = time.Minute
+
+// settle is how long the files must be quiet before they are read again: an editor writes several times.
+const settle = 200 * time.Millisecond
+
+// Reload reads the configuration again. The new generation takes over as a whole, or not at all: an error changes
+// nothing. A request in flight ends on the generation that it began with.
+func (g *Gateway) Reload() error {
+	g.reload.Lock()
+	defer g.reload.Unlock()
+	old := g.current.Load()
+	next, err := g.loader.load(old)
+	if err == nil {
+		err = g.edge.Front().Reload()
+	}
+	if err == nil {
+		err = g.tokens.replace(next.Config.Auth)
+	}
+	if err != nil {
+		g.reloads.WithLabelValues("refused").Inc()
+		if next != nil {
+			next.closeAll(old)
+		}
+		return fmt.Errorf("cannot take the new configuration, the old one holds: %w", err)
+	}
+	g.limiter.replace(next.Config.Limit, g.opts.Now())
+	g.take(next)
+	g.sayFixed(&old.Config, &next.Config)
+	g.reloads.WithLabelValues("taken").Inc()
+	time.AfterFunc(grace, func() { old.closeAll(next) })
+	return nil
+}
+
+// take makes a generation the current one.
+func (g *Gateway) take(next *Generation) {
+	for _, adopt := range next.adopt {
+		adopt(g.engine)
+	}
+	g.current.Store(next)
+}
+
+// sayFixed logs what the new file says and only a restart can do.
+func (g *Gateway) sayFixed(old, next *Config) {
+	for name, changed := range map[string]bool{
+		"listen": old.Listen != next.Listen, "admin": old.Admin != next.Admin, "data": old.Data != next.Data,
+		"edge":   !reflect.DeepEqual(old.Edge, next.Edge),
+		"ledger": !reflect.DeepEqual(old.Ledger, next.Ledger), "outbox": old.Outbox != next.Outbox,
+		"cache": old.Cache != next.Cache, "limit.gate": old.Limit.Gate != next.Limit.Gate,
+	} {
+		if changed {
+			g.opts.Logger.Warn("this change needs a restart", "section", name)
+		}
+	}
+}
+
+// Watch reads the configuration again whenever one of its files changes, until ctx ends.
+func (g *Gateway) Watch(ctx context.Context) error {
+	w, err := fsnotify.NewWatcher()
+	if err != nil {
+		return fmt.Errorf("cannot watch the configuration: %w", err)
+	}
+	defer w.Close()
+	for _, folder := range []string{filepath.Dir(g.loader.path), g.loader.beside(g.Config().Venues)} {
+		if err := w.Add(folder); err != nil {
+			return fmt.Errorf("cannot watch %s: %w", folder, err)
+		}
+	}
+	quiet := time.NewTimer(time.Hour)
+	quiet.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case e := <-w.Events:
+			if filepath.Ext(e.Name) == ".yaml" && !e.Has(fsnotify.Chmod) {
+				quiet.Reset(settle)
+			}
+		case err := <-w.Errors:
+			g.opts.Logger.Warn("cannot watch the configuration for a moment", "error", err)
+		case <-quiet.C:
+			g.reloadAndSay("the files changed")
+		}
+	}
+}
+
+// reloadAndSay is Reload for those who cannot be answered.
+func (g *Gateway) reloadAndSay(why string) {
+	if err := g.Reload(); err != nil {
+		g.opts.Logger.Error("the configuration was not taken", "why", why, "error", err)
+		return
+	}
+	g.opts.Logger.Info("the configuration was taken", "why", why)
+}
+
+// liveLimiter counts against the newest policies.
+type liveLimiter struct {
+	cfg     limit.Config
+	current atomic.Pointer[limit.Limiter]
+}
+
+func newLiveLimiter(c limit.Config, now time.Time) *liveLimiter {
+	l := &liveLimiter{cfg: c}
+	l.current.Store(limit.New(c, now))
+	return l
+}
+
+// replace keeps the counts where the policies are what they were.
+func (l *liveLimiter) replace(c limit.Config, now time.Time) {
+	if reflect.DeepEqual(l.cfg, c) {
+		return
+	}
+	l.cfg = c
+	l.current.Store(limit.New(c, now))
+}
+
+// Take counts a request.
+func (l *liveLimiter) Take(who limit.Who, now time.Time) limit.Decision {
+	return l.current.Load().Take(who, now)
+}
+
+// PolicyHeader returns the policies in words.
+func (l *liveLimiter) PolicyHeader() string { return l.current.Load().PolicyHeader() }
+
+// liveVerifier verifies by the newest issuers.
+type liveVerifier struct {
+	cfg     auth.Config
+	logger  *slog.Logger
+	now     func() time.Time
+	current atomic.Pointer[auth.Verifier]
+}
+
+func newLiveVerifier(c auth.Config, logger *slog.Logger, now func() time.Time) (*liveVerifier, error) {
+	v, err := auth.New(c, logger, now())
+	if err != nil {
+		return nil, err
+	}
+	l := &liveVerifier{cfg: c, logger: logger, now: now}
+	l.current.Store(v)
+	return l, nil
+}
+
+// replace reads keys and revocations again, or begins anew where the issuers have changed.
+func (l *liveVerifier) replace(c auth.Config) error {
+	if reflect.DeepEqual(l.cfg, c) {
+		return l.current.Load().Reload()
+	}
+	v, err := auth.New(c, l.logger, l.now())
+	if err != nil {
+		return err
+	}
+	old := l.current.Swap(v)
+	l.cfg = c
+	time.AfterFunc(grace, old.Close)
+	return nil
+}
+
+// Verify says who holds a token.
+func (l *liveVerifier) Verify(token []byte, addr netip.Addr, now time.Time) (*gateway.Principal, error) {
+	return l.current.Load().Verify(token, addr, now)
+}
+
+func (l *liveVerifier) close() { l.current.Load().Close() }
+
+// defaults are the sections whose zero value is not one.
+func defaults() Config {
+	return Config{Listen: "127.0.0.1:8080", Admin: "127.0.0.1:8081", Data: "data", Venues: "venues", Edge: edge.Defaults()}
+}
