@@ -71,9 +71,7 @@ func (c Config) Validate() error {
 	if c.Remembered < 0 {
 		m.add("remembered", "must not be negative, got %d", c.Remembered)
 	}
-	if err := c.withDefaults().FirstSeenPerAddress.Validate("first_seen_per_address"); err != nil {
-		m = append(m, err)
-	}
+	m = append(m, c.withDefaults().FirstSeenPerAddress.Mistakes("first_seen_per_address")...)
 	if len(c.Issuers) == 0 {
 		m.add("issuers", "must have at least one entry")
 	}

@@ -1,7 +1,6 @@
 package auth
 
 import (
-	"errors"
 	"testing"
 	"time"
 
@@ -54,8 +53,10 @@ func TestConfigMistakes(t *testing.T) {
 		got := ""
 		if err != nil {
 			got = err.Error()
-			if _, ok := errors.AsType[*gateway.FieldError](err); !ok {
-				t.Errorf("%s: not a field error", row.name)
+			for _, e := range err.(interface{ Unwrap() []error }).Unwrap() {
+				if _, ok := e.(*gateway.FieldError); !ok {
+					t.Errorf("%s: not a field error: %v", row.name, e)
+				}
 			}
 		}
 		if got != row.want {

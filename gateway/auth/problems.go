@@ -33,6 +33,12 @@ var (
 		Zh: "访问令牌不适用于此地点", En: "The access token is not for this place"}}
 )
 
+// Problems returns the catalogue entries of this package.
+func Problems() []*gateway.Problem {
+	return []*gateway.Problem{ProblemTokenMissing, ProblemTokenInvalid, ProblemTokenExpired, ProblemTokenRevoked,
+		ProblemTokenKeysUnavailable, ProblemScopeMissing, ProblemVenueNotYours}
+}
+
 // Class says why a token was refused. It is the Cause of the error, for the log and a metric's label; a client is not
 // told. It holds nothing of the token.
 type Class string

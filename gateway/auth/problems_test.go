@@ -69,3 +69,13 @@ func TestFromHeader(t *testing.T) {
 		}
 	}
 }
+
+func TestProblemsSpeakBothLanguages(t *testing.T) {
+	seen := map[string]bool{}
+	for _, p := range Problems() {
+		if p.Title.Zh == "" || p.Title.En == "" || seen[p.Type] {
+			t.Errorf("%s lacks a title or is there twice", p.Type)
+		}
+		seen[p.Type] = true
+	}
+}

@@ -11,7 +11,6 @@ import (
 	"encoding/base64"
 	"encoding/pem"
 	"errors"
-	"io"
 	"log/slog"
 	"math/big"
 	"net/netip"
@@ -177,7 +176,7 @@ func (w *world) token(h, c object) []byte {
 	return sign(encode(h), encode(c), jwt.SigningMethodEdDSA, w.ed.private)
 }
 
-func quiet() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }
+func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 // wantRefusal fails unless err is the problem with the class as its cause, and says nothing of the class to a client.
 func wantRefusal(t *testing.T, p *gateway.Principal, err error, problem *gateway.Problem, class Class) {

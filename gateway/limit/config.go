@@ -103,16 +103,14 @@ func (c Config) Validate() error {
 		if !slices.Contains([]Scope{ByAddress, ByPrincipal, ByVenue}, p.Scope) {
 			m.add(path+".scope", "must be address, principal or venue, got %q", p.Scope)
 		}
-		m = append(m, p.Rate.mistakes(path)...)
+		m = append(m, p.Rate.Mistakes(path)...)
 	}
 	m = append(m, c.Gate.mistakes()...)
 	return errors.Join(m...)
 }
 
-// Validate reports every mistake as a *gateway.FieldError below path, joined; nil if there is none.
-func (r Rate) Validate(path string) error { return errors.Join(r.mistakes(path)...) }
-
-func (r Rate) mistakes(path string) mistakes {
+// Mistakes returns every mistake as a *gateway.FieldError below path, for the section that holds the rate.
+func (r Rate) Mistakes(path string) []error {
 	var m mistakes
 	if r.Requests < 1 {
 		m.add(path+".rate", "must be at least 1, got %d", r.Requests)

@@ -1,7 +1,6 @@
 package limit
 
 import (
-	"errors"
 	"net/netip"
 	"testing"
 	"time"
@@ -81,8 +80,13 @@ func TestConfigMistakes(t *testing.T) {
 		if got := errText(err); got != row.want {
 			t.Errorf("%s: got %q, want %q", row.name, got, row.want)
 		}
-		if _, ok := errors.AsType[*gateway.FieldError](err); err != nil && !ok {
-			t.Errorf("%s: not a field error", row.name)
+		if err == nil {
+			continue
+		}
+		for _, e := range err.(interface{ Unwrap() []error }).Unwrap() {
+			if _, ok := e.(*gateway.FieldError); !ok {
+				t.Errorf("%s: not a field error: %v", row.name, e)
+			}
 		}
 	}
 }

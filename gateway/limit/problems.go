@@ -12,6 +12,9 @@ var (
 		Zh: "当前请求过多，请稍后再试，或联系现场工作人员", En: "We are very busy; please try again in a moment or see a member of staff"}}
 )
 
+// Problems returns the catalogue entries of this package.
+func Problems() []*gateway.Problem { return []*gateway.Problem{ProblemRateLimited, ProblemOverloaded} }
+
 // Shed says why the gate turned work away. It is the Cause of an overloaded error and a metric's label.
 type Shed string
 

@@ -53,8 +53,8 @@ func TestTableAgreesWithATokenBucket(t *testing.T) {
 			Per:      time.Duration(rapid.Int64Range(int64(time.Millisecond), int64(time.Minute)).Draw(t, "per")),
 			Burst:    rapid.IntRange(1, 20).Draw(t, "burst"),
 		}
-		if err := rate.Validate("r"); err != nil {
-			t.Fatal(err)
+		if wrong := rate.Mistakes("r"); len(wrong) > 0 {
+			t.Fatal(wrong)
 		}
 		table := NewTable(rate, 1<<10, t0)
 		models := map[Key]*bucket{}
