@@ -10,11 +10,15 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
+	"reflect"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
+	"github.com/goccy/go-yaml"
 	"github.com/valyala/fasthttp"
 	"go.uber.org/goleak"
 
@@ -203,3 +207,93 @@ func TestConfigIsValidated(t *testing.T) {
 }
 
 func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }
+
+func TestConfigIsReadFromYAML(t *testing.T) {
+	cfg := Defaults()
+	text := "tls: {certificate: c.pem, key: k.pem}\nread_timeout: 2s\nconnections: 10\nconnections_per_address: 5\n" +
+		"trusted_proxies:\n  from: [10.0.0.0/8, \"2001:db8::/32\"]\n  proxy_protocol: true\n  header: forwarded\n"
+	if err := yaml.UnmarshalWithOptions([]byte(text), &cfg, yaml.Strict()); err != nil {
+		t.Fatal(err)
+	}
+	if err := cfg.Validate(); err != nil {
+		t.Error(err)
+	}
+	if cfg.ReadTimeout != 2*time.Second || len(cfg.TrustedProxies.From) != 2 || cfg.TrustedProxies.From[0].String() != "10.0.0.0/8" ||
+		!cfg.TrustedProxies.ProxyProtocol || cfg.TrustedProxies.Header != HeaderForwarded || cfg.HeadLimit != 8192 || cfg.TLS.Key != "k.pem" {
+		t.Errorf("read as %+v", cfg)
+	}
+	if err := yaml.UnmarshalWithOptions([]byte("trusted_proxies: {from: [10.0.0.300/8]}\n"), &cfg, yaml.Strict()); err == nil {
+		t.Error("an impossible network is taken")
+	}
+}
+
+func TestProblemsAreComplete(t *testing.T) {
+	seen := map[string]bool{}
+	for _, p := range Problems() {
+		if seen[p.Type] || p.Title.Zh == "" || p.Title.En == "" || statusOf[p.Kind] == 0 {
+			t.Errorf("%+v", p)
+		}
+		seen[p.Type] = true
+	}
+	cfg := testConfig()
+	r := newRefusals(cfg)
+	v := reflect.ValueOf(r).Elem()
+	for i := range v.NumField() {
+		e := (*gateway.Error)(v.Field(i).UnsafePointer())
+		if e == nil || !seen[e.Problem.Type] && e != r.internal {
+			t.Errorf("refusal %s is not in the catalogue", v.Type().Field(i).Name)
+		}
+	}
+}
+
+// shortListener fails as a system out of file descriptors does, and then works.
+type shortListener struct {
+	net.Listener
+	failures int
+}
+
+func (l *shortListener) Accept() (net.Conn, error) {
+	if l.failures--; l.failures >= 0 {
+		return nil, &net.OpError{Op: "accept", Err: os.NewSyscallError("accept4", syscall.EMFILE)}
+	}
+	return l.Listener.Accept()
+}
+
+func TestAcceptingOutlivesAShortage(t *testing.T) {
+	f, err := New(testConfig(), discard(), echo, testProblem)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &running{Front: f, addr: ln.Addr().String(), done: make(chan error, 1)}
+	go func() { r.done <- f.Serve(&shortListener{ln, 3}) }()
+	if !r.dial(t).kept() {
+		t.Error("it is not served")
+	}
+	if err := f.Shutdown(context.Background()); err != nil {
+		t.Error(err)
+	}
+	if err := <-r.done; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestABrokenListenerEndsServing(t *testing.T) {
+	f, err := New(testConfig(), discard(), echo, testProblem)
+	if err != nil {
+		t.Fatal(err)
+	}
+	broken := errors.New("broken")
+	if err := f.Serve(brokenListener{broken}); !errors.Is(err, broken) {
+		t.Errorf("got %v", err)
+	}
+}
+
+type brokenListener struct{ err error }
+
+func (l brokenListener) Accept() (net.Conn, error) { return nil, l.err }
+func (l brokenListener) Close() error              { return nil }
+func (l brokenListener) Addr() net.Addr            { return &net.TCPAddr{} }
