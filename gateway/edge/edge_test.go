@@ -47,6 +47,7 @@ func TestBadInput(t *testing.T) {
 		{"unknown field inside", entryCall("a").sends(`{"scan_id":"s","tickets":[{"code":"c","vip":1}]}`), 400, "field-unknown", "tickets[0].vip"},
 		{"other case", entryCall("a").sends(`{"Scan_ID":"s"}`), 400, "field-unknown", "Scan_ID"},
 		{"a value for a name", entryCall("a").sends(`{"11010519491231002X":"s"}`), 400, "field-unknown", "?"},
+		{"a plate for a name", entryCall("a").sends(`{"ZheA12345":"s"}`), 400, "field-unknown", "?"},
 		{"wrong type", entryCall("a").sends(`{"scan_id":7}`), 400, "field-invalid", "scan_id"},
 		{"wrong type inside", entryCall("a").sends(`{"scan_id":"s","tickets":[{"code":true}]}`), 400, "field-invalid", "tickets[0].code"},
 		{"fraction", entryCall("a").sends(`{"scan_id":"s","people":1.5}`), 400, "field-invalid", "people"},
@@ -99,8 +100,8 @@ func TestBadInput(t *testing.T) {
 func TestAnswersCarryTheirHeaders(t *testing.T) {
 	w := newWorld(t)
 	w.on(func(x *Exchange) error {
-		x.ServerTiming("find the ticket", 1500*time.Microsecond)
-		x.Sources([]gateway.Source{{System: "ticketing", State: gateway.Live}, {System: "occupancy", State: gateway.Stale}})
+		x.serverTiming("find the ticket", 1500*time.Microsecond)
+		x.sources([]gateway.Source{{System: "ticketing", State: gateway.Live}, {System: "occupancy", State: gateway.Stale}})
 		return x.JSON(201, map[string]string{"decision": "open"})
 	})
 	const parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
@@ -137,7 +138,7 @@ func TestProblemsSpeakTheCitizensLanguage(t *testing.T) {
 	w := newWorld(t)
 	for header, want := range map[string]string{
 		"": gateway.LangZh, "en-GB": gateway.LangEn, "fr": gateway.LangZh, "en;q=0.2, zh;q=0.9": gateway.LangZh,
-		"zh;q=0.2, en;q=0.9": gateway.LangEn, "*": gateway.LangZh, "zh-TW": gateway.LangZh, "zh;q=0": gateway.LangEn,
+		"zh;q=0.2, en;q=0.9": gateway.LangEn, "*": gateway.LangZh, "zh-TW": gateway.LangZh, "zh;q=0": gateway.LangEn, "en, zh": gateway.LangEn, "en;q=0.5, zh;q=0.5": gateway.LangEn,
 	} {
 		a := w.do(get("/nowhere", "").with("Accept-Language", header, "Accept", "image/png"))
 		if got := a.header.Get("Content-Language"); got != want {
@@ -227,7 +228,7 @@ func TestIdempotencyKeyOfARunningRequest(t *testing.T) {
 func TestReplayOfAProblemIsAProblem(t *testing.T) {
 	w := newWorld(t)
 	w.on(func(x *Exchange) error {
-		status, body := RenderProblem(problemUsed.Error(gateway.Text{}), x.Lang(), x.Instance())
+		status, body := RenderProblem(problemUsed.Error(gateway.Text{}), x.Lang(), x.instance())
 		w.keep(x, Earlier{Ended: true, Status: status, Body: body})
 		x.Raw(status, problemMedia, body)
 		return nil
@@ -254,7 +255,7 @@ func TestDeadlineFollowsBudgetAndPreference(t *testing.T) {
 	w := newWorld(t)
 	var budget, elapsed time.Duration
 	w.on(func(x *Exchange) error {
-		budget, elapsed = x.Deadline().Sub(x.Arrived()), x.JourneyElapsed()
+		budget, elapsed = x.Deadline().Sub(x.Arrived()), x.elapsed
 		return x.JSON(201, map[string]string{"decision": "open"})
 	})
 	for _, c := range []struct {
@@ -353,6 +354,11 @@ func TestShedding(t *testing.T) {
 	close(leave)
 	if a := <-done; a.status != 201 {
 		t.Errorf("%d %s", a.status, a.body)
+	}
+	for range 3 {
+		if a := w.do(get("/v1/rooms", "reader").good()); a.status != 200 {
+			t.Errorf("the room has not come free again: %d", a.status)
+		}
 	}
 	w.budget.Store(int64(40 * time.Millisecond)) // less than the shortest path
 	a = w.do(entryCall("late").good())

@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"bytes"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -17,7 +18,7 @@ import (
 const jsonMedia = "application/json"
 
 // Exchange is one request and its answer. It belongs to the goroutine that runs Serve and ends with it: neither it nor
-// the bytes that Body, Header and Query lent may be used after that.
+// the bytes that Body lent may be used after that.
 type Exchange struct {
 	server *Server
 	ctx    *fasthttp.RequestCtx
@@ -69,8 +70,17 @@ func (x *Exchange) Query(name string) (value string, ok bool) {
 	return string(args.Peek(name)), true
 }
 
-// Header returns the request header name, "" where it is absent. Webhooks need it for their signatures.
-func (x *Exchange) Header(name string) string { return string(x.ctx.Request.Header.Peek(name)) }
+// Accepts reports whether the client names a media type in its Accept header. What it doesn't name is answered in JSON
+// all the same.
+func (x *Exchange) Accepts(mediaType string) bool {
+	for item := range bytes.SplitSeq(x.ctx.Request.Header.Peek("Accept"), []byte(",")) {
+		name, _, _ := bytes.Cut(item, []byte(";"))
+		if bytes.EqualFold(bytes.TrimSpace(name), []byte(mediaType)) {
+			return true
+		}
+	}
+	return false
+}
 
 // Decode reads the body as strict JSON into a pointer. The error is a problem that names the field by its path and
 // never holds the value.
@@ -91,20 +101,11 @@ func (x *Exchange) Arrived() time.Time { return x.arrived }
 // Deadline is when the answer is due: Arrived and the machine budget, or less where the client prefers so.
 func (x *Exchange) Deadline() time.Time { return x.deadline }
 
-// JourneyElapsed is what had passed on the citizen's clock before the request, as the client says; 0 where it doesn't.
-func (x *Exchange) JourneyElapsed() time.Duration { return x.elapsed }
-
-// TraceParent is our position in the trace (W3C Trace Context), for calls that follow from this request.
-func (x *Exchange) TraceParent() string { return x.trace.String() }
-
 // JourneyID is the request's UUIDv7, which is also the id of the run that it begins.
 func (x *Exchange) JourneyID() string { return x.id.String() }
 
-// Idempotency is the request's identity; nil where the route takes no key.
-func (x *Exchange) Idempotency() *journey.Idempotency { return x.idem }
-
-// Instance names the request as the occurrence of a problem, where no journey has begun.
-func (x *Exchange) Instance() string { return "urn:uuid:" + x.id.String() }
+// instance names the request as the occurrence of a problem, where no journey has begun.
+func (x *Exchange) instance() string { return "urn:uuid:" + x.id.String() }
 
 // SetHeader sets a response header, in place of one of the same name.
 func (x *Exchange) SetHeader(name, value string) { x.ctx.Response.Header.Set(name, value) }
@@ -128,22 +129,22 @@ func (x *Exchange) Raw(status int, mediaType string, body []byte) {
 	r.SetBody(body)
 }
 
-// ServerTiming adds an entry to Server-Timing: a name in token characters, such as a step's.
-func (x *Exchange) ServerTiming(name string, d time.Duration) {
+// serverTiming adds an entry to Server-Timing: a name in token characters, such as a step's.
+func (x *Exchange) serverTiming(name string, d time.Duration) {
 	x.timings = appendTiming(x.timings, name, d)
 }
 
-// Sources says in Cache-Status (RFC 9211) where the parts of the answer come from.
-func (x *Exchange) Sources(sources []gateway.Source) {
-	if len(sources) > 0 {
-		x.ctx.Response.Header.SetBytesV("Cache-Status", appendCacheStatus(nil, sources))
+// sources says in Cache-Status (RFC 9211) where the parts of the answer come from.
+func (x *Exchange) sources(of []gateway.Source) {
+	if len(of) > 0 {
+		x.ctx.Response.Header.SetBytesV("Cache-Status", appendCacheStatus(nil, of))
 	}
 }
 
 // answerProblem answers with a problem document, over whatever was answered before.
 func (x *Exchange) answerProblem(e *gateway.Error) {
 	x.problem = e
-	status, body := RenderProblem(e, x.lang, x.Instance())
+	status, body := RenderProblem(e, x.lang, x.instance())
 	x.Raw(status, problemMedia, body)
 	h := &x.ctx.Response.Header
 	h.Set("Content-Language", x.lang)

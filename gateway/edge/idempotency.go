@@ -103,7 +103,7 @@ func (x *Exchange) replay(e Earlier) (bool, error) {
 	case e.Payload != x.idem.Payload:
 		return false, journey.ErrKeyReused
 	case e.Ended:
-		x.Replay(e)
+		x.repeat(e)
 		return true, nil
 	case x.server.deps.Now().Before(e.LeaseUntil):
 		return false, journey.ErrKeyRunning

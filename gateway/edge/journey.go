@@ -14,7 +14,7 @@ import (
 // Request is what a plan needs to know of the exchange. The bindings of the venue's operations are the flow's to add.
 func (x *Exchange) Request() journey.Request {
 	return journey.Request{ID: x.JourneyID(), Arrived: x.arrived, Deadline: x.deadline, Venue: x.venue,
-		Principal: x.principal, Lang: x.lang, Trace: x.TraceParent(), Idempotency: x.idem}
+		Principal: x.principal, Lang: x.lang, Trace: x.trace.String(), Idempotency: x.idem}
 }
 
 // Answer answers with what a plan came to: its bytes, where its parts come from, where its time went, and where its
@@ -22,9 +22,9 @@ func (x *Exchange) Request() journey.Request {
 func (x *Exchange) Answer(a journey.Answer) {
 	x.journey = a.ID
 	for _, s := range a.Steps {
-		x.ServerTiming(s.Step, s.Took)
+		x.serverTiming(s.Step, s.Took)
 	}
-	x.Sources(a.Sources)
+	x.sources(a.Sources)
 	if a.Err != nil {
 		x.problem = a.Err
 		if a.Err.RetryAfter > 0 {
@@ -34,8 +34,8 @@ func (x *Exchange) Answer(a journey.Answer) {
 	x.settled(a.Status, a.Body, a.ID, a.Replayed)
 }
 
-// Replay answers with what an earlier request under the same key was answered.
-func (x *Exchange) Replay(e Earlier) {
+// repeat answers with what an earlier request under the same key was answered.
+func (x *Exchange) repeat(e Earlier) {
 	x.journey = e.Run
 	x.settled(e.Status, e.Body, e.Run, true)
 }
@@ -51,6 +51,9 @@ func (x *Exchange) settled(status int, body []byte, run string, replayed bool) {
 	media := jsonMedia
 	if status >= fasthttp.StatusBadRequest {
 		media = problemMedia
+		if !replayed { // an earlier answer was in the language of its own request
+			x.SetHeader("Content-Language", x.lang)
+		}
 	}
 	x.Raw(status, media, body)
 }

@@ -57,7 +57,7 @@ func (s *Server) pages(c *catalogue) (*pages, error) {
 // answerPage answers with JSON, or with HTML where a browser asks.
 func (x *Exchange) answerPage(p page) error {
 	x.SetHeader("Vary", "Accept")
-	if bytes.Contains(x.ctx.Request.Header.Peek("Accept"), []byte("text/html")) {
+	if x.Accepts("text/html") {
 		x.SetHeader("Content-Security-Policy", catalogueCSP)
 		x.Raw(http.StatusOK, "text/html; charset=utf-8", p.html)
 		return nil

@@ -176,8 +176,8 @@ func (w *world) lookup(_ context.Context, scope [32]byte) (Earlier, bool, error)
 func (w *world) keep(x *Exchange, e Earlier) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	e.Payload = x.Idempotency().Payload
-	w.earlier[x.Idempotency().Scope] = e
+	e.Payload = x.idem.Payload
+	w.earlier[x.idem.Scope] = e
 }
 
 func (w *world) routes() []Route {
