@@ -48,8 +48,8 @@ type claims struct {
 	Tenant    string         `json:"tenant"`
 }
 
-// parse takes a token apart, strictly: there is exactly one text for each token, so that nobody can make a second one
-// of it, and no JSON that two readers could understand differently (RFC 8725 §2.4). The class is "" for a good one.
+// parse takes a token apart, strictly: there is exactly one text for each header, claims and signature, and no JSON that
+// two readers could understand differently (RFC 8725 §2.4). The class is "" for a good one.
 func parse(token []byte) (*unverified, Class) {
 	parts := bytes.Split(token, []byte("."))
 	if len(parts) != 3 {
