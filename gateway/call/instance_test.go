@@ -228,6 +228,34 @@ func TestProbesHaveAHardEnd(t *testing.T) {
 	})
 }
 
+// A hurried caller's probe says nothing: the breaker stays half open, with its place free for the next.
+func TestHurriedProbe(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, InstanceConfig{Breaker: BreakerConfig{Probes: 1}})
+		w.read = w.plainRead(t)
+		w.b.ops[w.read.Name()].(*bound[string, int]).f = w.backend
+		w.serve = failing
+		for range 5 {
+			w.call(second)
+		}
+		time.Sleep(2*time.Second + 1)
+		w.serve = func(context.Context, int, string) (int, error) { time.Sleep(time.Minute); return 1, nil }
+		ctx, cancel := context.WithTimeout(context.Background(), 10*ms)
+		defer cancel()
+		if _, _, err := w.read.Call(ctx, w.caller, w.b, second, "t"); !errors.Is(err, context.DeadlineExceeded) {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		w.state(t, "half-open")
+		w.serve = instant
+		if r := w.timed(second); r.err != nil {
+			t.Fatal(r.err)
+		}
+		w.state(t, "closed")
+		time.Sleep(time.Minute)
+	})
+}
+
 // Without a time-out of their own, probes have a hard end too: the attempt's.
 func TestProbesEndWithTheirAttempt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

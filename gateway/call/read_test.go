@@ -96,6 +96,45 @@ func TestStaleWhileRevalidate(t *testing.T) {
 	})
 }
 
+func TestStaleWhileRevalidateEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, InstanceConfig{})
+		p := Policy{Slice: 500 * ms, Cache: CachePolicy{Fresh: time.Second, StaleWhileRevalidate: 10 * time.Second}}
+		w.serve = numbered
+		w.expect(t, p, 1, gateway.Live, 0, 1)
+		w.serve = failing
+		time.Sleep(11*time.Second - 1)
+		w.expect(t, p, 1, gateway.Stale, 11*time.Second-1, 2)
+		time.Sleep(1)
+		w.expect(t, p, 0, gateway.Missing, 0, 3)
+	})
+}
+
+// Without a cache everything else holds: equal reads at once are still shared.
+func TestWithoutACache(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, InstanceConfig{})
+		w.caller = NewCaller(nil, testKeys{}, 1)
+		w.serve = func(ctx context.Context, n int, _ string) (int, error) { return hold(ctx, 100*ms, n, nil) }
+		p := Policy{Slice: 500 * ms, Cache: CachePolicy{Fresh: time.Hour}}
+		w.crowd(p, 5, background)
+		w.expect(t, p, 2, gateway.Live, 100*ms, 2)
+	})
+}
+
+func TestSizeCountsAgainstTheCache(t *testing.T) {
+	w := newWorld(t, InstanceConfig{})
+	sized := NewRead("rooms.page", ReadSpec[string, []byte]{Key: func(k *Key, a string) { k.Text(a) }, Size: func(o []byte) int { return len(o) }})
+	BindRead(w.b, sized, w.in, func(context.Context, string) ([]byte, error) { return make([]byte, 10000), nil })
+	p := Policy{Slice: 500 * ms, Cache: CachePolicy{Fresh: time.Hour}}
+	w.call(p)
+	before := w.caller.cache.Stats().Bytes
+	sized.Call(context.Background(), w.caller, w.b, p, "1")
+	if grown := w.caller.cache.Stats().Bytes - before; before > 1000 || grown < 10000 || grown > 10500 {
+		t.Errorf("an int weighs %d, ten thousand bytes %d", before, grown)
+	}
+}
+
 func TestRefreshOutlivesItsCaller(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, InstanceConfig{})

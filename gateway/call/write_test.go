@@ -214,6 +214,10 @@ func TestBindings(t *testing.T) {
 	if !d.read.Bound(d.b) || !d.write.Bound(d.b) || other.Bound(d.b) || wrong.Bound(d.b) || unbound.Bound(d.b) || unbound.Key("x") != "" {
 		t.Error("Bound is wrong")
 	}
+	if d.in.Name() != "octo/west-lake" || d.write.Name() != "tickets.redeem" || d.b.System("tickets.lookup") != "ticketing" ||
+		d.b.System("tickets.redeem") != "ticketing" || d.b.System("rooms.clean") != "rooms.clean" {
+		t.Error("the names are wrong")
+	}
 	BindRead(d.b, d.read, d.in, d.backend)
 	BindRead(d.b, other, nil, d.backend)
 	BindWrite(d.b, unbound, d.in, Effect[string, int]{Do: func(context.Context, string, string) (int, error) { return 0, nil }})
