@@ -2,8 +2,8 @@
 // is, who asks and for which venue, refuses what cannot or may not be done, hands the rest to the call's Serve, and
 // says the outcome in one form: JSON, or a problem document in the citizen's language.
 //
-// A request passes these stations in this order and meets the first that refuses it: front, route, query, token, scope,
-// venue, rate limits, body, gate, idempotency key, Serve.
+// A request passes these stations in this order and meets the first that refuses it: front, route, the address's rate,
+// query, clock, token, scope, venue, the caller's rate, media type, gate, idempotency key, Serve.
 package edge
 
 import (

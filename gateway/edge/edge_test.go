@@ -1,7 +1,10 @@
 package edge
 
 import (
+	"bufio"
 	"errors"
+	"io"
+	"net"
 	"net/http"
 	"regexp"
 	"strings"
@@ -396,5 +399,36 @@ func TestStream(t *testing.T) {
 	}
 	if a := w.do(get("/v1/watch", "staff").good()); a.status != 503 {
 		t.Errorf("one stream too many: %d", a.status)
+	}
+}
+
+// TestFrontSpeaksLikeTheEdge holds that what the front refuses is a problem document like any other, and is counted.
+func TestFrontSpeaksLikeTheEdge(t *testing.T) {
+	w := newWorld(t)
+	for raw, want := range map[string]string{
+		"GET /v1/rooms HTTP/2.0\r\nHost: a\r\nAccept-Language: en\r\n\r\n":                                         "http-version",
+		"POST /v1/rooms HTTP/1.1\r\nHost: a\r\nAccept-Language: en\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n": "length-required",
+		"GET /v1/%2e%2e/rooms HTTP/1.1\r\nHost: a\r\nAccept-Language: en\r\n\r\n":                                  "path-dot-segment",
+	} {
+		conn, err := net.Dial("tcp", w.addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := conn.Write([]byte(raw)); err != nil {
+			t.Fatal(err)
+		}
+		response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(response.Body)
+		_ = conn.Close()
+		a := answer{response.StatusCode, response.Header, string(body)}
+		if slug, _ := a.problem(); err != nil || slug != want || a.header.Get("Content-Type") != problemMedia || a.header.Get("Content-Language") != "en" {
+			t.Errorf("%q: %d %s %v", raw, a.status, a.body, err)
+		}
+		if !strings.Contains(w.scrape(), `warmgate_problems_total{type="`+want+`"} 1`) {
+			t.Errorf("%s is not counted", want)
+		}
 	}
 }

@@ -53,11 +53,20 @@ func (x *Exchange) run() (err error) {
 	if err := x.identify(); err != nil {
 		return err
 	}
+	limited := x.route.Priority != limit.NeverShed
+	if limited {
+		if err := x.take(limit.Who{Address: x.addr}); err != nil {
+			return err
+		}
+	}
+	if err := x.checkQuery(); err != nil {
+		return err
+	}
 	budget, shortest := x.server.timing(x.route)
 	if err := x.clock(budget); err != nil {
 		return err
 	}
-	if err := x.authorize(); err != nil {
+	if err := x.authorize(limited); err != nil {
 		return err
 	}
 	if err := x.checkMedia(); err != nil {
@@ -83,7 +92,7 @@ func (x *Exchange) run() (err error) {
 	return nil
 }
 
-// identify finds the route and refuses a query that it doesn't take.
+// identify finds the route.
 func (x *Exchange) identify() error {
 	path := x.ctx.Request.Header.RequestURI()
 	if i := bytes.IndexByte(path, '?'); i >= 0 {
@@ -94,7 +103,7 @@ func (x *Exchange) identify() error {
 	switch {
 	case rt != nil:
 		x.route, x.n = rt, n
-		return x.checkQuery()
+		return nil
 	case allow != "":
 		x.SetHeader("Allow", allow)
 		return ProblemMethodNotAllowed.Error(gateway.Text{
@@ -118,16 +127,8 @@ func (x *Exchange) clock(budget time.Duration) error {
 	return err
 }
 
-// authorize finds out who asks, whether they may, and whether they ask too often.
-func (x *Exchange) authorize() error {
-	d := &x.server.deps
-	now := d.Now()
-	limited := x.route.Priority != limit.NeverShed
-	if limited {
-		if err := x.take(limit.Who{Address: x.addr}, now); err != nil {
-			return err
-		}
-	}
+// authorize finds out who asks, whether they may, and, where that is limited, whether they ask too often.
+func (x *Exchange) authorize(limited bool) error {
 	if x.route.Public {
 		return nil
 	}
@@ -139,7 +140,7 @@ func (x *Exchange) authorize() error {
 	if err != nil {
 		return err
 	}
-	if x.principal, err = d.Verifier.Verify(token, x.addr, now); err != nil {
+	if x.principal, err = x.server.deps.Verifier.Verify(token, x.addr, x.server.deps.Now()); err != nil {
 		return err
 	}
 	if x.route.Scope != "" {
@@ -151,7 +152,7 @@ func (x *Exchange) authorize() error {
 		return err
 	}
 	if limited {
-		return x.take(limit.Who{Principal: x.principal, Venue: x.venue}, now)
+		return x.take(limit.Who{Principal: x.principal, Venue: x.venue})
 	}
 	return nil
 }
@@ -173,8 +174,8 @@ func (x *Exchange) findVenue() error {
 }
 
 // take counts the request against the rate policies that apply to who.
-func (x *Exchange) take(who limit.Who, now time.Time) error {
-	decision := x.server.deps.Limiter.Take(who, now)
+func (x *Exchange) take(who limit.Who) error {
+	decision := x.server.deps.Limiter.Take(who, x.server.deps.Now())
 	x.limits = decision.AppendHeader(x.limits)
 	return decision.Err()
 }

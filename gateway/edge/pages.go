@@ -108,7 +108,7 @@ func newDocs() (*docs, error) {
 	}
 	return &docs{
 		handler: fasthttpadaptor.NewFastHTTPHandler(h),
-		csp: "default-src 'none'; script-src 'self'" + scripts + "; style-src 'self' 'unsafe-hashes'" + styles +
+		csp: "default-src 'none'; script-src 'self'" + scripts + "; style-src 'self'" + styles +
 			"; style-src-attr 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 	}, nil
 }

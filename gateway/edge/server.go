@@ -78,6 +78,9 @@ func New(cfg Config, deps Deps, routes []Route) (*Server, error) {
 	if s.front, err = front.New(cfg.Front, deps.Logger, s.handle, s.refuse); err != nil {
 		return nil, err
 	}
+	if err := s.metrics.watch(deps.Metrics, s.front.Stats()); err != nil {
+		return nil, fmt.Errorf("cannot build the edge: %w", err)
+	}
 	return s, nil
 }
 
