@@ -37,7 +37,7 @@ type speedCase struct {
 
 var speedCases = []speedCase{
 	{"hit", 1, (*world).textRead, Policy{Slice: time.Minute, Cache: CachePolicy{Fresh: time.Hour}}},
-	{"hit by a personal key", 12, func(w *world, _ testing.TB) *Read[string, int] { return w.read },
+	{"hit by a personal key", 16, func(w *world, _ testing.TB) *Read[string, int] { return w.read },
 		Policy{Slice: time.Minute, Cache: CachePolicy{Fresh: time.Hour}}},
 	{"plain", 2, (*world).plainRead, Policy{Slice: time.Second}},
 	{"shared", 4, (*world).textRead, Policy{Slice: time.Second}},
