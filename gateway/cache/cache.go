@@ -91,7 +91,8 @@ type Stats struct {
 	MaxBytes int64
 }
 
-// Stats says how full the cache is; the cache weighs a moment behind its writes. It takes the cache's eviction lock: meant for metrics, not for requests.
+// Stats says how full the cache is; the cache weighs a moment behind its writes. It takes the cache's eviction lock:
+// meant for metrics, not for requests.
 func (c *Cache) Stats() Stats {
 	return Stats{Entries: c.memory.EstimatedSize(), Bytes: int64(c.memory.WeightedSize()), MaxBytes: int64(c.memory.GetMaximum())}
 }
