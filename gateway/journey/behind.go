@@ -70,8 +70,13 @@ func in(s ledger.OpState, states []ledger.OpState) bool {
 	return false
 }
 
-func (e *Engine) find(ctx context.Context, o open) (any, bool, error) {
-	return o.node.effect.find(ctx, e.caller, o.bindings, o.policy, o.op.Key, o.arg)
+// find asks whether an operation has happened. A backend that refuses to have done it says that it has not.
+func (e *Engine) find(ctx context.Context, o open) (v any, happened bool, refused *call.Refused, err error) {
+	v, happened, err = o.node.effect.find(ctx, e.caller, o.bindings, o.policy, o.op.Key, o.arg)
+	if no, ok := errors.AsType[*call.Refused](err); ok {
+		return nil, false, no, nil
+	}
+	return v, happened, nil, err
 }
 
 // close settles an operation, if it still stands where it stood.
@@ -106,21 +111,21 @@ func (e *Engine) deliver(ctx context.Context, m ledger.Message) error {
 	if err != nil || !found {
 		return err
 	}
-	v, happened, err := e.find(ctx, o)
-	if err == nil && !happened {
+	v, happened, refused, err := e.find(ctx, o)
+	if err == nil && refused == nil && !happened {
 		v, err = o.node.effect.do(ctx, e.caller, o.bindings, o.policy, o.op.Key, o.arg)
+		refused, _ = errors.AsType[*call.Refused](err)
 	}
-	if err == nil {
-		return e.close(ctx, o, ledger.OpDone, v, "")
-	}
-	refused, ok := errors.AsType[*call.Refused](err)
-	if !ok {
+	switch {
+	case refused != nil:
+		if err := e.close(ctx, o, ledger.OpRefused, nil, refused.Reason); err != nil {
+			return err
+		}
+		return outbox.Dead(refused)
+	case err != nil:
 		return fmt.Errorf("cannot deliver step %s: %w", o.op.Step, err)
 	}
-	if err := e.close(ctx, o, ledger.OpRefused, nil, refused.Reason); err != nil {
-		return err
-	}
-	return outbox.Dead(refused)
+	return e.close(ctx, o, ledger.OpDone, v, "")
 }
 
 // settleLate finds out what became of an operation whose answer never came.
@@ -129,7 +134,7 @@ func (e *Engine) settleLate(ctx context.Context, m ledger.Message) error {
 	if err != nil || !found {
 		return err
 	}
-	v, happened, err := e.find(ctx, o)
+	v, happened, _, err := e.find(ctx, o)
 	switch {
 	case err != nil:
 		return fmt.Errorf("cannot find out what became of step %s: %w", o.op.Step, err)
@@ -189,7 +194,7 @@ func (e *Engine) undoCall(ctx context.Context, op ledger.Operation) error {
 	if err != nil || !found {
 		return err
 	}
-	_, happened, err := e.find(ctx, o)
+	_, happened, _, err := e.find(ctx, o)
 	if err != nil {
 		return fmt.Errorf("cannot find out what became of step %s: %w", op.Step, err)
 	}

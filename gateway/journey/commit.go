@@ -128,16 +128,17 @@ func (w *work) Apply(tx *ledger.Tx) error {
 		}
 	}
 	r.writes = nil
-	if !w.final {
+	for !w.final && r.needsLedger() { // what is known at once may lead to the next record
 		if err := w.records(tx); err != nil {
 			return err
 		}
-		if r.stop == nil {
-			if err := r.beginCommits(tx); err != nil {
-				return err
-			}
-			r.advanceKnown()
+		if r.stop != nil {
+			break
 		}
+		if err := r.beginCommits(tx); err != nil {
+			return err
+		}
+		r.advanceKnown()
 	}
 	if r.stop != nil || r.open == 0 {
 		return r.finish(tx)

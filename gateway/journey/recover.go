@@ -80,7 +80,7 @@ func (e *Engine) examine(ctx context.Context, id string) (f found, err error) {
 			return f, errMoved
 		}
 		f.open[op.Key] = o
-		if f.values[op.Key], f.happened[op.Key], err = e.find(ctx, o); err != nil {
+		if f.values[op.Key], f.happened[op.Key], _, err = e.find(ctx, o); err != nil {
 			return f, fmt.Errorf("cannot find out what became of step %s: %w", op.Step, err)
 		}
 	}

@@ -1,0 +1,150 @@
+package entry_test
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/google/uuid"
+
+	"github.com/warmgate/warmgate/backends/octo"
+	"github.com/warmgate/warmgate/flows/entry"
+	"github.com/warmgate/warmgate/flows/flowtest"
+	"github.com/warmgate/warmgate/gateway/assist"
+	"github.com/warmgate/warmgate/gateway/flow"
+)
+
+const spot = "west-lake"
+
+type m = map[string]any
+
+func flows(t testing.TB) []*flow.Flow {
+	t.Helper()
+	e, err := entry.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	door, err := assist.New([]*flow.Flow{e})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return []*flow.Flow{e, door}
+}
+
+func start(t testing.TB, settings string) *flowtest.City {
+	return flowtest.Start(t, flows(t), flowtest.Spot{ID: spot, Settings: settings})
+}
+
+// issue makes tickets at the spot's supplier.
+func issue(c *flowtest.City, want octo.Want) octo.Made {
+	c.T.Helper()
+	made, err := c.Tickets[spot].Issue(want)
+	if err != nil {
+		c.T.Fatal(err)
+	}
+	return made[0]
+}
+
+// scan holds a ticket to a gate.
+func scan(c *flowtest.City, gate, id string, people int, ticket m) flowtest.Answer {
+	c.T.Helper()
+	body := m{"gate": gate, "scan_id": id, "ticket": ticket}
+	if people > 0 {
+		body["people"] = people
+	}
+	return c.Do(flowtest.Call{Method: http.MethodPost, Path: "/v1/attractions/" + spot + "/entries",
+		Token: c.Token("gate-"+gate, "scenic:gate"), Body: body})
+}
+
+func enter(c *flowtest.City, gate string, ticket m) flowtest.Answer {
+	c.T.Helper()
+	return scan(c, gate, uuid.NewString(), 0, ticket)
+}
+
+func code(value string) m { return m{"code": value} }
+
+type admission struct {
+	Decision   string   `json:"decision"`
+	People     int      `json:"people"`
+	Again      bool     `json:"again"`
+	VerifiedBy string   `json:"verified_by"`
+	Inside     int64    `json:"inside"`
+	Pending    []string `json:"pending"`
+}
+
+func opened(t testing.TB, a flowtest.Answer) (out admission) {
+	t.Helper()
+	if a.Status != http.StatusCreated {
+		t.Fatalf("answer %d %s", a.Status, a.Text)
+	}
+	a.Into(t, &out)
+	return out
+}
+
+// effects is how often ticketing believes a ticket to be redeemed.
+func effects(c *flowtest.City, unit string) (n int) {
+	for _, r := range c.Tickets[spot].ReadBooks().Redemptions {
+		if r.UnitUUID == unit {
+			n += r.Effects - r.Undone
+		}
+	}
+	return n
+}
+
+func TestVisitorComesThroughTheGate(t *testing.T) {
+	c := start(t, "")
+	ticket := c.Tickets[spot].Fresh()
+	got := opened(t, enter(c, "north-1", code(ticket.Code)))
+	if got.Decision != "open" || got.People != 1 || got.VerifiedBy != "ticketing" || got.Inside != 1 || got.Pending != nil {
+		t.Errorf("admission %+v", got)
+	}
+	if n := effects(c, ticket.Units[0].UUID); n != 1 {
+		t.Errorf("redeemed %d times", n)
+	}
+}
+
+func TestWhatIsRefusedAtTheGate(t *testing.T) {
+	c := start(t, "")
+	for _, x := range []struct {
+		want    octo.Want
+		status  int
+		problem string
+	}{
+		{octo.Want{Scenario: octo.Tomorrow}, 422, "ticket-wrong-day"},
+		{octo.Want{Scenario: octo.Yesterday}, 422, "ticket-wrong-day"},
+		{octo.Want{Scenario: octo.Cancelled}, 409, "ticket-cancelled"},
+		{octo.Want{Scenario: octo.Expired}, 422, "ticket-expired"},
+		{octo.Want{Scenario: octo.OnHold}, 409, "ticket-on-hold"},
+		{octo.Want{Scenario: octo.Redeemed}, 409, "ticket-used"},
+	} {
+		t.Run(string(x.want.Scenario), func(t *testing.T) {
+			ticket := issue(c, x.want)
+			a := enter(c, "north-1", code(ticket.Code))
+			if a.Status != x.status || a.Problem() != x.problem {
+				t.Errorf("answer %d %s", a.Status, a.Text)
+			}
+		})
+	}
+	if a := enter(c, "north-1", code("nobody-sold-this")); a.Status != 404 || a.Problem() != "ticket-unknown" {
+		t.Errorf("unknown: %d %s", a.Status, a.Text)
+	}
+	if a := enter(c, "west-9", code("x")); a.Status != 404 || a.Problem() != "gate-unknown" {
+		t.Errorf("unknown gate: %d %s", a.Status, a.Text)
+	}
+}
+
+func TestOneTicketOnce(t *testing.T) {
+	c := start(t, "")
+	ticket := c.Tickets[spot].Fresh()
+	opened(t, enter(c, "north-1", code(ticket.Code)))
+	again := opened(t, enter(c, "north-1", code(ticket.Code)))
+	if !again.Again || again.Inside != 1 {
+		t.Errorf("the same ticket at the same gate: %+v", again)
+	}
+	a := enter(c, "south-1", code(ticket.Code))
+	if a.Status != 409 || a.Problem() != "ticket-used" {
+		t.Errorf("at another gate: %d %s", a.Status, a.Text)
+	}
+	if n := effects(c, ticket.Units[0].UUID); n != 1 {
+		t.Errorf("redeemed %d times", n)
+	}
+}
