@@ -54,7 +54,11 @@ var admit = &ledger.Decision[Claim, Admitted]{Name: "entry.admit", Run: func(tx 
 		return a, err
 	}
 	if len(v.again) > 0 && (c.People == 0 || c.People <= len(v.again)) {
-		return a, repeatVisit(tx, c, v.again, &a)
+		again := v.again
+		if c.People > 0 {
+			again = again[:c.People]
+		}
+		return a, repeatVisit(tx, c, again, &a)
 	}
 	n := len(v.fresh)
 	if c.People > 0 {

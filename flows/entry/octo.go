@@ -179,11 +179,23 @@ func (d *octoDesk) tickets(ctx context.Context, day time.Time, keep func(t Ticke
 			b := &bookings[i]
 			for k, t := range d.ticketsOf(b, b.UnitItems, "") {
 				u := &b.UnitItems[k]
-				keep(t, b.SupplierReference, b.ResellerReference, u.SupplierReference, u.ResellerReference, u.Code())
+				shown := []string{b.SupplierReference, b.ResellerReference, u.SupplierReference, u.ResellerReference}
+				keep(t, append(shown, append(values(u.Ticket), values(b.Voucher)...)...)...)
 			}
 		}
 	}
 	return nil
+}
+
+// values are what the delivered forms of a ticket hold.
+func values(t *octo.Ticket) (all []string) {
+	if t == nil {
+		return nil
+	}
+	for _, d := range t.DeliveryOptions {
+		all = append(all, d.Value)
+	}
+	return all
 }
 
 // isUnknown reports whether the supplier said that there is no such ticket.

@@ -67,3 +67,10 @@ func (w *lockedWriter) Write(b []byte) (int, error) {
 	defer w.mu.Unlock()
 	return w.buf.Write(b)
 }
+
+// text returns what was written so far.
+func (w *lockedWriter) text() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.buf.String()
+}

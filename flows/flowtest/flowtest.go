@@ -13,7 +13,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -40,14 +39,12 @@ type City struct {
 	Twins   *twin.City
 	Tickets map[string]*octo.Twin // by venue
 	Ledger  *ledgertest.Faulty
-	Logs    *bytes.Buffer // read it after Stop
 	Folder  string
 
 	Gateway *serve.Gateway
 	issuer  *auth.Issuer
 	client  *http.Client
 	logs    *lockedWriter
-	shift   atomic.Int64
 	stop    context.CancelFunc
 	served  chan error
 	flows   []*flow.Flow
@@ -60,7 +57,8 @@ type Spot struct {
 }
 
 // DefaultSettings are those of a spot that says nothing.
-const DefaultSettings = `  capacity: 1000
+const DefaultSettings = `  prewarm: { every: 1s, max_age: 1h }
+  capacity: 1000
   gates: [north-1, north-2, south-1]
   products:
     - { id: entry, entries: 1 }
@@ -74,7 +72,6 @@ const apiKey = "a-key-for-twins"
 func Start(t testing.TB, flows []*flow.Flow, spots ...Spot) *City {
 	t.Helper()
 	c := &City{T: t, Folder: t.TempDir(), Tickets: map[string]*octo.Twin{}, logs: &lockedWriter{}, flows: flows}
-	c.Logs = &c.logs.buf
 	var err error
 	if c.Twins, err = twin.NewCity(twin.Config{Seed: 1}); err != nil {
 		t.Fatal(err)
@@ -98,7 +95,7 @@ func (c *City) addSpot(s Spot) {
 	if err != nil {
 		c.T.Fatal(err)
 	}
-	desk, err := octo.NewTwin(octo.TwinConfig{Supplier: s.ID + "-tickets", APIKey: apiKey, Seed: 1, Clock: c.Now, Location: zone,
+	desk, err := octo.NewTwin(octo.TwinConfig{Supplier: s.ID + "-tickets", APIKey: apiKey, Seed: 1, Clock: time.Now, Location: zone,
 		Products: octo.DefaultProducts()})
 	if err != nil {
 		c.T.Fatal(err)
@@ -124,19 +121,13 @@ func (c *City) write(name, text string) {
 	}
 }
 
-// Now is the city's time.
-func (c *City) Now() time.Time { return time.Now().Add(time.Duration(c.shift.Load())) }
-
-// Pass lets time go by, for the gateway and the twins alike.
-func (c *City) Pass(d time.Duration) { c.shift.Add(int64(d)) }
-
 // Run starts the gateway, again after Stop.
 func (c *City) Run() {
 	c.T.Helper()
 	logger := slog.New(slog.NewJSONHandler(c.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	var err error
 	c.Gateway, err = serve.Open(context.Background(), filepath.Join(c.Folder, "gateway.yaml"), serve.Options{
-		Flows: c.flows, Env: env, Logger: logger, Now: c.Now,
+		Flows: c.flows, Env: env, Logger: logger, Now: time.Now,
 		Store: func(path string, cfg sqlite.Config) (ledger.Store, error) {
 			store, err := sqlite.Open(path, cfg)
 			if err != nil {
@@ -196,7 +187,7 @@ func (c *City) Stop() {
 	c.client.CloseIdleConnections()
 	c.Gateway = nil
 	if c.T.Failed() {
-		for line := range strings.Lines(c.Logs.String()) {
+		for line := range strings.Lines(c.LogText()) {
 			if strings.Contains(line, `"level":"ERROR"`) || strings.Contains(line, `"level":"WARN"`) {
 				c.T.Log(strings.TrimSpace(line))
 			}
@@ -222,7 +213,7 @@ func (c *City) Token(subject string, scopes ...string) string {
 // Mint mints any token.
 func (c *City) Mint(g auth.Grant) string {
 	c.T.Helper()
-	token, err := c.issuer.Mint(g, c.Now())
+	token, err := c.issuer.Mint(g, time.Now())
 	if err != nil {
 		c.T.Fatal(err)
 	}
@@ -336,3 +327,6 @@ func (c *City) Eventually(what string, ok func() bool) {
 		}
 	}
 }
+
+// LogText returns what the gateway has logged so far.
+func (c *City) LogText() string { return c.logs.text() }

@@ -32,7 +32,7 @@ func (r *run) landAsk(n *node, l landing) {
 	if l.source.System != "" {
 		r.sources = append(r.sources, l.source)
 	}
-	if l.source.State == gateway.Live || l.err != nil && call.OutcomeOf(l.err) != call.NotSentOutcome {
+	if l.source.State != gateway.Cached && call.OutcomeOf(l.err) != call.NotSentOutcome { // a stale answer was asked for again
 		r.audit(n, l.source.System)
 	}
 	if l.err != nil {

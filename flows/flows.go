@@ -1,0 +1,29 @@
+// Package flows is the list of the journeys that the program runs.
+package flows
+
+import (
+	"fmt"
+
+	"github.com/warmgate/warmgate/flows/entry"
+	"github.com/warmgate/warmgate/gateway/assist"
+	"github.com/warmgate/warmgate/gateway/flow"
+)
+
+// All returns every journey, and last the human door of them all. A new journey is one line here.
+func All() ([]*flow.Flow, error) {
+	var all []*flow.Flow
+	for _, journey := range []func() (*flow.Flow, error){
+		entry.New,
+	} {
+		f, err := journey()
+		if err != nil {
+			return nil, fmt.Errorf("cannot declare the journeys: %w", err)
+		}
+		all = append(all, f)
+	}
+	door, err := assist.New(all)
+	if err != nil {
+		return nil, fmt.Errorf("cannot declare the journeys: %w", err)
+	}
+	return append(all, door), nil
+}
