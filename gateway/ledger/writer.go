@@ -159,7 +159,7 @@ func (w *writer) flush(stx StoreTx, runs int) {
 		for _, it := range w.left {
 			it.answer(it.err, false)
 		}
-	case errors.Is(err, ErrUnavailable):
+	case errors.Is(err, ErrUnavailable) && !errors.Is(err, ErrBroken):
 		w.refuse(nil, err)
 	default:
 		w.lost(err)

@@ -4,6 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
 	"sync"
 
 	"github.com/warmgate/warmgate/gateway/ledger"
@@ -54,6 +58,20 @@ func (f *Faulty) Set(at Point, fault Fault) {
 	f.faults[at] = fault
 	close(f.change)
 	f.change = make(chan struct{})
+}
+
+// ServeHTTP dials a fault from another process: PUT /{point} with the fault as the body, which may be empty.
+func (f *Faulty) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(io.LimitReader(r.Body, 64))
+	at, fault := Point(strings.TrimPrefix(r.URL.Path, "/")), Fault(body)
+	known := slices.Contains([]Point{AtBegin, AtExec, AtCommit, AtView}, at) &&
+		slices.Contains([]Fault{None, Hang, Full, ReadOnly, Lost, Broken}, fault)
+	if err != nil || r.Method != http.MethodPut || !known {
+		http.Error(w, "want PUT /{begin|exec|commit|view} with hang, full, read-only, lost, broken or nothing", http.StatusBadRequest)
+		return
+	}
+	f.Set(at, fault)
+	w.WriteHeader(http.StatusNoContent)
 }
 
 // at returns the fault of a point, after it hung for as long as it was told to.

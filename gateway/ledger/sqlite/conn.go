@@ -59,7 +59,7 @@ func (c *conn) prepare(ctx context.Context, query string) (*stmt, error) {
 	}
 	ds, err := c.dc.(driver.ConnPrepareContext).PrepareContext(ctx, query)
 	if err != nil {
-		return nil, classify(err)
+		return nil, err
 	}
 	fresh := &stmt{Stmt: ds}
 	if st == nil && len(c.stmts) < maxStatements {
@@ -75,11 +75,17 @@ func (c *conn) release(st *stmt) error {
 	if st.cached {
 		return nil
 	}
-	return classify(st.Close())
+	return st.Close()
 }
 
 // exec runs a statement and returns how many rows it changed.
 func (c *conn) exec(ctx context.Context, query string, args []any) (int64, error) {
+	n, err := c.execRaw(ctx, query, args)
+	return n, classify(err)
+}
+
+// execRaw is exec with the driver's own error.
+func (c *conn) execRaw(ctx context.Context, query string, args []any) (int64, error) {
 	named, err := c.bind(args)
 	if err != nil {
 		return 0, err
@@ -93,7 +99,7 @@ func (c *conn) exec(ctx context.Context, query string, args []any) (int64, error
 		err = rerr
 	}
 	if err != nil {
-		return 0, classify(err)
+		return 0, err
 	}
 	return res.RowsAffected()
 }
@@ -106,11 +112,11 @@ func (c *conn) query(ctx context.Context, query string, args []any) (ledger.Rows
 	}
 	st, err := c.prepare(ctx, query)
 	if err != nil {
-		return nil, err
+		return nil, classify(err)
 	}
 	dr, err := st.Stmt.(driver.StmtQueryContext).QueryContext(ctx, named)
 	if err != nil {
-		return nil, errors.Join(classify(err), c.release(st))
+		return nil, classify(errors.Join(err, c.release(st)))
 	}
 	st.busy = true
 	return &rows{c: c, st: st, dr: dr, values: make([]driver.Value, len(dr.Columns()))}, nil
@@ -207,5 +213,5 @@ func (r *rows) Close() error {
 		return nil
 	}
 	r.closed = true
-	return errors.Join(classify(r.dr.Close()), r.c.release(r.st))
+	return classify(errors.Join(r.dr.Close(), r.c.release(r.st)))
 }

@@ -29,8 +29,8 @@ const (
 	maxReaders      = 64
 	defaultTruncate = 64 << 20
 	minTruncate     = 1 << 20
-	busyWriter      = 2 * time.Second        // for another process that backs up, or a checkpoint's last step
-	busyKeeper      = 100 * time.Millisecond // a checkpoint waits no longer for readers; it comes again
+	busyWriter      = 2 * time.Second       // for another process that backs up, or a checkpoint's last step
+	busyKeeper      = 20 * time.Millisecond // a checkpoint waits no longer for readers; it comes again
 )
 
 // Config is the section "ledger.sqlite" of the gateway's file.
@@ -226,13 +226,13 @@ func (t *tx) Query(query string, args []any) (ledger.Rows, error) {
 
 // Commit flushes the transaction.
 func (t *tx) Commit() error {
-	_, err := t.s.writer.exec(context.Background(), "COMMIT", nil)
+	_, err := t.s.writer.execRaw(context.Background(), "COMMIT", nil)
 	if err == nil {
 		t.end()
 		return nil
 	}
 	// SQLite may have rolled back by itself; then there is nothing left to undo, and closing the connection makes sure.
-	_, rerr := t.s.writer.exec(context.Background(), "ROLLBACK", nil)
+	_, rerr := t.s.writer.execRaw(context.Background(), "ROLLBACK", nil)
 	t.s.discard()
 	t.end()
 	return classifyCommit(err, rerr == nil || primary(rerr) == lib.SQLITE_ERROR)
