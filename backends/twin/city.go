@@ -52,6 +52,7 @@ type Backend interface {
 type Config struct {
 	Seed    uint64       // of the chance in Dial.Rate
 	Listen  string       // the city's own address; "" is "127.0.0.1:0". Instances listen on the same host
+	Socket  net.Listener // one that listens already, in place of Listen; nil: none
 	DataDir string       // where the twins' knowledge is kept, mode 0600; "" keeps nothing
 	Logger  *slog.Logger // nil: silent
 }
@@ -75,6 +76,9 @@ type City struct {
 
 // NewCity opens the city's address and serves it until Close.
 func NewCity(cfg Config) (*City, error) {
+	if cfg.Socket != nil {
+		cfg.Listen = cfg.Socket.Addr().String()
+	}
 	if cfg.Listen == "" {
 		cfg.Listen = "127.0.0.1:0"
 	}
@@ -90,9 +94,11 @@ func NewCity(cfg Config) (*City, error) {
 	if err := c.readPorts(); err != nil {
 		return nil, err
 	}
-	l, err := net.Listen("tcp", cfg.Listen)
-	if err != nil {
-		return nil, fmt.Errorf("cannot open the city: %w", err)
+	l := cfg.Socket
+	if l == nil {
+		if l, err = net.Listen("tcp", cfg.Listen); err != nil {
+			return nil, fmt.Errorf("cannot open the city: %w", err)
+		}
 	}
 	c.addr = l.Addr().String()
 	c.control = &http.Server{Handler: c.routes(), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second,

@@ -137,7 +137,9 @@ func (s *Section) UnmarshalYAML(node ast.Node) error {
 }
 
 // DecodeSection reads s, which stands at path in the file. A section that the file lacks changes nothing.
-func (f *File) DecodeSection(path string, s Section, into any) error { return f.decode(path, s.node, into) }
+func (f *File) DecodeSection(path string, s Section, into any) error {
+	return f.decode(path, s.node, into)
+}
 
 // Place gives every *gateway.FieldError in err, whose path is below the section at path, its place in the file.
 func (f *File) Place(path string, err error) error { return f.place(path, err) }

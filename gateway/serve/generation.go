@@ -44,11 +44,13 @@ type loader struct {
 	env    func(string) (string, bool)
 	logger *slog.Logger
 	ledger *ledger.Ledger // nil: nothing will be called
+	shut   bool           // credentials stay unread
 }
 
-// Check reads the configuration at path and proves it, without opening anything.
-func Check(path string, flows []*flow.Flow, env func(string) (string, bool)) (*Generation, error) {
-	l := &loader{path: path, flows: flows, env: env, logger: slog.New(slog.DiscardHandler)}
+// Check reads the configuration at path and proves it, without opening anything. Credentials are read only if asked for:
+// the machine that checks seldom has them.
+func Check(path string, flows []*flow.Flow, env func(string) (string, bool), credentials bool) (*Generation, error) {
+	l := &loader{path: path, flows: flows, env: env, logger: slog.New(slog.DiscardHandler), shut: !credentials}
 	g, err := l.load(nil)
 	if err == nil {
 		g.closeAll(nil)
@@ -67,6 +69,7 @@ func (l *loader) load(old *Generation) (*Generation, error) {
 	if err := f.Decode(&g.Config); err != nil {
 		return nil, err
 	}
+	l.resolve(&g.Config)
 	err = config.Join(g.Config.validate(f), l.prove(g, f), l.loadVenues(g, old))
 	if err != nil {
 		g.closeAll(old)
@@ -105,15 +108,11 @@ func (l *loader) prove(g *Generation, f *config.File) error {
 }
 
 func (l *loader) loadVenues(g, old *Generation) error {
-	folder := l.beside(g.Config.Venues)
-	names, err := filepath.Glob(filepath.Join(folder, "*.yaml"))
+	names, err := l.venueFiles(&g.Config)
 	if err != nil {
-		return fmt.Errorf("cannot list the venues: %w", err)
+		return err
 	}
 	var errs []error
-	if len(names) == 0 {
-		errs = append(errs, &config.Mistake{File: l.path, Message: "the folder of the venues has no *.yaml"})
-	}
 	for _, name := range names {
 		v, err := l.loadVenue(name, g, old)
 		if err != nil {
@@ -136,6 +135,20 @@ func (l *loader) beside(path string) string {
 		return path
 	}
 	return filepath.Join(filepath.Dir(l.path), path)
+}
+
+// resolve makes the paths of files absolute or relative to where the process stands.
+func (l *loader) resolve(c *Config) {
+	for _, path := range []*string{&c.Auth.RevocationsFile, &c.Edge.Front.TLS.Certificate, &c.Edge.Front.TLS.Key} {
+		if *path != "" {
+			*path = l.beside(*path)
+		}
+	}
+	for i := range c.Auth.Issuers {
+		if path := &c.Auth.Issuers[i].KeysFile; *path != "" {
+			*path = l.beside(*path)
+		}
+	}
 }
 
 func (l *loader) loadVenue(name string, g, old *Generation) (*venue, error) {
@@ -201,7 +214,7 @@ func (l *loader) describe(f *config.File, file *venueFile, v *venue) (*flow.Venu
 	}
 	zone, err := time.LoadLocation(file.TimeZone)
 	if err != nil || file.TimeZone == "" || file.TimeZone == "Local" {
-		refuse("time_zone", "%q is not the name of a time zone, such as Asia/Shanghai", file.TimeZone)
+		wrong = append(wrong, f.Place("", badZone(file.TimeZone)))
 	}
 	kind := l.kind(file.Kind)
 	if kind == nil {
@@ -214,6 +227,10 @@ func (l *loader) describe(f *config.File, file *venueFile, v *venue) (*flow.Venu
 	}
 	v.Venue = &gateway.Venue{ID: file.ID, Kind: file.Kind, Tenant: file.Tenant, Name: file.Name, Location: zone, Settings: settings}
 	return kind, errors.Join(wrong...)
+}
+
+func badZone(name string) error {
+	return &gateway.FieldError{Path: "time_zone", Message: fmt.Sprintf("%q is not the name of a time zone, such as Asia/Shanghai", name)}
 }
 
 func (l *loader) kind(name string) *flow.VenueKind {
@@ -311,6 +328,9 @@ func (l *loader) readSecrets(f *config.File, file *venueFile) (map[string]map[st
 func (l *loader) readSecret(s secret) (string, error) {
 	if (s.Env == "") == (s.File == "") {
 		return "", &gateway.FieldError{Message: "needs exactly one of env and file"}
+	}
+	if l.shut {
+		return "unread", nil
 	}
 	if s.Env != "" {
 		value, there := l.env(s.Env)

@@ -2,10 +2,10 @@ package serve
 
 import (
 	"context"
-
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"os"
 	"path/filepath"
 	"reflect"
 	"sync/atomic"
@@ -75,8 +75,9 @@ func (g *Gateway) sayFixed(old, next *Config) {
 	}
 }
 
-// Watch reads the configuration again whenever one of its files changes, until ctx ends.
-func (g *Gateway) Watch(ctx context.Context) error {
+// Watch reads the configuration again whenever one of its files changes, and at each signal of hangUp (SIGHUP; nil: none),
+// until ctx ends.
+func (g *Gateway) Watch(ctx context.Context, hangUp <-chan os.Signal) error {
 	w, err := fsnotify.NewWatcher()
 	if err != nil {
 		return fmt.Errorf("cannot watch the configuration: %w", err)
@@ -101,6 +102,8 @@ func (g *Gateway) Watch(ctx context.Context) error {
 			g.opts.Logger.Warn("cannot watch the configuration for a moment", "error", err)
 		case <-quiet.C:
 			g.reloadAndSay("the files changed")
+		case <-hangUp:
+			g.reloadAndSay("SIGHUP")
 		}
 	}
 }

@@ -90,7 +90,7 @@ func Open(ctx context.Context, path string, o Options) (g *Gateway, err error) {
 			err = errors.Join(err, g.Close(ctx))
 		}
 	}()
-	first, err := Check(path, o.Flows, o.Env) // before anything is opened
+	first, err := Check(path, o.Flows, o.Env, true) // before anything is opened
 	if err != nil {
 		return g, err
 	}

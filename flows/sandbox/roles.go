@@ -1,0 +1,78 @@
+package sandbox
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/warmgate/warmgate/gateway/auth"
+)
+
+// The development issuer, as the shipped configuration names it, and the tenant of the shipped venues.
+const (
+	issuer   = "warmgate-development"
+	audience = "warmgate"
+	tenant   = "hangzhou"
+)
+
+// roles are who calls the gateway, and the scopes that they need for it. A new kind of caller is one line here.
+func roles() []role {
+	return []role{
+		{"gate", []string{"scenic:gate"}},
+		{"staff", []string{"staff:assist", "scenic:read"}},
+		{"reader", []string{"scenic:read"}},
+	}
+}
+
+type role struct {
+	name   string
+	scopes []string
+}
+
+// ScopesOf returns the scopes of a role.
+func ScopesOf(name string) ([]string, bool) {
+	for _, r := range roles() {
+		if r.name == name {
+			return r.scopes, true
+		}
+	}
+	return nil, false
+}
+
+// RoleNames returns the roles in words: "gate, staff, reader".
+func RoleNames() string {
+	var names []string
+	for _, r := range roles() {
+		names = append(names, r.name)
+	}
+	return strings.Join(names, ", ")
+}
+
+// Mint returns a token of the development issuer whose key is in the folder data; both are made when absent.
+func Mint(data string, g auth.Grant, now time.Time) (string, error) {
+	if err := os.MkdirAll(data, 0o700); err != nil {
+		return "", fmt.Errorf("cannot make the data folder: %w", err)
+	}
+	i, err := auth.NewIssuer(data, issuer, audience)
+	if err != nil {
+		return "", err
+	}
+	return i.Mint(g, now)
+}
+
+// tokenTTL is how long a sandbox's tokens are valid.
+const tokenTTL = 24 * time.Hour
+
+// tokens mints one token for each role, for all venues of the sandbox's tenant.
+func tokens(data string, now time.Time) (map[string]string, error) {
+	all := map[string]string{}
+	for _, r := range roles() {
+		t, err := Mint(data, auth.Grant{Subject: "sandbox-" + r.name, Tenant: tenant, Scopes: r.scopes, Venues: []string{"*"}, TTL: tokenTTL}, now)
+		if err != nil {
+			return nil, err
+		}
+		all[r.name] = t
+	}
+	return all, nil
+}

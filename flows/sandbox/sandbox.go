@@ -1,0 +1,293 @@
+// Package sandbox is the whole product on one machine: a city of twins and the gateway before them, as two processes of
+// the program itself, on the shipped configuration, with secrets of their own.
+package sandbox
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/warmgate/warmgate/configs"
+	"github.com/warmgate/warmgate/gateway/supervise"
+)
+
+// Config says how a sandbox is run.
+type Config struct {
+	Listen, Admin, City string // addresses; port 0 is a free one
+	Data                string // "": a temporary folder, removed at the end
+	Seed                uint64
+	JSON                bool // print an Up in place of words
+	LogLevel            slog.Level
+	Env                 []string // that the processes inherit
+	Stdout, Stderr      io.Writer
+	Now                 func() time.Time
+}
+
+// CityUp is what the city says when it is ready.
+type CityUp struct {
+	City  string                       `json:"city"`
+	Twins map[string]map[string]string `json:"twins"` // by connector and venue
+}
+
+// Up is what the sandbox says when it is ready.
+type Up struct {
+	API      string             `json:"api"`
+	Admin    string             `json:"admin"`
+	City     string             `json:"city"`
+	PIDs     PIDs               `json:"pids"`
+	Tokens   map[string]string  `json:"tokens"`
+	Examples map[string]Example `json:"examples"`
+}
+
+// PIDs are the two processes.
+type PIDs struct {
+	Serve int `json:"serve"`
+	City  int `json:"city"`
+}
+
+const (
+	readyWait = 20 * time.Second // for a process to become ready
+	serveWait = 15 * time.Second // for it to end; more than it drains
+	cityWait  = 5 * time.Second
+)
+
+// Run runs a sandbox until ctx ends; then all of it stops, and nil is returned if it did so well.
+func Run(ctx context.Context, c Config) (err error) {
+	s := &sandbox{Config: c, out: &sync.Mutex{}}
+	if err := s.prepare(); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.close()) }()
+	up, err := s.start(ctx)
+	if err != nil {
+		return err
+	}
+	if err := s.say(up); err != nil {
+		return err
+	}
+	<-ctx.Done()
+	return nil
+}
+
+// sandbox is one that runs.
+type sandbox struct {
+	Config
+	self        string // the executable
+	data        string
+	sockets     []*os.File
+	city, serve *supervise.Child
+	ready       bool
+	out         *sync.Mutex // guards Stdout and ready
+}
+
+// prepare makes the data folder with the configuration in it.
+func (s *sandbox) prepare() (err error) {
+	if s.self, err = os.Executable(); err != nil {
+		return fmt.Errorf("cannot find the program itself: %w", err)
+	}
+	if s.Data == "" {
+		s.data, err = os.MkdirTemp("", "warmgate-sandbox-*") // mode 0700
+	} else if s.data, err = filepath.Abs(s.Data); err == nil {
+		err = os.MkdirAll(s.data, 0o700)
+	}
+	if err == nil {
+		err = configs.Write(s.path("configs"))
+	}
+	if err != nil {
+		return fmt.Errorf("cannot prepare the data folder: %w", err)
+	}
+	return nil
+}
+
+func (s *sandbox) path(name string) string { return filepath.Join(s.data, name) }
+
+func (s *sandbox) configFile() string { return filepath.Join(s.path("configs"), configs.GatewayFile) }
+
+// close stops what runs, the gateway first.
+func (s *sandbox) close() error {
+	stop := func(c *supervise.Child, within time.Duration) error {
+		if c == nil {
+			return nil
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), within)
+		defer cancel()
+		return c.Stop(ctx)
+	}
+	err := errors.Join(stop(s.serve, serveWait), stop(s.city, cityWait))
+	for _, f := range s.sockets {
+		err = errors.Join(err, f.Close())
+	}
+	if s.Data == "" {
+		err = errors.Join(err, os.RemoveAll(s.data))
+	}
+	return err
+}
+
+// start starts the city and the gateway and makes what a caller needs.
+func (s *sandbox) start(ctx context.Context) (up Up, err error) {
+	if up.Tokens, err = tokens(s.data, s.Now()); err != nil {
+		return up, err
+	}
+	addresses := map[string]string{}
+	for _, l := range []struct{ flag, address string }{{"--listen", s.Listen}, {"--admin", s.Admin}, {"--city", s.City}} {
+		if addresses[l.flag], err = s.open(l.flag, l.address); err != nil {
+			return up, err
+		}
+	}
+	up.API, up.Admin, up.City = "http://"+addresses["--listen"], "http://"+addresses["--admin"], "http://"+addresses["--city"]
+	town, err := s.startCity(ctx)
+	if err != nil {
+		return up, err
+	}
+	if err := s.startServe(ctx, town, addresses); err != nil {
+		return up, err
+	}
+	if err := s.await(ctx, up.Admin); err != nil {
+		return up, err
+	}
+	m := &maker{city: up.City, tokens: up.Tokens}
+	if up.Examples, err = m.examples(ctx); err != nil {
+		return up, err
+	}
+	up.PIDs = PIDs{Serve: s.serve.PID(), City: s.city.PID()}
+	return up, nil
+}
+
+// open opens a socket that outlives the processes which answer on it.
+func (s *sandbox) open(flag, address string) (string, error) {
+	ln, err := net.Listen("tcp", address)
+	if err != nil {
+		return "", fmt.Errorf("cannot listen: %w; choose another address with %s (port 0: a free one)", err, flag)
+	}
+	defer ln.Close()
+	tcp, ok := ln.(*net.TCPListener)
+	if !ok {
+		return "", fmt.Errorf("cannot hold %s: it is no TCP address", address)
+	}
+	file, err := tcp.File()
+	if err != nil {
+		return "", fmt.Errorf("cannot hold %s: %w", address, err)
+	}
+	s.sockets = append(s.sockets, file)
+	return ln.Addr().String(), nil
+}
+
+// The order of the sockets.
+const (
+	apiSocket = iota
+	adminSocket
+	citySocket
+)
+
+// startCity starts the twins and waits until they answer.
+func (s *sandbox) startCity(ctx context.Context) (up CityUp, err error) {
+	line := &firstLine{ready: make(chan []byte, 1)}
+	s.city, err = supervise.Start(supervise.Spec{
+		Name: "city", Path: s.self, Env: s.Env, Files: s.sockets[citySocket : citySocket+1], Stdout: line, Stderr: s.Stderr,
+		Args: []string{"city", "-c", s.configFile(), "--fd", "3", "--data", s.path("city"), "--secrets", s.path("secrets"),
+			"--seed", strconv.FormatUint(s.Seed, 10), "--json", "--log-level", s.LogLevel.String()},
+		Started: s.restarted("city"),
+	})
+	if err != nil {
+		return up, err
+	}
+	failed := time.NewTimer(readyWait)
+	defer failed.Stop()
+	select {
+	case text := <-line.ready:
+		if err := json.Unmarshal(text, &up); err != nil {
+			return up, fmt.Errorf("cannot read what the city says: %w", err)
+		}
+		return up, nil
+	case <-ctx.Done():
+		return up, ctx.Err()
+	case <-failed.C:
+		return up, fmt.Errorf("the city is not ready after %s", readyWait)
+	}
+}
+
+// startServe starts the gateway on the shipped configuration, which takes addresses and folders from the environment.
+func (s *sandbox) startServe(_ context.Context, town CityUp, addresses map[string]string) (err error) {
+	env := append([]string{}, s.Env...)
+	env = append(env, "WARMGATE_DATA="+s.path("ledger"), "WARMGATE_SECRETS="+s.path("secrets"),
+		"WARMGATE_TOKEN_KEYS="+s.path("token-keys.json"), "WARMGATE_LISTEN="+addresses["--listen"], "WARMGATE_ADMIN="+addresses["--admin"])
+	for connector, venues := range town.Twins {
+		for venue, url := range venues {
+			env = append(env, "WARMGATE_"+strings.ToUpper(strings.ReplaceAll(connector+"_"+venue, "-", "_"))+"="+url)
+		}
+	}
+	s.serve, err = supervise.Start(supervise.Spec{
+		Name: "serve", Path: s.self, Env: env, Files: s.sockets[apiSocket : adminSocket+1], Stdout: s.Stderr, Stderr: s.Stderr,
+		Args:    []string{"serve", "-c", s.configFile(), "--api-fd", "3", "--admin-fd", "4", "--log-level", s.LogLevel.String()},
+		Started: s.restarted("serve"),
+	})
+	return err
+}
+
+// await waits until the gateway takes requests. Its socket listens already, so the question waits there for the answer.
+func (s *sandbox) await(ctx context.Context, admin string) error {
+	ctx, cancel := context.WithTimeout(ctx, readyWait)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, admin+"/readyz", nil)
+	if err != nil {
+		return err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return fmt.Errorf("the gateway does not become ready: %w", err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("the gateway is not ready: %s", resp.Status)
+	}
+	return nil
+}
+
+// restarted says the new pid of a process that had died.
+func (s *sandbox) restarted(name string) func(int) {
+	first := true
+	return func(pid int) {
+		if first {
+			first = false
+			return
+		}
+		s.out.Lock()
+		defer s.out.Unlock()
+		if s.JSON && s.ready {
+			fmt.Fprintf(s.Stdout, "{\"restarted\":%q,\"pid\":%d}\n", name, pid)
+			return
+		}
+		fmt.Fprintf(s.Stderr, "%s had died and was started again, pid %d\n", name, pid)
+	}
+}
+
+// firstLine passes the first line of what is written to it on.
+type firstLine struct {
+	text  []byte
+	ready chan []byte
+}
+
+// Write implements io.Writer.
+func (f *firstLine) Write(p []byte) (int, error) {
+	if f.ready != nil {
+		f.text = append(f.text, p...)
+		if line, _, found := bytes.Cut(f.text, []byte("\n")); found {
+			f.ready <- line
+			f.ready, f.text = nil, nil
+		}
+	}
+	return len(p), nil
+}
