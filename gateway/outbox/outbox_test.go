@@ -95,6 +95,28 @@ func TestDeadLettersBecomeOneAssistEach(t *testing.T) {
 	})
 }
 
+func TestMessageIsGivenUpWhenItIsDue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cfg := quick
+		cfg.GiveUpAfter = 20 * time.Second
+		w := newWorld(t, cfg)
+		defer w.close()
+		w.enqueue("due", "v", 700*time.Millisecond, "fail")
+		w.enqueue("old", "v", 0, "fail") // names no due time
+		w.box.Kick()
+		time.Sleep(time.Minute)
+		for key, most := range map[string]int{"due": 7, "old": 30} { // back-offs of 50 to 100 ms, doubled up to 2 s
+			m, assists := w.state(key)
+			if m.State != ledger.MessageDead || assists != 1 || m.Attempts < 3 || m.Attempts > most {
+				t.Errorf("%s: %+v with %d assists", key, m, assists)
+			}
+		}
+		if m, _ := w.state("old"); !m.NextAt.Equal(m.QueuedAt.Add(cfg.GiveUpAfter)) {
+			t.Errorf("died at %v, was queued at %v", m.NextAt, m.QueuedAt)
+		}
+	})
+}
+
 func TestOneBrokenVenueDoesNotHoldUpOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, quick)
