@@ -277,6 +277,24 @@ func BenchmarkHandle(b *testing.B) {
 	}
 }
 
+// BenchmarkShed is what turning a request away costs, with its problem document.
+func BenchmarkShed(b *testing.B) {
+	s, ctx := bare(b)
+	s.deps.Gate = fullGate{}
+	b.ReportAllocs()
+	for b.Loop() {
+		ctx.Response.Reset()
+		s.handle(ctx)
+	}
+}
+
+// fullGate has room for nothing.
+type fullGate struct{}
+
+func (fullGate) Acquire(limit.Priority, time.Time, time.Time, time.Duration) (limit.Slot, error) {
+	return limit.Slot{}, limit.ProblemOverloaded.Error(gateway.Text{}).WithRetryAfter(time.Second).WithCause(limit.ShedFull)
+}
+
 // bare returns an edge without sockets, whose log is off, and a request for its trivial route.
 func bare(t testing.TB) (*Server, *fasthttp.RequestCtx) {
 	t.Helper()
