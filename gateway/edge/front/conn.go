@@ -128,10 +128,7 @@ func (c *conn) readOn(p []byte) (int, error) {
 	c.limit()
 	n, err := c.Conn.Read(p)
 	c.left -= int64(n)
-	if err != nil {
-		c.over = true // whatever fasthttp makes of the error
-	}
-	return n, err
+	return n, err // after an error fasthttp reads no more
 }
 
 // next waits for the next head and judges it. False ends the connection without an answer: nobody waits for one.

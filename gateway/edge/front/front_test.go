@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -41,7 +42,6 @@ var statusOf = map[gateway.Kind]int{
 
 // testProblem stands in for the edge's renderer.
 func testProblem(ctx *fasthttp.RequestCtx, e *gateway.Error) {
-	ctx.Response.Reset()
 	ctx.SetStatusCode(statusOf[e.Problem.Kind])
 	ctx.SetContentType("application/problem+json")
 	lang := gateway.LangEn
@@ -224,6 +224,43 @@ func TestConfigIsReadFromYAML(t *testing.T) {
 	}
 	if err := yaml.UnmarshalWithOptions([]byte("trusted_proxies: {from: [10.0.0.300/8]}\n"), &cfg, yaml.Strict()); err == nil {
 		t.Error("an impossible network is taken")
+	}
+}
+
+func TestTheLoggerKeepsNoArguments(t *testing.T) {
+	const marker = "MARKER330106"
+	var out bytes.Buffer
+	q := quiet{slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug}))}
+	q.Printf("error when serving connection %q<->%q: %v", marker, marker, fmt.Errorf("bad head %s: %w", marker, os.ErrDeadlineExceeded))
+	q.Printf("error: %v", fmt.Errorf("%s: %w", marker, net.ErrClosed))
+	q.Printf("error: %v", tls.RecordHeaderError{Msg: marker})
+	q.Printf("Permanent error when accepting new connections: %v", errors.New(marker))
+	q.Printf("%s", marker)
+	log := out.String()
+	if strings.Contains(log, marker) || strings.Count(log, "\n") != 5 {
+		t.Errorf("log:\n%s", log)
+	}
+	for _, want := range []string{"class=timeout", "class=closed", "class=tls", "level=ERROR", "class=none"} {
+		if !strings.Contains(log, want) {
+			t.Errorf("no %s in log:\n%s", want, log)
+		}
+	}
+}
+
+func TestAConnectionIsCountedOutOnce(t *testing.T) {
+	f, err := New(testConfig(), discard(), echo, testProblem)
+	if err != nil {
+		t.Fatal(err)
+	}
+	near, far := net.Pipe()
+	defer far.Close()
+	c := f.admit(near)
+	if n := f.Stats().Open(); n != 1 {
+		t.Errorf("%d open", n)
+	}
+	_, _ = c.Close(), c.Close()
+	if n := f.Stats().Open(); n != 0 {
+		t.Errorf("%d open", n)
 	}
 }
 

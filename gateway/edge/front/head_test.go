@@ -371,6 +371,36 @@ func TestHeadAgainstTheReference(t *testing.T) {
 	}
 }
 
+func TestValuesByteByByte(t *testing.T) {
+	for size := 1; size <= 20; size++ {
+		for at := range size {
+			for c := range 256 {
+				value := bytes.Repeat([]byte("v"), size)
+				value[at] = byte(c)
+				if want := c == '\t' || c >= ' ' && c != 0x7f; isValue(value) != want {
+					t.Fatalf("%q: %v, want %v", value, !want, want)
+				}
+			}
+		}
+	}
+}
+
+// A line without an end is refused as soon as it cannot end within the limit, and not a byte sooner.
+func TestTheLimitOfAnUnfinishedHead(t *testing.T) {
+	for _, before := range []string{"", "\r\n"} {
+		raw := []byte(before + "GET / HTTP/1.1\r\nX: " + strings.Repeat("x", testHeadLimit))
+		n := testHeadLimit + len(before)
+		compare(t, raw[:n-1], nil)
+		compare(t, raw[:n], nil)
+		if _, v := read(raw[:n-1], nil); v != more {
+			t.Errorf("%d bytes: verdict %d", n-1, v)
+		}
+		if _, v := read(raw[:n], nil); v != refused {
+			t.Errorf("%d bytes: verdict %d", n, v)
+		}
+	}
+}
+
 // browserHead is a head of the usual size.
 var browserHead = []byte("POST /v1/attractions/west-lake/entries HTTP/1.1\r\nHost: gate.example.com\r\nUser-Agent: turnstile/4.2\r\n" +
 	"Authorization: Bearer " + strings.Repeat("eyJhbGciOiJFZERTQSJ9", 20) + "\r\nContent-Type: application/json\r\n" +
