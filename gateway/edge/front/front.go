@@ -49,7 +49,7 @@ type Front struct {
 }
 
 // New returns a front that gives every lawful request to handler and answers every other one itself through problem.
-// It validates cfg and loads the TLS files. Log lines hold no byte of any request.
+// It validates cfg and loads the TLS files. Log lines hold no byte of any request. Handlers must not hijack connections.
 func New(cfg Config, log *slog.Logger, handler fasthttp.RequestHandler, problem Problem) (*Front, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("cannot make the HTTP front: %w", err)
@@ -263,8 +263,9 @@ func (f *Front) warnProxy(peer netip.Addr, err error) {
 	}
 }
 
-// HeadAt returns the moment at which the request's head was complete: a journey's deadline counts from it. Outside
-// of a Front it is ctx.Time. It may be called in a handler only.
+// HeadAt returns the moment at which the request's head was complete: a journey's deadline counts from it. For a
+// request that was sent before the answer to the one before it, that is when its turn came. Outside of a Front it is
+// ctx.Time. It may be called in a handler only.
 func HeadAt(ctx *fasthttp.RequestCtx) time.Time {
 	if c := connOf(ctx); c != nil {
 		return c.at

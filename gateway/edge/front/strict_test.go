@@ -99,6 +99,7 @@ var refusedRows = []struct {
 	{"Host with a space", host("Host: a b\r\n"), ProblemHostInvalid},
 	{"Host percent-encoded", host("Host: a%2eb\r\n"), ProblemHostInvalid},
 	{"Host with an empty label", host("Host: a..b\r\n"), ProblemHostInvalid},
+	{"Host with a leading dot", host("Host: .a\r\n"), ProblemHostInvalid},
 	{"Host with a bad port", host("Host: a:http\r\n"), ProblemHostInvalid},
 	{"Host with an empty port", host("Host: a:\r\n"), ProblemHostInvalid},
 	{"Host with a high port", host("Host: a:65536\r\n"), ProblemHostInvalid},
