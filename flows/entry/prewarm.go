@@ -29,10 +29,11 @@ func hashShown(keys *seal.Keys, venue, value string) []byte {
 // listing brings in every ticket of a day; keep gets each with everything that may be shown for it.
 type listing func(ctx context.Context, day time.Time, keep func(t Ticket, shown ...string)) error
 
-// prewarmer brings today's tickets of every attraction into the ledger, again and again.
+// prewarmer brings today's tickets of every attraction into the ledger, again and again. It may hold several of one
+// attraction while a configuration replaces another: only the one whose venue is in force runs.
 type prewarmer struct {
 	mu    sync.Mutex
-	spots map[string]*warmSpot
+	spots map[*warmSpot]bool
 }
 
 type warmSpot struct {
@@ -41,21 +42,19 @@ type warmSpot struct {
 	next    time.Time
 }
 
-// add begins with a venue, replacing what was there for it; stop ends exactly that.
+// add begins with a venue, as soon as it is in force; stop ends exactly that.
 func (p *prewarmer) add(v *gateway.Venue, tickets listing) (stop func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.spots == nil {
-		p.spots = map[string]*warmSpot{}
+		p.spots = map[*warmSpot]bool{}
 	}
 	spot := &warmSpot{venue: v, tickets: tickets}
-	p.spots[v.ID] = spot
+	p.spots[spot] = true
 	return func() {
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		if p.spots[v.ID] == spot {
-			delete(p.spots, v.ID)
-		}
+		delete(p.spots, spot)
 	}
 }
 
@@ -64,7 +63,7 @@ func (p *prewarmer) run(ctx context.Context, rt *flow.Runtime) error {
 	tick := time.NewTicker(prewarmLook)
 	defer tick.Stop()
 	for {
-		for _, spot := range p.due(rt.Now()) {
+		for _, spot := range p.due(rt) {
 			within, cancel := context.WithTimeout(ctx, prewarmTimeout)
 			n, err := prewarm(within, rt, spot.venue, spot.tickets)
 			cancel()
@@ -82,12 +81,13 @@ func (p *prewarmer) run(ctx context.Context, rt *flow.Runtime) error {
 	}
 }
 
-// due returns whose turn it is at now, and sets their next.
-func (p *prewarmer) due(now time.Time) (due []*warmSpot) {
+// due returns whose turn it is, and sets their next.
+func (p *prewarmer) due(rt *flow.Runtime) (due []*warmSpot) {
+	now := rt.Now()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, s := range p.spots {
-		if !now.Before(s.next) {
+	for s := range p.spots {
+		if rt.Venue(s.venue.ID) == s.venue && !now.Before(s.next) {
 			s.next = now.Add(settingsOf(s.venue).Prewarm.Every)
 			due = append(due, s)
 		}

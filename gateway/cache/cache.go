@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/maypok86/otter/v2"
+
+	"github.com/warmgate/warmgate/gateway"
 )
 
 // Config bounds the memory that cached answers take; section cache of gateway.yaml.
@@ -20,10 +22,10 @@ const (
 	entryOverhead   = 160 // bytes that an entry costs beside its key and value: node, table slot, timers
 )
 
-// Validate refuses a bound that cannot hold a useful number of answers.
+// Validate refuses a bound that cannot hold a useful number of answers, as a *gateway.FieldError.
 func (c Config) Validate() error {
 	if c.MaxBytes != 0 && c.MaxBytes < minMaxBytes {
-		return fmt.Errorf("max_bytes: must be at least %d (64 KiB), is %d", minMaxBytes, c.MaxBytes)
+		return &gateway.FieldError{Path: "max_bytes", Message: fmt.Sprintf("must be at least %d (64 KiB), is %d", minMaxBytes, c.MaxBytes)}
 	}
 	return nil
 }

@@ -19,7 +19,8 @@ import (
 
 // handle answers one request that the front let in.
 func (s *Server) handle(ctx *fasthttp.RequestCtx) {
-	x := &Exchange{server: s, ctx: ctx, arrived: front.HeadAt(ctx), addr: front.ClientAddr(ctx)}
+	x := &Exchange{server: s, ctx: ctx, addr: front.ClientAddr(ctx)}
+	x.arrived = s.deps.Now().Add(-time.Since(front.HeadAt(ctx))) // by the clock that everything behind the edge goes by
 	h := &ctx.Request.Header
 	x.lang = language(h.Peek("Accept-Language"), s.config.Language)
 	x.trace = trace(h.PeekAll("traceparent"))
@@ -220,7 +221,7 @@ func (x *Exchange) finish() {
 	h.SetBytesV("Server-Timing", x.timings)
 	if len(x.limits) > 0 {
 		h.SetBytesV("RateLimit", x.limits)
-		h.Set("RateLimit-Policy", x.server.policy)
+		h.Set("RateLimit-Policy", x.server.deps.Limiter.PolicyHeader()) // a reload may change it
 	}
 	x.server.metrics.observe(x, took)
 	x.logAnswer(took)

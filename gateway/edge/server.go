@@ -30,7 +30,6 @@ type Server struct {
 	metrics *metrics
 	log     *slog.Logger
 	logged  atomic.Uint64 // answers that count for sampling
-	policy  string        // RateLimit-Policy
 	streams streams
 	front   *front.Front
 }
@@ -41,7 +40,7 @@ func New(cfg Config, deps Deps, routes []Route) (*Server, error) {
 	if err := errors.Join(cfg.Validate(), deps.validate()); err != nil {
 		return nil, err
 	}
-	s := &Server{config: cfg, deps: deps, log: deps.Logger, policy: deps.Limiter.PolicyHeader()}
+	s := &Server{config: cfg, deps: deps, log: deps.Logger}
 	s.streams.init(cfg.Streams)
 	catalogue, err := newCatalogue(slices.Concat(Problems(), front.Problems(), deps.Problems))
 	if err != nil {

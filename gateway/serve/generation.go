@@ -66,16 +66,31 @@ func (l *loader) load(old *Generation) (*Generation, error) {
 		return nil, err
 	}
 	g := &Generation{venues: map[string]*venue{}, Config: defaults()}
-	if err := f.Decode(&g.Config); err != nil {
-		return nil, err
+	err = f.Decode(&g.Config)
+	if err == nil {
+		l.resolve(&g.Config)
+		err = config.Join(g.Config.validate(f), l.prove(g, f))
 	}
-	l.resolve(&g.Config)
-	err = config.Join(g.Config.validate(f), l.prove(g, f), l.loadVenues(g, old))
-	if err != nil {
+	names, missing := l.venueFiles(&g.Config)
+	if err == nil {
+		err = missing
+	}
+	if err = config.Join(err, l.loadVenues(names, g, old)); err != nil {
 		g.closeAll(old)
 		return nil, err
 	}
 	return g, nil
+}
+
+// fingerprint is of all the configuration's files as they are now.
+func (l *loader) fingerprint(c *Config) [sha256.Size]byte {
+	h := sha256.New()
+	names, _ := l.venueFiles(c) // loading says what is wrong
+	for _, name := range append(names, l.path) {
+		text, err := os.ReadFile(name)
+		fmt.Fprintf(h, "%s\x00%t\x00%d\x00%s", name, err == nil, len(text), text)
+	}
+	return [sha256.Size]byte(h.Sum(nil))
 }
 
 // prove holds every plan of every flow against its section.
@@ -107,11 +122,7 @@ func (l *loader) prove(g *Generation, f *config.File) error {
 	return errors.Join(errs...)
 }
 
-func (l *loader) loadVenues(g, old *Generation) error {
-	names, err := l.venueFiles(&g.Config)
-	if err != nil {
-		return err
-	}
+func (l *loader) loadVenues(names []string, g, old *Generation) error {
 	var errs []error
 	for _, name := range names {
 		v, err := l.loadVenue(name, g, old)
@@ -172,10 +183,13 @@ func (l *loader) loadVenue(name string, g, old *Generation) (*venue, error) {
 	}
 	v := &venue{digest: digest}
 	kind, err := l.describe(f, &file, v)
-	if err != nil {
-		return nil, err
+	if kind != nil {
+		err = errors.Join(err, checkConnectors(f, &file, kind))
 	}
-	if err := l.bind(f, &file, kind, v, secrets, g.Config.Instances); err != nil {
+	if err == nil {
+		err = l.bind(f, &file, kind, v, secrets, g.Config.Instances)
+	}
+	if err != nil {
 		v.release()
 		return nil, err
 	}
@@ -242,34 +256,46 @@ func (l *loader) kind(name string) *flow.VenueKind {
 	return nil
 }
 
+// checkConnectors holds a venue's connectors against the roles of its kind.
+func checkConnectors(f *config.File, file *venueFile, kind *flow.VenueKind) error {
+	var wrong []error
+	refuse := func(path, format string, args ...any) {
+		wrong = append(wrong, f.Place("connectors", &gateway.FieldError{Path: path, Message: fmt.Sprintf(format, args...)}))
+	}
+	for role := range file.Connectors {
+		if kind.Roles[role] == nil {
+			refuse(role, "a venue of kind %s has no such role", kind.Kind)
+		}
+	}
+	for role, by := range kind.Roles {
+		c, there := file.Connectors[role]
+		switch {
+		case !there:
+			refuse(role, "this role has no connector")
+			continue
+		case by[c.Connector] == nil:
+			refuse(role+".connector", "%q is not a connector for this role: %s", c.Connector, names(by))
+		}
+		if err := c.Instance.Validate(); err != nil {
+			wrong = append(wrong, f.Place("connectors."+role+".instance", err))
+		}
+	}
+	return errors.Join(wrong...)
+}
+
 // bind binds every role of the venue's kind to the system that plays it.
 func (l *loader) bind(f *config.File, file *venueFile, kind *flow.VenueKind, v *venue, secrets map[string]map[string]string, usual call.InstanceConfig) error {
 	v.bindings = call.NewBindings(v.Venue)
 	var wrong []error
-	for role := range file.Connectors {
-		if kind.Roles[role] == nil {
-			wrong = append(wrong, f.Place("connectors", &gateway.FieldError{Path: role, Message: fmt.Sprintf("a venue of kind %s has no such role", kind.Kind)}))
-		}
-	}
 	for role, by := range kind.Roles {
-		path := "connectors." + role
-		c, there := file.Connectors[role]
-		if !there {
-			wrong = append(wrong, f.Place("", &gateway.FieldError{Path: path, Message: "this role has no connector"}))
-			continue
-		}
-		connect := by[c.Connector]
-		if connect == nil {
-			wrong = append(wrong, f.Place(path, &gateway.FieldError{Path: "connector", Message: fmt.Sprintf("%q is not a connector for this role: %s", c.Connector, names(by))}))
-			continue
-		}
-		in, err := call.NewInstance(c.Connector+"/"+v.ID, role, c.instance(usual), l.logger)
+		path, c := "connectors."+role, file.Connectors[role]
+		in, err := call.NewInstance(file.instanceName(role), role, c.instance(usual), l.logger)
 		if err != nil {
 			wrong = append(wrong, f.Place(path+".instance", err))
 			continue
 		}
 		v.instances = append(v.instances, in)
-		stop, err := connect(v.Venue, flow.Connection{
+		stop, err := by[c.Connector](v.Venue, flow.Connection{
 			URL: c.URL, Secrets: secrets[role], Instance: in, Ledger: l.ledger, Own: l.own(v),
 			Options: func(into any) error { return f.DecodeSection(path+".options", c.Options, into) },
 		}, v.bindings)
@@ -280,6 +306,20 @@ func (l *loader) bind(f *config.File, file *venueFile, kind *flow.VenueKind, v *
 		v.close = append(v.close, stop)
 	}
 	return errors.Join(append(wrong, v.bindings.Err())...)
+}
+
+// instanceName is the connector with the venue, and with the role where one connector plays several.
+func (file *venueFile) instanceName(role string) string {
+	connector, plays := file.Connectors[role].Connector, 0
+	for _, c := range file.Connectors {
+		if c.Connector == connector {
+			plays++
+		}
+	}
+	if plays > 1 {
+		return connector + "/" + file.ID + "/" + role
+	}
+	return connector + "/" + file.ID
 }
 
 // instance is the connector's own configuration, or the usual one where it says nothing.

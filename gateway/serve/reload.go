@@ -2,6 +2,7 @@ package serve
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"log/slog"
 	"net/netip"
@@ -31,26 +32,53 @@ func (g *Gateway) Reload() error {
 	g.reload.Lock()
 	defer g.reload.Unlock()
 	old := g.current.Load()
-	next, err := g.loader.load(old)
-	if err == nil {
-		err = g.edge.Front().Reload()
-	}
-	if err == nil {
-		err = g.tokens.replace(next.Config.Auth)
-	}
+	g.read = g.loader.fingerprint(&old.Config)
+	next, err := g.prepare(old)
 	if err != nil {
 		g.reloads.WithLabelValues("refused").Inc()
-		if next != nil {
-			next.closeAll(old)
-		}
 		return fmt.Errorf("cannot take the new configuration, the old one holds: %w", err)
 	}
 	g.limiter.replace(next.Config.Limit, g.opts.Now())
 	g.take(next)
-	g.sayFixed(&old.Config, &next.Config)
+	g.sayFixed(&next.Config)
 	g.reloads.WithLabelValues("taken").Inc()
-	time.AfterFunc(grace, func() { old.closeAll(next) })
+	g.retire(old, next)
 	return nil
+}
+
+// prepare proves a new generation with all that it needs. Only the last step changes something, and it does so as a
+// whole or not at all.
+func (g *Gateway) prepare(old *Generation) (next *Generation, err error) {
+	if next, err = g.loader.load(old); err != nil {
+		return nil, err
+	}
+	if files := g.started.Edge.Front.TLS; files.Enabled() {
+		if _, err = tls.LoadX509KeyPair(files.Certificate, files.Key); err != nil {
+			err = fmt.Errorf("cannot load the TLS certificate: %w", err)
+		}
+	}
+	if err == nil {
+		err = g.tokens.replace(next.Config.Auth)
+	}
+	if err == nil && g.started.Edge.Front.TLS.Enabled() {
+		err = g.edge.Front().Reload()
+	}
+	if err != nil {
+		next.closeAll(old)
+		return nil, err
+	}
+	return next, nil
+}
+
+// retire closes what next does not share with old, once nobody can be using it any more.
+func (g *Gateway) retire(old, next *Generation) {
+	g.behind.Go(func() {
+		select {
+		case <-g.life.Done():
+		case <-time.After(grace):
+		}
+		old.closeAll(next)
+	})
 }
 
 // take makes a generation the current one.
@@ -62,7 +90,8 @@ func (g *Gateway) take(next *Generation) {
 }
 
 // sayFixed logs what the new file says and only a restart can do.
-func (g *Gateway) sayFixed(old, next *Config) {
+func (g *Gateway) sayFixed(next *Config) {
+	old := &g.started
 	for name, changed := range map[string]bool{
 		"listen": old.Listen != next.Listen, "admin": old.Admin != next.Admin, "data": old.Data != next.Data,
 		"edge":   !reflect.DeepEqual(old.Edge, next.Edge),
@@ -75,37 +104,48 @@ func (g *Gateway) sayFixed(old, next *Config) {
 	}
 }
 
-// Watch reads the configuration again whenever one of its files changes, and at each signal of hangUp (SIGHUP; nil: none),
-// until ctx ends.
+// Watch reads the configuration again whenever the gateway's file or one of the venues' has changed, and with all files
+// that they name at each signal of hangUp (SIGHUP; nil: none), until ctx ends.
 func (g *Gateway) Watch(ctx context.Context, hangUp <-chan os.Signal) error {
 	w, err := fsnotify.NewWatcher()
 	if err != nil {
 		return fmt.Errorf("cannot watch the configuration: %w", err)
 	}
 	defer w.Close()
-	for _, folder := range []string{filepath.Dir(g.loader.path), g.loader.beside(g.Config().Venues)} {
-		if err := w.Add(folder); err != nil {
-			return fmt.Errorf("cannot watch %s: %w", folder, err)
-		}
-	}
-	quiet := time.NewTimer(time.Hour)
-	quiet.Stop()
+	quiet := time.NewTimer(settle) // what changed since it was read is found at once
+	defer quiet.Stop()
 	for {
+		for _, folder := range []string{filepath.Dir(g.loader.path), g.loader.beside(g.Config().Venues)} {
+			if err := w.Add(folder); err != nil { // again and again: a reload may name another folder
+				return fmt.Errorf("cannot watch %s: %w", folder, err)
+			}
+		}
 		select {
 		case <-ctx.Done():
 			return nil
 		case e := <-w.Events:
-			if filepath.Ext(e.Name) == ".yaml" && !e.Has(fsnotify.Chmod) {
+			if !e.Has(fsnotify.Chmod) {
 				quiet.Reset(settle)
 			}
 		case err := <-w.Errors:
 			g.opts.Logger.Warn("cannot watch the configuration for a moment", "error", err)
+			quiet.Reset(settle)
 		case <-quiet.C:
-			g.reloadAndSay("the files changed")
+			if g.changed() {
+				g.reloadAndSay("the files changed")
+			}
 		case <-hangUp:
 			g.reloadAndSay("SIGHUP")
 		}
 	}
+}
+
+// changed reports whether the files differ from those that were read last: an event may be about another file, or the
+// folder of a mounted configuration may have been swapped as a whole.
+func (g *Gateway) changed() bool {
+	g.reload.Lock()
+	defer g.reload.Unlock()
+	return g.loader.fingerprint(&g.current.Load().Config) != g.read
 }
 
 // reloadAndSay is Reload for those who cannot be answered.
@@ -175,7 +215,7 @@ func (l *liveVerifier) replace(c auth.Config) error {
 	}
 	old := l.current.Swap(v)
 	l.cfg = c
-	time.AfterFunc(grace, old.Close)
+	old.Close() // ends its refreshes; who is verifying goes on
 	return nil
 }
 

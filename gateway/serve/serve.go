@@ -2,6 +2,7 @@ package serve
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -60,8 +61,10 @@ type Gateway struct {
 	opts   Options
 	loader *loader
 
+	started Config // what holds from start to end is as it says here
 	current atomic.Pointer[Generation]
-	reload  sync.Mutex // one at a time
+	reload  sync.Mutex        // one at a time
+	read    [sha256.Size]byte // the files' fingerprint at the last reading; guarded by reload
 
 	ledger  *ledger.Ledger
 	keeper  *ledger.Keeper
@@ -69,6 +72,7 @@ type Gateway struct {
 	outbox  *outbox.Outbox
 	cache   *cache.Cache
 	limiter *liveLimiter
+	gate    *limit.Gate
 	tokens  *liveVerifier
 	edge    *edge.Server
 	admin   *admin.Server
@@ -105,15 +109,17 @@ func Open(ctx context.Context, path string, o Options) (g *Gateway, err error) {
 		Logger: o.Logger, Now: o.Now,
 	})
 	g.loader.ledger = g.ledger
+	g.read = g.loader.fingerprint(&first.Config)
 	generation, err := g.loader.load(nil)
 	if err != nil {
 		return g, err
 	}
-	if err := g.openDoors(generation); err != nil {
+	g.started = generation.Config
+	g.take(generation)
+	if err := g.openDoors(); err != nil {
 		return g, err
 	}
-	g.take(generation)
-	return g, g.startBehind(&generation.Config)
+	return g, g.startBehind()
 }
 
 func (g *Gateway) openLedger(ctx context.Context, c *Config) error {
@@ -147,8 +153,8 @@ func (g *Gateway) openLedger(ctx context.Context, c *Config) error {
 }
 
 // openDoors makes the two listeners' servers.
-func (g *Gateway) openDoors(first *Generation) (err error) {
-	c := &first.Config
+func (g *Gateway) openDoors() (err error) {
+	c := &g.started
 	g.metrics = prometheus.NewRegistry()
 	g.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	g.reloads = prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -157,7 +163,7 @@ func (g *Gateway) openDoors(first *Generation) (err error) {
 	if g.tokens, err = newLiveVerifier(c.Auth, g.opts.Logger, g.opts.Now); err != nil {
 		return err
 	}
-	g.limiter = newLiveLimiter(c.Limit, g.opts.Now())
+	g.limiter, g.gate = newLiveLimiter(c.Limit, g.opts.Now()), limit.NewGate(c.Limit.Gate)
 	rt := &flow.Runtime{
 		Engine: g.engine, Ledger: g.ledger, Bindings: g.bindings, Venue: g.venue, Venues: g.venuesOf, Logger: g.opts.Logger, Now: g.opts.Now,
 	}
@@ -181,7 +187,7 @@ func (g *Gateway) openDoors(first *Generation) (err error) {
 		return err
 	}
 	g.edge, err = edge.New(c.Edge, edge.Deps{
-		Verifier: g.tokens, Limiter: g.limiter, Gate: limit.NewGate(c.Limit.Gate), Venues: g.venue, Hash: g.ledger.Keys().Hash,
+		Verifier: g.tokens, Limiter: g.limiter, Gate: g.gate, Venues: g.venue, Hash: g.ledger.Keys().Hash,
 		Earlier: edge.EarlierIn(g.ledger), Problems: problems, Document: document, Metrics: g.metrics, Logger: g.opts.Logger, Now: g.opts.Now,
 	}, routes)
 	g.admin = admin.New(g.metrics, g.Ready, g.opts.Logger)
@@ -197,8 +203,8 @@ func (g *Gateway) startWork(f *flow.Flow, rt *flow.Runtime) {
 }
 
 // startBehind starts the outbox, and recovery: at once and every second.
-func (g *Gateway) startBehind(c *Config) (err error) {
-	g.outbox, err = outbox.New(g.ledger, c.Outbox, g.engine.Handlers(), g.engine.Dead, g.opts.Logger, uint64(g.opts.Now().UnixNano()))
+func (g *Gateway) startBehind() (err error) {
+	g.outbox, err = outbox.New(g.ledger, g.started.Outbox, g.engine.Handlers(), g.engine.Dead, g.opts.Logger, uint64(g.opts.Now().UnixNano()))
 	if err != nil {
 		return err
 	}
