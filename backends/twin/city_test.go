@@ -249,6 +249,24 @@ func TestRateIsChanceFromTheSeed(t *testing.T) {
 	}
 }
 
+func TestDialForSomePathsAlone(t *testing.T) {
+	city := open(t, twin.Config{})
+	add(t, city, "a")
+	url := city.URL("count", "a")
+	for _, fault := range twin.Faults() {
+		dial(t, city, "a", twin.Dial{Fault: fault, Path: "/redemption/redeem"})
+		if got := post(t, url+"/redemption/lookup", 5*time.Second); got != "201" {
+			t.Errorf("%s: another path answers %s", fault, got)
+		}
+		if got := post(t, url+"/redemption/redeem", 300*time.Millisecond); got == "201" {
+			t.Errorf("%s: the path answers %s", fault, got)
+		}
+	}
+	if err := city.Dial("count", "a", twin.Dial{Fault: twin.Hang, Path: "redeem"}); err == nil {
+		t.Error("a path without its slash was taken")
+	}
+}
+
 func TestDialsOfAllAndOfOne(t *testing.T) {
 	city := open(t, twin.Config{})
 	add(t, city, "a")

@@ -63,7 +63,7 @@ func (c *City) putDial(w http.ResponseWriter, r *http.Request) {
 	var d Dial
 	if err := json.Unmarshal(body, &d, json.RejectUnknownMembers(true)); err != nil || body[0] != '{' {
 		refuse(w, http.StatusBadRequest,
-			fmt.Sprintf("cannot read the dial: want {\"fault\", \"latency_ms\", \"after_effect\", \"rate\"}: %v", err))
+			fmt.Sprintf("cannot read the dial: want {\"fault\", \"latency_ms\", \"after_effect\", \"rate\", \"path\"}: %v", err))
 		return
 	}
 	kind, name := r.PathValue("backend"), r.PathValue("instance")
@@ -75,7 +75,7 @@ func (c *City) putDial(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusBadRequest, err.Error())
 	default:
 		c.log.Info("dial", "backend", kind, "instance", name, "fault", string(d.Fault), "latency_ms", d.LatencyMS,
-			"after_effect", d.AfterEffect, "rate", d.Rate)
+			"after_effect", d.AfterEffect, "rate", d.Rate, "path", d.Path)
 		answer(w, http.StatusOK, d)
 	}
 }

@@ -12,7 +12,7 @@ type Fault string
 const (
 	Hang    Fault = "hang"    // accepts the request and never answers, until the client leaves or the dial changes
 	Slow    Fault = "slow"    // the true answer, a byte every tenth of a second
-	Refuse  Fault = "refuse"  // connections are refused and open ones reset; at a Rate below 1, reset before an answer
+	Refuse  Fault = "refuse"  // connections are refused and open ones reset; with a Rate below 1 or a Path, reset before an answer
 	Reset   Fault = "reset"   // the connection is reset in the middle of the body
 	Status5 Fault = "500"     // an internal server error that is not of the protocol
 	Status4 Fault = "429"     // too many requests, Retry-After: 1
@@ -39,6 +39,8 @@ type Dial struct {
 	AfterEffect bool `json:"after_effect,omitzero"`
 	// Rate is the share of requests that the dial is for, more than 0 and up to 1, drawn from the city's seed. 0: all.
 	Rate float64 `json:"rate,omitzero"`
+	// Path is how the paths of the requests begin that the dial is for: "/redemption/redeem". "": all.
+	Path string `json:"path,omitzero"`
 }
 
 func (d Dial) check() error {
@@ -52,13 +54,15 @@ func (d Dial) check() error {
 		return fmt.Errorf("latency_ms: want 0 to %d, got %d", maxLatency, d.LatencyMS)
 	case !(d.Rate >= 0 && d.Rate <= 1):
 		return fmt.Errorf("rate: want 0 to 1, got %v", d.Rate)
-	case d.AfterEffect && d.Fault == Refuse && !(d.Rate > 0 && d.Rate < 1):
+	case d.Path != "" && d.Path[0] != '/':
+		return fmt.Errorf("path: want it to begin with a slash, got %q", d.Path)
+	case d.AfterEffect && d.shut():
 		return fmt.Errorf("after_effect: a refused connection carries no request to have an effect; use reset")
 	}
 	return nil
 }
 
 // shut reports whether the listener itself is to refuse.
-func (d Dial) shut() bool { return d.Fault == Refuse && (d.Rate == 0 || d.Rate == 1) }
+func (d Dial) shut() bool { return d.Fault == Refuse && d.Path == "" && (d.Rate == 0 || d.Rate == 1) }
 
 func (d Dial) latency() time.Duration { return time.Duration(d.LatencyMS) * time.Millisecond }

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -146,9 +147,12 @@ func reset(c net.Conn) {
 }
 
 // draw returns the dial for one request, and what is closed when it changes.
-func (i *instance) draw() (Dial, <-chan struct{}) {
+func (i *instance) draw(path string) (Dial, <-chan struct{}) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
+	if !strings.HasPrefix(path, i.dial.Path) {
+		return Dial{}, i.changed
+	}
 	if i.dial.Rate > 0 && i.dial.Rate < 1 && i.chance.Float64() >= i.dial.Rate {
 		return Dial{}, i.changed
 	}
@@ -161,7 +165,7 @@ func (i *instance) serve(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "the request body is cut off or too large", http.StatusBadRequest)
 		return
 	}
-	d, changed := i.draw()
+	d, changed := i.draw(r.URL.Path)
 	if d == (Dial{}) {
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		i.backend.ServeHTTP(w, r)
