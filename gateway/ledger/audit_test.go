@@ -50,12 +50,12 @@ func trail(t testing.TB) (*books, string) {
 	b := openBooks(t)
 	anchors := b.path + ".anchors"
 	for range 2 {
+		for i := range 300 { // more than a page of the verifier
+			b.note(t, 1+i%3)
+		}
 		keeper, err := ledger.StartKeeper(b.Ledger, anchors, time.Hour)
 		if err != nil {
 			t.Fatal(err)
-		}
-		for i := range 300 { // more than a page of the verifier
-			b.note(t, 1+i%3)
 		}
 		if err = keeper.Close(); err != nil {
 			t.Fatal(err)

@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"errors"
 	"fmt"
 	"time"
 )
@@ -96,7 +95,10 @@ func (tx *Tx) EraseRun(id, actor string) (erased bool, err error) {
 	if err == nil && r.IdemScope != nil {
 		_, err = tx.Exec(`UPDATE idempotency SET data_key = NULL WHERE scope = $1 AND run = $2`, r.IdemScope, id)
 	}
-	return true, errors.Join(err, tx.Audit(AuditEntry{Run: id, Actor: actor, Action: "erase"}))
+	if err != nil {
+		return false, fmt.Errorf("cannot erase run %s: %w", id, err)
+	}
+	return true, tx.Audit(AuditEntry{Run: id, Actor: actor, Action: "erase"})
 }
 
 // FindRun reads a run; false when there is none.

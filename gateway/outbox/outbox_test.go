@@ -53,8 +53,8 @@ func TestFailuresAreTriedAgainUntilTheyAreDelivered(t *testing.T) {
 		w.box.Kick()
 		time.Sleep(30 * time.Second)
 		m, assists := w.state("a")
-		if m.State != ledger.MessageDone || m.Attempts != 5 || w.successes["a"] != 1 || assists != 0 {
-			t.Errorf("%+v after %d successes, %d assists", m, w.successes["a"], assists)
+		if _, successes := w.tried("a"); m.State != ledger.MessageDone || m.Attempts != 5 || successes != 1 || assists != 0 {
+			t.Errorf("%+v after %d successes, %d assists", m, successes, assists)
 		}
 		s, err := w.box.Stats(context.Background())
 		if err != nil || s.Delivered != 1 || s.Failed != 4 || s.Panicked != 1 || s.InFlight != 0 || s.Waiting != 0 {
@@ -169,8 +169,9 @@ func TestCrashedDeliveryComesBackWhenItsLeaseEnds(t *testing.T) {
 		w.crash()
 		w.start()
 		time.Sleep(quick.Lease - time.Millisecond)
-		if m, _ := w.state("a"); m.State != ledger.MessageWaiting || w.tries["a"] != 1 {
-			t.Errorf("before the lease has ended: %+v, %d tries", m, w.tries["a"])
+		tries, _ := w.tried("a")
+		if m, _ := w.state("a"); m.State != ledger.MessageWaiting || tries != 1 {
+			t.Errorf("before the lease has ended: %+v, %d tries", m, tries)
 		}
 		time.Sleep(10 * time.Millisecond)
 		if m, _ := w.state("a"); m.State != ledger.MessageDone || m.Attempts != 2 {
@@ -194,8 +195,9 @@ func TestMessageThatKillsTheProcessIsGivenUp(t *testing.T) {
 			w.start()
 		}
 		time.Sleep(time.Second)
-		if m, assists := w.state("a"); m.State != ledger.MessageDead || assists != 1 || w.tries["a"] != 3 {
-			t.Errorf("%+v, %d assists after %d tries", m, assists, w.tries["a"])
+		tries, _ := w.tried("a")
+		if m, assists := w.state("a"); m.State != ledger.MessageDead || assists != 1 || tries != 3 {
+			t.Errorf("%+v, %d assists after %d tries", m, assists, tries)
 		}
 	})
 }
@@ -301,7 +303,9 @@ func history(t *testing.T, steps []step) []string {
 		}
 	}
 	time.Sleep(3 * time.Minute) // more than all attempts, back-offs and leases together
+	w.mu.Lock()
 	wrong := w.wrong
+	w.mu.Unlock()
 	for key := range keys {
 		if fault := w.judge(key, crashes); fault != "" {
 			wrong = append(wrong, fault)
@@ -313,7 +317,8 @@ func history(t *testing.T, steps []step) []string {
 // judge holds a message's end against the model; "" when it fits.
 func (w *world) judge(key string, crashes int) string {
 	m, assists := w.state(key)
-	script, successes, tries := w.scripts[key], w.successes[key], w.tries[key]
+	script := w.scripts[key]
+	tries, successes := w.tried(key)
 	say := func(format string, args ...any) string {
 		return fmt.Sprintf("%s %v: ", key, script) + fmt.Sprintf(format, args...) +
 			fmt.Sprintf(" (%+v, %d tries, %d delivered, %d assists, %d crashes)", m, tries, successes, assists, crashes)

@@ -169,6 +169,13 @@ func (w *world) leave(m ledger.Message) {
 	w.venues[m.Venue]--
 }
 
+// tried returns how many attempts of a message have begun, and how many have delivered it.
+func (w *world) tried(key string) (tries, successes int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.tries[key], w.successes[key]
+}
+
 // state reads a message, and how many assists its run has.
 func (w *world) state(key string) (m ledger.Message, assists int) {
 	w.t.Helper()
