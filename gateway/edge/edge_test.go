@@ -205,7 +205,7 @@ func TestIdempotencyKey(t *testing.T) {
 
 func TestIdempotencyKeyOfARunningRequest(t *testing.T) {
 	w := newWorld(t)
-	lease := time.Now().Add(time.Hour)
+	lease := w.now().Add(time.Hour)
 	w.on(func(x *Exchange) error {
 		w.keep(x, Earlier{LeaseUntil: lease})
 		return x.JSON(201, map[string]string{"decision": "open"})
@@ -215,7 +215,7 @@ func TestIdempotencyKeyOfARunningRequest(t *testing.T) {
 	if slug, _ := a.problem(); a.status != 409 || slug != "request-running" || a.header.Get("Retry-After") != "1" {
 		t.Errorf("running: %d %s, Retry-After %q", a.status, a.body, a.header.Get("Retry-After"))
 	}
-	lease = time.Now().Add(-time.Second) // as after a crash
+	lease = w.now().Add(-time.Second) // as after a crash
 	w.on(func(x *Exchange) error { return x.JSON(201, map[string]string{"decision": "open"}) })
 	w.mu.Lock()
 	for scope, e := range w.earlier {

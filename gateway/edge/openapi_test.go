@@ -33,7 +33,9 @@ func build(t *testing.T, fragment string, routes []Route, problems ...*gateway.P
 // TestRoutesThatMustNotStart holds what New refuses, each with its reason.
 func TestRoutesThatMustNotStart(t *testing.T) {
 	serve := func(x *Exchange) error { return nil }
-	get := func(name, path string) Route { return Route{Method: "GET", Path: path, Name: name, Serve: serve} }
+	get := func(name, path string) Route {
+		return Route{Method: "GET", Path: path, Name: name, Priority: limit.Low, Serve: serve}
+	}
 	change := func(r Route, f func(*Route)) Route { f(&r); return r }
 	at := func() time.Duration { return time.Second }
 	for _, c := range []struct {
@@ -53,12 +55,13 @@ func TestRoutesThatMustNotStart(t *testing.T) {
 		{"Serve is missing", []Route{{Method: "GET", Path: "/a", Name: "a"}}},
 		{"is not GET", []Route{change(get("a", "/a"), func(r *Route) { r.Method = "get" })}},
 		{"only a POST takes an idempotency key", []Route{change(get("a", "/a"), func(r *Route) { r.Idempotent = true })}},
-		{"an idempotency key needs a principal", []Route{{Method: "POST", Path: "/a", Name: "a", Serve: serve, Public: true, Idempotent: true}}},
+		{"an idempotency key needs a principal", []Route{{Method: "POST", Path: "/a", Name: "a", Priority: limit.Low, Serve: serve, Public: true, Idempotent: true}}},
 		{"wants the scope", []Route{change(get("a", "/a"), func(r *Route) { r.Public, r.Scope = true, "s" })}},
 		{"VenueKind go together", []Route{change(get("a", "/a/{v}"), func(r *Route) { r.Venue = "v" })}},
 		{"has no parameter {v}", []Route{change(get("a", "/a"), func(r *Route) { r.Venue, r.VenueKind = "v", "k" })}},
 		{"Budget and Shortest go together", []Route{change(get("a", "/a"), func(r *Route) { r.Budget = at })}},
 		{"priority 9 is unknown", []Route{change(get("a", "/a"), func(r *Route) { r.Priority = 9 })}},
+		{"it has no Priority", []Route{change(get("a", "/a"), func(r *Route) { r.Priority = 0 })}},
 		{"query parameter q is there twice", []Route{change(get("a", "/a"), func(r *Route) { r.Query = []string{"q", "q"} })}},
 		{"is not a name", []Route{change(get("a", "/a"), func(r *Route) { r.Query = []string{"q=1"} })}},
 		{"is not in the OpenAPI document", []Route{get("a", "/a")}},
@@ -83,7 +86,7 @@ paths:
         - $ref: "#/components/parameters/IdempotencyKey"
       responses: { default: { $ref: "#/components/responses/Problem" } }
 `
-	good := Route{Method: "POST", Path: "/a/{x}", Name: "a", Scope: "s", Query: []string{"q"}, Idempotent: true,
+	good := Route{Method: "POST", Path: "/a/{x}", Name: "a", Scope: "s", Query: []string{"q"}, Idempotent: true, Priority: limit.Low,
 		Serve: func(x *Exchange) error { return nil }}
 	if err := build(t, fragment, []Route{good}); err != nil {
 		t.Fatal(err)

@@ -128,7 +128,7 @@ func TestMetricsAndLog(t *testing.T) {
 func TestLateAnswersAreCounted(t *testing.T) {
 	w := newWorld(t)
 	w.on(func(x *Exchange) error {
-		<-time.After(time.Until(x.Deadline()) + time.Millisecond)
+		<-time.After(x.Deadline().Sub(w.now()) + time.Millisecond)
 		return x.JSON(201, map[string]string{"decision": "open"})
 	})
 	w.budget.Store(int64(100 * time.Millisecond))
@@ -307,7 +307,9 @@ func bare(t testing.TB) (*Server, *fasthttp.RequestCtx) {
 	deps := w.deps(document, limit.Config{})
 	deps.Logger = slog.New(slog.DiscardHandler)
 	body := []byte("{}")
-	s, err := New(Defaults(), deps, []Route{{Method: "GET", Path: "/v1/things/{spot}", Name: "thing", Venue: "spot", VenueKind: "attraction",
+	config := Defaults()
+	config.Budget = maxBudget // the request is as old as the benchmark
+	s, err := New(config, deps, []Route{{Method: "GET", Path: "/v1/things/{spot}", Name: "thing", Priority: limit.Normal, Venue: "spot", VenueKind: "attraction",
 		Serve: func(x *Exchange) error { x.Raw(200, jsonMedia, body); return nil }}})
 	if err != nil {
 		t.Fatal(err)

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/warmgate/warmgate/gateway/limit"
 )
 
 const (
@@ -206,7 +208,8 @@ func (r *Route) check() error {
 	refuse(r.Venue != "" && !strings.Contains(r.Path, "{"+r.Venue+"}"), "path %s has no parameter {%s}", r.Path, r.Venue)
 	refuse(r.Venue != "" && r.Public, "it is public and acts for a venue")
 	refuse((r.Budget == nil) != (r.Shortest == nil), "Budget and Shortest go together")
-	refuse(r.Priority > 4, "priority %d is unknown", r.Priority)
+	refuse(r.Priority > limit.Low, "priority %d is unknown", r.Priority)
+	refuse(r.Priority == limit.NeverShed && r.Journey == "", "it has no Priority, and only a journey's call may be never shed")
 	for i, q := range r.Query {
 		refuse(!plainName(q), "query parameter %q is not a name", q)
 		refuse(slices.Contains(r.Query[:i], q), "query parameter %s is there twice", q)

@@ -157,13 +157,16 @@ func newWorld(t *testing.T, change ...func(*setup)) *world {
 
 func (w *world) deps(document []byte, l limit.Config) Deps {
 	return Deps{
-		Verifier: verifier{}, Limiter: limit.New(l, time.Now()), Gate: limit.NewGate(l.Gate),
+		Verifier: verifier{}, Limiter: limit.New(l, w.now()), Gate: limit.NewGate(l.Gate),
 		Venues: func(id string) *gateway.Venue { return venues[id] }, Hash: testHash, Earlier: w.lookup,
 		Problems: []*gateway.Problem{limit.ProblemOverloaded, limit.ProblemRateLimited, auth.ProblemTokenInvalid, problemUsed},
-		Document: document, Metrics: w.stats, Now: time.Now,
+		Document: document, Metrics: w.stats, Now: w.now,
 		Logger: slog.New(slog.NewJSONHandler(w.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 }
+
+// now is a clock that is far from the system's.
+func (w *world) now() time.Time { return time.Now().Add(-1000 * time.Hour) }
 
 func (w *world) lookup(_ context.Context, scope [32]byte) (Earlier, bool, error) {
 	w.mu.Lock()
@@ -188,11 +191,11 @@ func (w *world) routes() []Route {
 		{Method: "POST", Path: "/v1/attractions/{spot}/entries", Name: "scenic-entry", Scope: "scenic:gate", Venue: "spot", VenueKind: "attraction",
 			Idempotent: true, Journey: "entry", Priority: limit.Critical, Budget: timing, Shortest: shortest, Serve: w.entry},
 		{Method: "POST", Path: "/v1/attractions/{spot}/exits", Name: "scenic-exit", Scope: "scenic:gate", Venue: "spot", VenueKind: "attraction",
-			Priority: limit.NeverShed, Budget: timing, Shortest: shortest,
+			Journey: "exit", Priority: limit.NeverShed, Budget: timing, Shortest: shortest,
 			Serve: func(x *Exchange) error { return x.JSON(201, map[string]string{}) }},
 		{Method: "GET", Path: "/v1/rooms", Name: "rooms-search", Scope: "rooms:read", Query: []string{"near", "radius"}, Priority: limit.Low, Serve: answer},
-		{Method: "GET", Path: "/v1/journeys/{id}", Name: "journey", Serve: answer},
-		{Method: "GET", Path: "/v1/watch", Name: "watch", Scope: "staff:assist", Serve: func(x *Exchange) error {
+		{Method: "GET", Path: "/v1/journeys/{id}", Name: "journey", Priority: limit.Normal, Serve: answer},
+		{Method: "GET", Path: "/v1/watch", Name: "watch", Scope: "staff:assist", Priority: limit.High, Serve: func(x *Exchange) error {
 			return x.Stream(func(s *Stream) {
 				_ = s.Event("1", "assist", []byte(`{}`))
 				<-s.Done()
