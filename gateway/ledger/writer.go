@@ -113,7 +113,7 @@ func (w *writer) apply(it *item) (err error) {
 		p := recover()
 		if p != nil {
 			w.logPanic(it, p)
-			w.tx.changed = true
+			w.tx.changed = true // it may have happened in the middle of a statement
 			err = ErrPanicked
 		}
 		err = w.tx.end(err)

@@ -2,11 +2,13 @@ package ledgertest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/warmgate/warmgate/gateway/ledger"
 )
@@ -120,19 +122,27 @@ func testWithdrawnRoom(t *testing.T, open Open) {
 
 func testCloseDrains(t *testing.T, open Open) {
 	place := t.TempDir()
-	l := newLab(t, open(t, place), ledger.Config{})
+	l := newLab(t, open(t, place), ledger.Config{Batch: 1})
 	release := l.hold()
-	waits := make(chan error)
-	go func() { waits <- l.commit(insert("waits")) }()
-	l.until(func() bool { return l.Stats().Queue == 1 })
+	const items = 16
+	var waits sync.WaitGroup
+	for i := range items {
+		waits.Go(func() { is(t, "an item that waited at Close", l.commit(insert(fmt.Sprint(i))), nil) })
+	}
+	l.until(func() bool { return l.Stats().Queue == items })
 	closed := make(chan error)
 	go func() { closed <- l.Close() }()
+	l.until(func() bool { // until it refuses
+		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+		defer cancel()
+		return !errors.Is(l.Commit(ctx, insert("too late")), context.DeadlineExceeded)
+	})
 	release()
-	is(t, "an item that waited at Close", <-waits, nil)
+	waits.Wait()
 	is(t, "Close", <-closed, nil)
 	l = newLab(t, open(t, place), ledger.Config{})
 	l.closeLater()
-	if ids := l.ids(); !slices.Contains(ids, "waits") {
+	if ids := l.ids(); len(ids) != items {
 		t.Errorf("kept: %v", ids)
 	}
 }

@@ -80,7 +80,7 @@ func testHang(t *testing.T, open Open) {
 			if slices.ContainsFunc(ids, func(id string) bool { return strings.HasPrefix(id, "behind") }) {
 				t.Errorf("withdrawn items were kept: %v", ids)
 			}
-			if got := slices.Contains(ids, "first"); got != (want == ledger.ErrUnknown) { //nolint:errorlint // of the table
+			if got := slices.Contains(ids, "first"); got != errors.Is(want, ledger.ErrUnknown) {
 				t.Errorf("kept: %v", ids)
 			}
 		})

@@ -143,6 +143,9 @@ func testPanic(t *testing.T, open Open) {
 	if ids := l.ids(); !slices.Equal(ids, []string{"a", "b"}) {
 		t.Errorf("kept: %v", ids)
 	}
+	if n := l.Stats().LeftOut; n != 2 {
+		t.Errorf("%d left out", n)
+	}
 	log := l.log.String()
 	if !strings.Contains(log, "ledgertest.testPanic") || !strings.Contains(log, "index out of range") {
 		t.Errorf("the log does not say where: %s", log)
@@ -273,8 +276,11 @@ func testAudit(t *testing.T, open Open) {
 			return errors.Join(insert(run)(tx), tx.Audit(ledger.AuditEntry{Run: run, Actor: "suite", Action: "disclose"}), err)
 		}
 	}
-	l.together(entry("a", nil), entry("b", errNo), entry("c", ledger.Keep(errNo)))
-	for run, want := range map[string]int64{"a": 1, "b": 0, "c": 1} {
+	only := func(tx *ledger.Tx) error { // fails before it changes anything else
+		return errors.Join(tx.Audit(ledger.AuditEntry{Run: "d", Actor: "suite", Action: "disclose"}), errNo)
+	}
+	l.together(entry("a", nil), entry("b", errNo), entry("c", ledger.Keep(errNo)), only)
+	for run, want := range map[string]int64{"a": 1, "b": 0, "c": 1, "d": 0} {
 		if n := l.number(`SELECT COUNT(*) FROM audit_entries WHERE run = $1`, run); n != want {
 			t.Errorf("%d entries of %s, want %d", n, run, want)
 		}

@@ -20,6 +20,7 @@ var modelTests = map[string]func(*testing.T, Open){
 	"one ticket, many gates": testClaim,
 	"capacity":               testCapacity,
 	"linearizable":           testLinearizable,
+	"a group is a sequence":  testSequence,
 }
 
 func testClaim(t *testing.T, open Open) {

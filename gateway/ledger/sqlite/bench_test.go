@@ -203,3 +203,25 @@ func BenchmarkItem(b *testing.B) {
 		}
 	})
 }
+
+// BenchmarkView is a snapshot with one read by key, beside nothing else.
+func BenchmarkView(b *testing.B) {
+	var ids atomic.Int64
+	l := benchLedger(b, ledger.Config{})
+	r := nextRow(&ids)
+	if _, err := ledger.Do(b.Context(), l, &insertRow, r); err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	ctx, cancel := context.WithTimeout(b.Context(), time.Hour)
+	defer cancel()
+	for b.Loop() {
+		err := l.View(ctx, func(q ledger.Querier) error {
+			var at int64
+			return q.QueryRow(`SELECT at FROM bench_rows WHERE id = $1`, r.id).Scan(&at)
+		})
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -185,7 +185,7 @@ func (r *rows) Next() bool {
 	switch err := r.dr.Next(r.values); {
 	case err == nil:
 		return true
-	case err != io.EOF: //nolint:errorlint // the driver contract is io.EOF itself
+	case !errors.Is(err, io.EOF):
 		r.err = classify(err)
 	}
 	return false
