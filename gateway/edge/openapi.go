@@ -191,7 +191,7 @@ func resolve(doc map[string]any, v any) any {
 		return v
 	}
 	var at any = doc
-	for _, part := range strings.Split(strings.TrimPrefix(ref, "#/"), "/") {
+	for part := range strings.SplitSeq(strings.TrimPrefix(ref, "#/"), "/") {
 		m, _ := at.(map[string]any)
 		at = m[part]
 	}
@@ -209,13 +209,13 @@ func (o *operation) agree(r *Route) error {
 		wrong = append(wrong, fmt.Errorf("it takes the query parameters %v, the document says %v", query, described))
 	}
 	if o.idempotent != r.Idempotent {
-		wrong = append(wrong, fmt.Errorf("Idempotent is %t, the document says %t", r.Idempotent, o.idempotent))
+		wrong = append(wrong, fmt.Errorf("its Idempotent is %t, the document says %t", r.Idempotent, o.idempotent))
 	}
 	switch scopes, ok := o.scopes(); {
 	case !ok:
 		wrong = append(wrong, errors.New("its security must be [] or one bearer"))
 	case r.Public != (o.security != nil && len(o.security) == 0):
-		wrong = append(wrong, fmt.Errorf("Public is %t, the document's security says otherwise", r.Public))
+		wrong = append(wrong, fmt.Errorf("its Public is %t, the document's security says otherwise", r.Public))
 	case r.Scope != scopes:
 		wrong = append(wrong, fmt.Errorf("it needs the scope %q, the document says %q", r.Scope, scopes))
 	}

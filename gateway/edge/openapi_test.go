@@ -191,7 +191,7 @@ func TestDocsNeedNoOtherHost(t *testing.T) {
 	if n := strings.Count(page.body, "<script>"); n == 0 || strings.Count(csp, "'sha256-")-strings.Count(page.body, "<style>") != n {
 		t.Errorf("%d inline scripts, policy %s", n, csp)
 	}
-	for _, part := range strings.Split(page.body, `"`) {
+	for part := range strings.SplitSeq(page.body, `"`) {
 		if strings.HasPrefix(part, "http") && part != "http://" && part != "https://" {
 			t.Errorf("the page names %s", part)
 		}

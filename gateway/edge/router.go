@@ -41,7 +41,7 @@ type param struct{ name, value string }
 func (r *router) add(rt *route) error {
 	n := &r.root
 	seen := make(map[string]bool)
-	for _, segment := range strings.Split(rt.Path[1:], "/") {
+	for segment := range strings.SplitSeq(rt.Path[1:], "/") {
 		name, isParam, err := parseSegment(segment)
 		if err != nil {
 			return fmt.Errorf("route %s: path %s: %w", rt.Name, rt.Path, err)
