@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -211,6 +213,44 @@ func TestAuditSealsOneLinkForAGroup(t *testing.T) {
 	}
 	if got := b.verify(t, nil); got.Links != 1 || got.Entries != n || got.Mismatch != "" {
 		t.Fatalf("verified %+v", got)
+	}
+}
+
+func TestAuditHoldsExactlyWhatWasKeptUnderLoad(t *testing.T) {
+	b := openBooks(t)
+	errNo := errors.New("no")
+	var kept atomic.Int64
+	var wg sync.WaitGroup
+	for g := range 16 {
+		wg.Go(func() {
+			for i := range 40 {
+				err := b.Commit(context.Background(), doing(func(tx *ledger.Tx) error {
+					entry := ledger.AuditEntry{Run: fmt.Sprint(g, "/", i), Actor: "gateway", Action: "disclose"}
+					if err := tx.Audit(entry); err != nil {
+						return err
+					}
+					switch (g + i) % 5 {
+					case 0: // fails after it has written
+						return errors.Join(tx.Enqueue(ledger.Message{Key: fmt.Sprint(g, "/", i), Kind: "k"}), errNo)
+					case 1:
+						return errNo
+					case 2:
+						panic("secret")
+					}
+					return tx.Audit(entry)
+				}))
+				switch {
+				case err == nil:
+					kept.Add(2)
+				case !errors.Is(err, errNo) && !errors.Is(err, ledger.ErrPanicked):
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if got := b.verify(t, nil); got.Mismatch != "" || int64(got.Entries) != kept.Load() || got.Entries != 16*40*2*2/5 {
+		t.Fatalf("verified %+v, %d were kept", got, kept.Load())
 	}
 }
 

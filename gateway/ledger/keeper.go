@@ -20,7 +20,7 @@ type Keeper struct {
 // keeperWait bounds one piece of housekeeping.
 const keeperWait = 10 * time.Second
 
-// StartKeeper starts the housekeeping of l, every so often. anchors is the path of the anchor file, which is appended to
+// StartKeeper starts the housekeeping of l, at once and then every so often (a positive time; anchors are as old as that at most). anchors is the path of the anchor file, which is appended to
 // and never cut; it is made (mode 0600) when absent. Close the keeper before the ledger.
 func StartKeeper(l *Ledger, anchors string, every time.Duration) (*Keeper, error) {
 	file, err := openAnchors(anchors)

@@ -164,6 +164,8 @@ func TestQueriesUseTheirIndexes(t *testing.T) {
 		`SELECT id FROM assists WHERE tenant = 't' AND seq > 5 AND state <> 'resolved' AND state = 'open' AND venue IN ('v') ORDER BY seq LIMIT 9`: "assists_unresolved",
 		`SELECT id FROM assists WHERE tenant = 't' AND seq > 5 ORDER BY seq LIMIT 9`:                                                               "assists_seq",
 		`SELECT hash FROM audit_links WHERE chain = 3 ORDER BY link DESC LIMIT 1`:                                                                  "sqlite_autoindex_audit_links_1",
+		`SELECT hash FROM audit_links WHERE (chain, link) > (1, 5) ORDER BY chain, link LIMIT 9`:                                                   "sqlite_autoindex_audit_links_1",
+		`SELECT actor FROM audit_entries WHERE (chain, link) > (1, 5) AND (chain, link) <= (1, 9) ORDER BY chain, link, ord`:                       "sqlite_autoindex_audit_entries_1",
 		`SELECT hash FROM audit_links ORDER BY chain DESC, link DESC LIMIT 1`:                                                                      "sqlite_autoindex_audit_links_1",
 	} {
 		b.read(t, func(q ledger.Querier) error {

@@ -69,15 +69,6 @@ func (tx *Tx) EndRun(id string, state RunState, pivot bool, status int, body []b
 	return nil
 }
 
-// ExtendRun moves the end of a running run's lease; false says that it is not running.
-func (tx *Tx) ExtendRun(id string, lease time.Time) (extended bool, err error) {
-	n, err := tx.Exec(`UPDATE runs SET lease_until = $1 WHERE id = $2 AND state = 'running'`, millis(lease), id)
-	if err != nil {
-		return false, fmt.Errorf("cannot extend run %s: %w", id, err)
-	}
-	return n > 0, nil
-}
-
 // EraseRun destroys the run's data key, and that of the idempotency record that it holds: what they sealed (answers,
 // arguments, results, facts of its assists) can never be read again, while the books stay. It is written on the audit
 // trail under actor. A run that has not ended is an error; false says that there is no such run, or it was erased before.

@@ -87,9 +87,12 @@ func (o *Outbox) Kick() {
 }
 
 // Close leases nothing more and waits for the deliveries in flight. When ctx ends first they are cancelled: their messages
-// are put back, or come back when their leases end. The outbox must have been started.
+// are put back, or come back when their leases end. Without Start before it there is nothing to do.
 func (o *Outbox) Close(ctx context.Context) error {
 	o.once.Do(func() { close(o.stop) })
+	if o.abort == nil {
+		return nil
+	}
 	defer o.abort()
 	done := make(chan struct{})
 	go func() { o.wg.Wait(); close(done) }()

@@ -380,6 +380,10 @@ func TestConfigNamesEveryMistake(t *testing.T) {
 			t.Errorf("%+v was taken", c.cfg)
 		}
 	}
+	idle, err := outbox.New(nil, outbox.Config{}, nil, openAssist, nil, 0)
+	if err != nil || idle.Close(t.Context()) != nil {
+		t.Errorf("an outbox that was never started does not close: %v", err)
+	}
 	if _, err := outbox.New(nil, outbox.Config{}, nil, nil, nil, 0); err == nil {
 		t.Error("an outbox without dead letters was made")
 	}
