@@ -7,17 +7,19 @@ import (
 
 // Stats is what a ledger counted since it was opened.
 type Stats struct {
-	Queue     int       // items waiting now
-	Batches   uint64    // group commits flushed
-	Items     uint64    // items in them, kept or refused without a change
-	LeftOut   uint64    // items left out because they failed
-	Reruns    uint64    // groups run again because of them
-	Failed    uint64    // items told "unavailable" or "unknown" by the database
-	Refused   uint64    // items refused at the queue
-	Withdrawn uint64    // items whose callers left before they were begun
-	Sizes     Histogram // items in a group commit
-	Flushes   Histogram // seconds that a commit took
-	WALBytes  int64     // at the last upkeep
+	Queue     int           // items waiting now
+	InFlight  time.Duration // how long the group commit at hand has taken so far; 0: none is
+	Down      bool          // the last group commit was refused by the database, or its outcome is unknown; until the next succeeds
+	Batches   uint64        // group commits flushed
+	Items     uint64        // items in them, kept or refused without a change
+	LeftOut   uint64        // items left out because they failed
+	Reruns    uint64        // groups run again because of them
+	Failed    uint64        // items told "unavailable" or "unknown" by the database
+	Refused   uint64        // items refused at the queue
+	Withdrawn uint64        // items whose callers left before they were begun
+	Sizes     Histogram     // items in a group commit
+	Flushes   Histogram     // seconds that a commit took
+	WALBytes  int64         // at the last upkeep
 }
 
 // Histogram counts values into buckets. Bounds are the buckets' upper ends, inclusive; Counts has one bucket more, for
@@ -55,8 +57,23 @@ func (h Histogram) clone() Histogram {
 
 // recorder keeps the stats.
 type recorder struct {
-	mu sync.Mutex
-	s  Stats
+	mu    sync.Mutex
+	s     Stats
+	began time.Time // of the group at hand; zero: none
+}
+
+// begin notes that a group is at hand.
+func (r *recorder) begin() {
+	r.mu.Lock()
+	r.began = time.Now()
+	r.mu.Unlock()
+}
+
+// end notes that it was answered, or is about to be: down says that the database refused it.
+func (r *recorder) end(down bool) {
+	r.mu.Lock()
+	r.began, r.s.Down = time.Time{}, down
+	r.mu.Unlock()
 }
 
 func (r *recorder) flushed(items, left, runs int, took time.Duration) {
@@ -104,6 +121,9 @@ func (r *recorder) snapshot() Stats {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	s := r.s
+	if !r.began.IsZero() {
+		s.InFlight = time.Since(r.began)
+	}
 	s.Sizes, s.Flushes = s.Sizes.clone(), s.Flushes.clone()
 	return s
 }

@@ -47,6 +47,7 @@ func (w *writer) loop() {
 func (w *writer) group(items []*item) (rest []*item) {
 	w.left, w.live, w.verdict = w.left[:0], w.live[:0], w.verdict[:0]
 	w.tx.now = w.l.Now()
+	w.l.stats.begin()
 	stx, err := w.l.store.Begin(w.ctx)
 	for _, it := range items {
 		// An item of a group that was cut is taken already.
@@ -170,6 +171,7 @@ func (w *writer) flush(stx StoreTx, runs int) {
 // what it saw before it failed may be gone, so its own error is no answer any more).
 func (w *writer) lost(err error) {
 	w.l.stats.failed(len(w.live) + len(w.left))
+	w.l.stats.end(true)
 	w.l.log.Error("a group commit failed, its outcome is unknown", "items", len(w.live), "error", err)
 	if errors.Is(err, ErrBroken) {
 		w.l.queue.close(err)
@@ -201,6 +203,7 @@ func (w *writer) refuse(stx StoreTx, err error) {
 		w.l.log.Error("the ledger is unavailable; it will be tried again with each commit", "error", err)
 	}
 	w.down = true
+	w.l.stats.end(true)
 	err = unavailable(err)
 	for _, it := range w.live {
 		it.answer(err, false)
@@ -216,4 +219,5 @@ func (w *writer) recovered() {
 		w.l.log.Info("the ledger is available again")
 	}
 	w.down = false
+	w.l.stats.end(false)
 }

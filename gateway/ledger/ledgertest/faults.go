@@ -37,8 +37,14 @@ func testFull(t *testing.T, open Open) {
 				if err := l.commit(refuse); at != AtCommit {
 					is(t, "a failing item meanwhile", err, ledger.ErrUnavailable)
 				}
+				if !l.Stats().Down {
+					t.Error("the stats do not say that it is down")
+				}
 				f.Set(at, None)
 				l.must(insert("after"))
+				if l.Stats().Down {
+					t.Error("the stats say that it is still down")
+				}
 				if ids := l.ids(); !slices.Equal(ids, []string{"after", "before"}) {
 					t.Errorf("kept: %v", ids)
 				}
@@ -74,8 +80,14 @@ func testHang(t *testing.T, open Open) {
 				})
 			}
 			wg.Wait()
+			if d := l.Stats().InFlight; d < slice {
+				t.Errorf("in flight for %v", d)
+			}
 			f.Set(at, None)
 			l.must(insert("last"))
+			if d := l.Stats().InFlight; d != 0 {
+				t.Errorf("still in flight for %v", d)
+			}
 			ids := l.ids()
 			if slices.ContainsFunc(ids, func(id string) bool { return strings.HasPrefix(id, "behind") }) {
 				t.Errorf("withdrawn items were kept: %v", ids)
