@@ -35,8 +35,6 @@ type entry struct {
 // more than once.
 func newCatalogue(problems []*gateway.Problem) (*catalogue, error) {
 	byType := make(map[string]*gateway.Problem)
-	problems = append(slices.Clone(problems), gateway.ProblemInternal, gateway.ProblemVenueUnknown,
-		gateway.ProblemLedgerUnavailable, gateway.ProblemTimeUp, gateway.ProblemBackendUnavailable)
 	var entries []entry
 	for _, p := range problems {
 		switch known := byType[p.Type]; {

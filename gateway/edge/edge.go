@@ -139,7 +139,7 @@ type Deps struct {
 	Venues   func(id string) *gateway.Venue                                   // nil where there is none; may change between calls
 	Hash     func(domain string, parts ...[]byte) [32]byte                    // keyed, domain-separated (seal.Keys.Hash)
 	Earlier  func(ctx context.Context, scope [32]byte) (Earlier, bool, error) // false where there is none
-	Problems []*gateway.Problem                                               // of the rooms and the flows, beside the edge's own
+	Problems []*gateway.Problem                                               // of the flows and the rooms that the edge does not know
 	Document []byte                                                           // the OpenAPI document as Merge made it
 	Metrics  prometheus.Registerer
 	Logger   *slog.Logger

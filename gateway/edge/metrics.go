@@ -8,7 +8,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/warmgate/warmgate/gateway"
-	"github.com/warmgate/warmgate/gateway/edge/front"
 	"github.com/warmgate/warmgate/gateway/limit"
 )
 
@@ -61,15 +60,6 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 	}
 	m.unknown = m.forRoute("unknown")
 	return m, nil
-}
-
-// watch adds the front's counters.
-func (m *metrics) watch(r prometheus.Registerer, s *front.Stats) error {
-	return errors.Join(
-		r.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "warmgate", Name: "connections_open",
-			Help: "Connections open."}, func() float64 { return float64(s.Open()) })),
-		r.Register(prometheus.NewCounterFunc(prometheus.CounterOpts{Namespace: "warmgate", Name: "connections_total",
-			Help: "Connections accepted, those turned away included."}, func() float64 { return float64(s.Accepted()) })))
 }
 
 // forRoute returns the children of a route; each exists from the start, so that a rate can be taken of it.

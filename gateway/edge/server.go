@@ -13,7 +13,9 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"github.com/warmgate/warmgate/gateway"
+	"github.com/warmgate/warmgate/gateway/auth"
 	"github.com/warmgate/warmgate/gateway/edge/front"
+	"github.com/warmgate/warmgate/gateway/limit"
 )
 
 // route is a Route with what is known of it once all are.
@@ -42,7 +44,7 @@ func New(cfg Config, deps Deps, routes []Route) (*Server, error) {
 	}
 	s := &Server{config: cfg, deps: deps, log: deps.Logger}
 	s.streams.init(cfg.Streams)
-	catalogue, err := newCatalogue(slices.Concat(Problems(), front.Problems(), deps.Problems))
+	catalogue, err := newCatalogue(slices.Concat(gateway.Problems(), Problems(), front.Problems(), auth.Problems(), limit.Problems(), deps.Problems))
 	if err != nil {
 		return nil, fmt.Errorf("cannot build the edge: %w", err)
 	}
@@ -76,9 +78,6 @@ func New(cfg Config, deps Deps, routes []Route) (*Server, error) {
 	}
 	if s.front, err = front.New(cfg.Front, deps.Logger, s.handle, s.refuse); err != nil {
 		return nil, err
-	}
-	if err := s.metrics.watch(deps.Metrics, s.front.Stats()); err != nil {
-		return nil, fmt.Errorf("cannot build the edge: %w", err)
 	}
 	return s, nil
 }

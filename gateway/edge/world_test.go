@@ -159,7 +159,7 @@ func (w *world) deps(document []byte, l limit.Config) Deps {
 	return Deps{
 		Verifier: verifier{}, Limiter: limit.New(l, w.now()), Gate: limit.NewGate(l.Gate),
 		Venues: func(id string) *gateway.Venue { return venues[id] }, Hash: testHash, Earlier: w.lookup,
-		Problems: []*gateway.Problem{limit.ProblemOverloaded, limit.ProblemRateLimited, auth.ProblemTokenInvalid, problemUsed},
+		Problems: []*gateway.Problem{problemUsed},
 		Document: document, Metrics: w.stats, Now: w.now,
 		Logger: slog.New(slog.NewJSONHandler(w.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
