@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
-	"github.com/warmgate/warmgate/gateway"
 	"github.com/warmgate/warmgate/gateway/call"
 	"github.com/warmgate/warmgate/gateway/ledger"
 	"github.com/warmgate/warmgate/gateway/outbox"
@@ -18,19 +18,19 @@ type open struct {
 	plan     *bound
 	node     *node
 	arg      any
-	box      func(plain []byte, what string) []byte
 	bindings *call.Bindings
 	policy   call.Policy
 }
 
-// load reads an operation by its key. found is false where it is gone or no longer in one of states.
-func (e *Engine) load(ctx context.Context, key string, states ...ledger.OpState) (o open, found bool, err error) {
+// load reads an operation of a run by its key. found is false where it is gone, another run's by now, or no longer in one
+// of states.
+func (e *Engine) load(ctx context.Context, run, key string, states ...ledger.OpState) (o open, found bool, err error) {
 	var plain []byte
 	err = e.ledger.View(ctx, func(q ledger.Querier) (err error) {
 		if o.op, found, err = ledger.FindOperation(q, key); err != nil || !found {
 			return err
 		}
-		if found = in(o.op.State, states); !found {
+		if found = o.op.Run == run && slices.Contains(states, o.op.State); !found {
 			return nil
 		}
 		plain, err = e.unseal(q, o.op, o.op.Args, sealedArgs)
@@ -61,15 +61,6 @@ func late(ctx context.Context) call.Policy {
 	return call.Policy{Slice: left, AttemptTimeout: left, Attempts: 1}
 }
 
-func in(s ledger.OpState, states []ledger.OpState) bool {
-	for _, want := range states {
-		if s == want {
-			return true
-		}
-	}
-	return false
-}
-
 // find asks whether an operation has happened. A backend that refuses to have done it says that it has not.
 func (e *Engine) find(ctx context.Context, o open) (v any, happened bool, refused *call.Refused, err error) {
 	v, happened, err = o.node.effect.find(ctx, e.caller, o.bindings, o.policy, o.op.Key, o.arg)
@@ -81,68 +72,122 @@ func (e *Engine) find(ctx context.Context, o open) (v any, happened bool, refuse
 
 // close settles an operation, if it still stands where it stood.
 func (e *Engine) close(ctx context.Context, o open, to ledger.OpState, v any, reason string) error {
-	return e.ledger.Commit(ctx, applied(func(tx *ledger.Tx) error { return e.closeIn(tx, o, to, v, reason) }))
+	return e.ledger.Commit(ctx, applied(func(tx *ledger.Tx) error {
+		_, err := e.closeIn(tx, o, to, v, reason)
+		return err
+	}))
 }
 
-func (e *Engine) closeIn(tx *ledger.Tx, o open, to ledger.OpState, v any, reason string) error {
+func (e *Engine) closeIn(tx *ledger.Tx, o open, to ledger.OpState, v any, reason string) (changed bool, err error) {
+	now, found, err := ledger.FindOperation(tx, o.op.Key)
+	if err != nil || !found || now.Run != o.op.Run {
+		return false, err // another run has taken it over
+	}
 	var result []byte
 	if to == ledger.OpDone && v != nil {
 		plain, err := o.node.effect.encode(v)
 		if err != nil {
-			return err
+			return false, err
 		}
-		run, _, err := ledger.FindRun(tx, o.op.Run)
-		if err != nil {
-			return err
+		if result, err = e.reseal(tx, o.op.Run, plain, sealedResult); err != nil {
+			return false, err
 		}
-		box, err := e.ledger.Keys().OpenBox(run.Key)
-		if err != nil {
-			return err
-		}
-		result = box.Seal(plain, sealedResult)
 	}
-	_, err := tx.SettleOperation(o.op.Key, []ledger.OpState{o.op.State}, to, result, reason)
-	return err
+	return tx.SettleOperation(o.op.Key, []ledger.OpState{o.op.State}, to, result, reason)
 }
 
-// deliver brings a deferred operation about: it asks whether it has happened, and does it if not.
+// reseal encrypts with the data key of a run that is in the ledger.
+func (e *Engine) reseal(q ledger.Querier, id string, plain []byte, what string) ([]byte, error) {
+	run, found, err := ledger.FindRun(q, id)
+	if err != nil {
+		return nil, err
+	}
+	if !found || len(run.Key) == 0 {
+		return nil, errErased
+	}
+	box, err := e.ledger.Keys().OpenBox(run.Key)
+	if err != nil {
+		return nil, err
+	}
+	return box.Seal(plain, what), nil
+}
+
+// told puts on the audit trail what a call behind the answer has told a backend.
+func (e *Engine) told(ctx context.Context, o open, err error) error {
+	if len(o.node.disclose.fields) == 0 || call.OutcomeOf(err) == call.NotSentOutcome {
+		return nil
+	}
+	system := o.bindings.System(o.node.effect.name())
+	return e.ledger.Commit(ctx, applied(func(tx *ledger.Tx) error { return o.node.disclose.audit(tx, o.op.Run, system) }))
+}
+
+// deliver brings a deferred operation about: it asks whether it has happened, and does it if not. What the backend
+// refuses then is a person's.
 func (e *Engine) deliver(ctx context.Context, m ledger.Message) error {
-	o, found, err := e.load(ctx, string(m.Payload), ledger.OpDeferred)
+	o, found, err := e.load(ctx, m.Run, string(m.Payload), ledger.OpDeferred, ledger.OpRefused)
 	if err != nil || !found {
 		return err
+	}
+	if o.op.State == ledger.OpRefused { // by an attempt that ended before its message did
+		return outbox.Dead(&call.Refused{Reason: o.op.Reason})
 	}
 	v, happened, refused, err := e.find(ctx, o)
 	if err == nil && refused == nil && !happened {
 		v, err = o.node.effect.do(ctx, e.caller, o.bindings, o.policy, o.op.Key, o.arg)
 		refused, _ = errors.AsType[*call.Refused](err)
 	}
+	if told := e.told(ctx, o, err); told != nil {
+		return told
+	}
 	switch {
 	case refused != nil:
 		if err := e.close(ctx, o, ledger.OpRefused, nil, refused.Reason); err != nil {
 			return err
 		}
-		return outbox.Dead(refused)
+		return outbox.Dead(&call.Refused{Reason: refused.Reason})
 	case err != nil:
 		return fmt.Errorf("cannot deliver step %s: %w", o.op.Step, err)
 	}
 	return e.close(ctx, o, ledger.OpDone, v, "")
 }
 
-// settleLate finds out what became of an operation whose answer never came.
+// settleLate finds out what became of an operation whose answer never came. One that may be deferred and has not happened
+// is delivered.
 func (e *Engine) settleLate(ctx context.Context, m ledger.Message) error {
-	o, found, err := e.load(ctx, string(m.Payload), ledger.OpBegun)
+	o, found, err := e.load(ctx, m.Run, string(m.Payload), ledger.OpBegun)
 	if err != nil || !found {
 		return err
 	}
-	v, happened, _, err := e.find(ctx, o)
+	v, happened, refused, err := e.find(ctx, o)
+	if told := e.told(ctx, o, err); told != nil {
+		return told
+	}
 	switch {
 	case err != nil:
 		return fmt.Errorf("cannot find out what became of step %s: %w", o.op.Step, err)
 	case happened:
 		return e.close(ctx, o, ledger.OpDone, v, "")
+	case refused == nil && o.op.Meaning == deferred.String():
+		return e.ledger.Commit(ctx, applied(func(tx *ledger.Tx) error { return e.redeliver(tx, o, "") }))
 	default:
 		return e.close(ctx, o, ledger.OpRefused, nil, "did not happen")
 	}
+}
+
+// redeliver leaves an operation to the outbox that has not happened.
+func (e *Engine) redeliver(tx *ledger.Tx, o open, reason string) error {
+	changed, err := e.closeIn(tx, o, ledger.OpDeferred, nil, reason)
+	if err != nil || !changed {
+		return err
+	}
+	due := deliverWithin
+	if o.node.meaning.due > 0 {
+		due = o.node.meaning.due
+	}
+	return tx.Enqueue(ledger.Message{
+		Key: kindDeliver + ":" + o.op.Run + ":" + o.op.Key, Kind: kindDeliver, Run: o.op.Run, Venue: o.op.Venue, Payload: []byte(o.op.Key),
+		NextAt: tx.Now(), DueAt: tx.Now().Add(due),
+	})
 }
 
 // undo takes the effects of a run back, the last one first. It goes on where an earlier attempt has stopped.
@@ -190,11 +235,14 @@ func (e *Engine) undoRecord(ctx context.Context, op ledger.Operation) error {
 
 // undoCall asks first: an effect that never happened must not be taken back.
 func (e *Engine) undoCall(ctx context.Context, op ledger.Operation) error {
-	o, found, err := e.load(ctx, op.Key, ledger.OpUndoing)
+	o, found, err := e.load(ctx, op.Run, op.Key, ledger.OpUndoing)
 	if err != nil || !found {
 		return err
 	}
 	_, happened, _, err := e.find(ctx, o)
+	if told := e.told(ctx, o, err); told != nil {
+		return told
+	}
 	if err != nil {
 		return fmt.Errorf("cannot find out what became of step %s: %w", op.Step, err)
 	}
@@ -211,32 +259,4 @@ func (e *Engine) undoCall(ctx context.Context, op ledger.Operation) error {
 		}
 	}
 	return e.close(ctx, o, ledger.OpUndone, nil, "")
-}
-
-// Dead opens the assist of a message that the outbox has given up, in the commit that kills it.
-func (e *Engine) Dead(tx *ledger.Tx, m ledger.Message, cause string) error {
-	run, found, err := ledger.FindRun(tx, m.Run)
-	if err != nil || !found {
-		return err
-	}
-	a := ledger.Assist{
-		ID: e.newID(), Run: m.Run, Plan: run.Plan, Kind: "undelivered", Tenant: run.Tenant, Venue: run.Venue,
-		NotDone: []string{m.Kind}, Tried: []string{cause}, NextAction: gateway.Text{
-			Zh: "系统未能完成此项操作，请人工核对并处理", En: "The system could not finish this; check by hand what stands and settle it"},
-	}
-	op, found, err := ledger.FindOperation(tx, string(m.Payload))
-	if err != nil {
-		return err
-	}
-	if found {
-		a.NotDone, a.Kind = []string{op.Step}, op.Step+"-undelivered"
-		if _, n, err := e.step(op); err == nil && n.meaning.handover.Kind != "" {
-			a.Kind, a.NextAction = n.meaning.handover.Kind, n.meaning.handover.Next
-		}
-		if _, err := tx.SettleOperation(op.Key, []ledger.OpState{ledger.OpDeferred, ledger.OpBegun, ledger.OpUndoing}, ledger.OpAssist, nil, ""); err != nil {
-			return err
-		}
-	}
-	_, err = tx.OpenAssist(a)
-	return err
 }

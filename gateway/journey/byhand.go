@@ -54,7 +54,7 @@ func (e *Engine) Deliver(tx *ledger.Tx, key string, due time.Duration) error {
 		return err
 	}
 	return tx.Enqueue(ledger.Message{
-		Key: kindDeliver + ":by hand:" + op.Run + ":" + key, Kind: kindDeliver, Run: op.Run, Venue: op.Venue,
+		Key: kindDeliver + ":by hand:" + e.newID() + ":" + key, Kind: kindDeliver, Run: op.Run, Venue: op.Venue,
 		Payload: []byte(key), NextAt: tx.Now(), DueAt: tx.Now().Add(due),
 	})
 }
@@ -84,6 +84,6 @@ func (e *Engine) TakeBack(tx *ledger.Tx, run string) error {
 		return nil
 	}
 	return tx.Enqueue(ledger.Message{
-		Key: kindUndo + ":by hand:" + run, Kind: kindUndo, Run: run, Venue: venue, Payload: []byte(run), NextAt: tx.Now(),
+		Key: kindUndo + ":by hand:" + e.newID() + ":" + run, Kind: kindUndo, Run: run, Venue: venue, Payload: []byte(run), NextAt: tx.Now(),
 	})
 }

@@ -32,31 +32,50 @@ func (r *run) needsLedger() bool {
 
 // commit makes one ledger commit for everything that is due: what was noted, the records that are ready, the pure
 // steps behind them, the beginnings of the commits behind those and, when nothing is left, the answer itself. So a plan
-// pays one flush where its steps follow from one another without a call between them.
+// pays one flush where its steps follow from one another without a call between them. A record that fails and is not
+// kept costs the commit: it is made again without it.
 func (r *run) commit() {
-	w, err := r.submit(r.ctx, false)
-	switch {
-	case err == nil:
-	case errors.Is(err, errReplay):
-		r.replay = w.replay
-	case w.failed != nil && !ledgerFailed(err):
-		r.queued = slices.DeleteFunc(r.queued, func(i int) bool { return i == w.failed.index })
-		r.fail(w.failed, err)
-	default:
-		r.broken = true
-		r.failQueued(err)
+	for r.needsLedger() {
+		w, err := r.submit(false)
+		switch {
+		case err == nil:
+			return
+		case errors.Is(err, errReplay):
+			r.replay = w.replay
+			return
+		case w.failed == nil || ledgerFailed(err):
+			r.failQueued(err)
+			return
+		}
+		r.spoil(w.failed, err)
 	}
 }
 
-// submit commits w and moves the run to where the work has left it.
-func (r *run) submit(ctx context.Context, final bool) (*work, error) {
+// spoil gives a record's failure to the run, or leaves it for the next commit where the record is not at hand yet.
+func (r *run) spoil(n *node, err error) {
+	if i := slices.Index(r.queued, n.index); i >= 0 {
+		r.queued = slices.Delete(r.queued, i, i+1)
+		r.fail(n, err)
+		r.advance()
+		return
+	}
+	if r.spoiled == nil {
+		r.spoiled = map[int]error{}
+	}
+	r.spoiled[n.index] = err
+}
+
+// submit commits what is due and moves the run to where the work has left it. With final nothing but the answer is left.
+func (r *run) submit(final bool) (*work, error) {
 	if err := r.openBox(); err != nil {
 		return &work{}, err
 	}
+	ctx := &r.ends[0]
 	w := &work{from: r.fork(), final: final}
 	err := r.engine.ledger.Commit(ctx, w)
 	if errors.Is(err, ledger.ErrUnknown) {
-		if ctx.Err() != nil || !r.confirmed(ctx) { // past its context the work may still be running: it is not looked at
+		if ctx.Err() != nil || !r.confirmed(ctx, w) { // past its context the work may still be running: it is not looked at
+			r.unknown = true
 			return &work{}, err
 		}
 		err = nil
@@ -70,38 +89,45 @@ func (r *run) submit(ctx context.Context, final bool) (*work, error) {
 	return w, nil
 }
 
-func ledgerFailed(err error) bool {
-	return errors.Is(err, ledger.ErrUnavailable) || errors.Is(err, ledger.ErrUnknown) || errors.Is(err, ledger.ErrPanicked)
-}
-
-// failQueued gives a ledger's failure to the steps that needed it.
+// failQueued gives the failure of a commit to the steps that needed it. What may go on without a record does, unless it
+// is not known whether the record was kept.
 func (r *run) failQueued(err error) {
 	queued := r.queued
 	r.queued = nil
 	for _, i := range queued {
 		n := r.nodes[i]
+		goesOn := n.kind == kindRecord && !r.unknown && (n.onlyTried() || n.meaning.verdict == without)
 		switch {
 		case !n.kind.effect() || r.at[i].items != nil:
 			r.queued = append(r.queued, i)
-		case n.kind == kindRecord && n.tried > 0:
-			r.fail(n, ledgerUnavailable(err))
+		case goesOn:
+			r.fail(n, broken(err))
 		default:
-			r.halt(n, &stop{node: i, err: ledgerUnavailable(err), cause: err})
+			r.halt(n, &stop{node: i, err: broken(err), cause: err})
 		}
 	}
 }
 
-// confirmed reads whether a commit whose fate is unknown took place: by the run itself, which its first commit brings.
-func (r *run) confirmed(ctx context.Context) bool {
-	if r.begun {
-		return false
-	}
-	found := false
-	err := r.engine.ledger.View(ctx, func(q ledger.Querier) (err error) {
-		_, found, err = ledger.FindRun(q, r.req.ID)
-		return err
+// confirmed reads whether a commit whose fate is unknown took place, by what it would have left: the run itself, its end,
+// or an operation.
+func (r *run) confirmed(ctx context.Context, w *work) (yes bool) {
+	err := r.engine.ledger.View(ctx, func(q ledger.Querier) error {
+		run, found, err := ledger.FindRun(q, r.req.ID)
+		switch {
+		case err != nil || !found:
+			return err
+		case !r.begun:
+			yes = true
+		case w.r.stop != nil || w.r.open == 0:
+			yes = run.State != ledger.RunRunning
+		case len(w.r.keys) > 0:
+			op, found, err := ledger.FindOperation(q, w.r.keys[0])
+			yes = found && op.Run == r.req.ID
+			return err
+		}
+		return nil
 	})
-	return err == nil && found
+	return err == nil && yes
 }
 
 // work is a run's item in a group commit.
@@ -116,6 +142,7 @@ type work struct {
 // Apply works on a fork of the run, since it may run again.
 func (w *work) Apply(tx *ledger.Tx) error {
 	r := w.from.fork()
+	r.keys = nil
 	w.r, w.failed, w.replay = r, nil, nil
 	if !r.begun {
 		if err := w.begin(tx); err != nil {
@@ -143,7 +170,7 @@ func (w *work) Apply(tx *ledger.Tx) error {
 	if r.stop != nil || r.open == 0 {
 		return r.finish(tx)
 	}
-	return nil
+	return r.provePivot(tx)
 }
 
 // String names the plan in the ledger's log lines.
@@ -200,7 +227,12 @@ func (w *work) records(tx *ledger.Tx) error {
 		}
 		n := r.nodes[r.queued[i]]
 		r.queued = slices.Delete(r.queued, i, i+1)
-		v, err := n.apply(tx, r)
+		if err := r.spoiled[n.index]; err != nil {
+			r.fail(n, err)
+			r.advance()
+			continue
+		}
+		v, err := r.guarded(n, func() (any, error) { return n.apply(tx, r) })
 		if err != nil {
 			outcome, isKept := ledger.IsKept(err)
 			if !isKept {
@@ -208,6 +240,7 @@ func (w *work) records(tx *ledger.Tx) error {
 				return err
 			}
 			r.fail(n, outcome)
+			r.advance()
 			continue
 		}
 		r.at[n.index].value = v
@@ -224,6 +257,9 @@ func (w *work) records(tx *ledger.Tx) error {
 // remember keeps what an undo of the record would need.
 func (r *run) remember(tx *ledger.Tx, n *node, v any) error {
 	if n.undo.name == "" {
+		if n.pivot {
+			r.unproved = n.index
+		}
 		return nil
 	}
 	r.records = append(r.records, recorded{node: n.index, value: v})
@@ -231,9 +267,24 @@ func (r *run) remember(tx *ledger.Tx, n *node, v any) error {
 	if err != nil {
 		return fmt.Errorf("cannot keep the value of step %s: %w", n.name, err)
 	}
-	_, _, err = tx.BeginOperation(ledger.Operation{
-		Key: r.req.ID + "/" + n.name, Run: r.req.ID, Plan: r.name, Step: n.name, Name: n.name, Venue: r.req.Venue.ID,
-		Ord: n.index, Kind: ledger.OpRecord, State: ledger.OpDone, Pivot: n.pivot, Result: r.seal(plain, sealedResult),
+	return r.beginRecord(tx, n, r.seal(plain, sealedResult))
+}
+
+// provePivot leaves behind that a Record was the pivot, where the run goes on and may die: recovery must know.
+func (r *run) provePivot(tx *ledger.Tx) error {
+	if r.unproved == 0 {
+		return nil
+	}
+	n := r.nodes[r.unproved]
+	r.unproved = 0
+	return r.beginRecord(tx, n, nil)
+}
+
+func (r *run) beginRecord(tx *ledger.Tx, n *node, result []byte) error {
+	r.keys = append(r.keys, r.recordKey(n))
+	_, _, err := tx.BeginOperation(ledger.Operation{
+		Key: r.recordKey(n), Run: r.req.ID, Plan: r.name, Step: n.name, Name: n.name, Venue: r.req.Venue.ID,
+		Ord: n.index, Kind: ledger.OpRecord, State: ledger.OpDone, Pivot: n.pivot, Result: result,
 		Undo: n.undo.name, BegunAt: tx.Now(), SettledAt: tx.Now(),
 	})
 	return err
@@ -274,6 +325,7 @@ func (r *run) beginItem(tx *ledger.Tx, n *node, it *item, arg any) error {
 		Undo: n.undo.name, Meaning: m.verdict.String(), BegunAt: tx.Now(),
 	})
 	it.begun = true
+	r.keys = append(r.keys, it.key)
 	if err != nil || begun {
 		return err
 	}
@@ -292,26 +344,35 @@ func (r *run) meet(tx *ledger.Tx, n *node, it *item, existing ledger.Operation) 
 		it.value, err = n.effect.decodeValue(plain)
 		return err
 	case ledger.OpDeferred:
-		it.deferred = true
+		it.known, it.deferred = true, true // that run's promise, not ours to take back
 		return nil
 	case ledger.OpBegun:
 		earlier, found, err := ledger.FindRun(tx, existing.Run)
 		if err != nil {
 			return err
 		}
-		if found && earlier.State == ledger.RunRunning && tx.Now().Before(earlier.LeaseUntil) {
-			it.begun = false
-			it.err = ProblemStillRunning.Error(gateway.Text{}).WithRetryAfter(earlier.LeaseUntil.Sub(tx.Now()).Round(time.Second) + time.Second)
+		quiet := existing.BegunAt.Add(r.policies[n.index].Slice + r.timing.Flush) // its call may be in flight until then
+		if found && earlier.State == ledger.RunRunning && earlier.LeaseUntil.After(quiet) {
+			quiet = earlier.LeaseUntil
+		}
+		if tx.Now().Before(quiet) {
+			r.elsewhere(it, quiet.Sub(tx.Now()).Round(time.Second)+time.Second)
 			return nil
 		}
 		it.adopted = true
 	case ledger.OpUndone, ledger.OpRefused:
 	default:
-		it.begun = false
-		it.err = ProblemStillRunning.Error(gateway.Text{}).WithRetryAfter(2 * time.Second)
+		r.elsewhere(it, 2*time.Second)
 		return nil
 	}
 	return r.adopt(tx, it, existing)
+}
+
+// elsewhere says that somebody else is about to bring the item about.
+func (r *run) elsewhere(it *item, wait time.Duration) {
+	it.begun = false
+	it.err = ProblemStillRunning.Error(gateway.Text{}).WithRetryAfter(wait)
+	r.keys = r.keys[:len(r.keys)-1]
 }
 
 // adopt takes an operation over from the run that began it.
@@ -332,7 +393,7 @@ func (r *run) advanceKnown() {
 	for _, i := range slices.Clone(r.queued) {
 		n := r.nodes[i]
 		items := r.at[i].items
-		if items == nil || slices.ContainsFunc(items, func(it item) bool { return it.flies() }) {
+		if r.stop != nil || items == nil || slices.ContainsFunc(items, func(it item) bool { return it.flies() }) {
 			continue
 		}
 		r.queued = slices.DeleteFunc(r.queued, func(k int) bool { return k == i })

@@ -2,7 +2,6 @@ package journey
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -136,7 +135,7 @@ func (e *Engine) unseal(q ledger.Querier, op ledger.Operation, sealed []byte, wh
 		return nil, err
 	}
 	if !found || len(run.Key) == 0 {
-		return nil, errors.New("cannot open an operation's data: its run has been erased")
+		return nil, errErased
 	}
 	box, err := e.ledger.Keys().OpenBox(run.Key)
 	if err != nil {

@@ -112,6 +112,12 @@ func (r *run) unwindCalls(tx *ledger.Tx, n *node, back bool) (taken bool, err er
 		if !it.begun || it.known || !inFlight && neverHappened(it.err) {
 			continue
 		}
+		if r.at[n.index].progress == waiting && !it.adopted { // begun in this very commit: it will not be called
+			if _, err := tx.SettleOperation(it.key, []ledger.OpState{ledger.OpBegun}, ledger.OpRefused, nil, "not begun"); err != nil {
+				return taken, err
+			}
+			continue
+		}
 		if back && n.undo.name != "" {
 			from := []ledger.OpState{ledger.OpBegun, ledger.OpDone, ledger.OpDeferred}
 			changed, err := tx.SettleOperation(it.key, from, ledger.OpUndoing, nil, "")
@@ -121,8 +127,8 @@ func (r *run) unwindCalls(tx *ledger.Tx, n *node, back bool) (taken bool, err er
 			taken = taken || changed
 			continue
 		}
-		if inFlight || it.err != nil {
-			if err := tx.Enqueue(r.message(tx, kindSettle, n, it.key, r.quiet(n), 0)); err != nil {
+		if inFlight || it.err != nil || r.at[n.index].progress == waiting {
+			if err := tx.Enqueue(r.message(tx, kindSettle, it.key, r.quiet(n), 0)); err != nil {
 				return taken, err
 			}
 		}
@@ -143,35 +149,59 @@ func (r *run) handOver(tx *ledger.Tx) (ledger.Assist, error) {
 	}
 	facts := map[string]any{"input": r.at[0].value}
 	for _, n := range r.nodes[1:] {
-		s := &r.at[n.index]
-		if n.kind.pure() {
-			continue
-		}
-		switch s.progress {
-		case done:
-			facts[n.name] = s.value
-			if n.kind.effect() {
-				a.Done = append(a.Done, n.name)
-			}
-		case failed:
-			a.Tried = append(a.Tried, n.name+": "+word(s.err))
-			fallthrough
-		case waiting, flying:
-			if n.kind.effect() {
-				a.NotDone = append(a.NotDone, n.name)
-			}
-		case skipped:
-		}
+		r.tell(n, &a, facts)
 	}
-	if r.nodes[r.stop.node].kind.pure() {
-		a.Tried = append(a.Tried, r.nodes[r.stop.node].name+": "+word(r.stop.cause))
+	if n := r.nodes[r.stop.node]; n.kind.pure() {
+		a.Tried = append(a.Tried, n.name+": "+word(r.stop.cause))
 	}
-	plain, err := json.Marshal(facts)
-	if err != nil {
-		return a, fmt.Errorf("cannot keep what is known for the assist: %w", err)
-	}
-	a.Facts = r.seal(plain, sealedFacts)
+	a.Facts = r.seal(encodeFacts(facts), sealedFacts)
 	return tx.OpenAssist(a)
+}
+
+// tell notes for staff how a step has ended and what it has brought.
+func (r *run) tell(n *node, a *ledger.Assist, facts map[string]any) {
+	s := &r.at[n.index]
+	if n.kind.pure() || s.progress == skipped {
+		return
+	}
+	happened := s.progress == done && !s.later && s.lack == nil
+	if s.progress == done && s.lack == nil {
+		facts[n.name] = s.value
+	}
+	for _, err := range []error{s.err, s.lack} {
+		if err != nil {
+			a.Tried = append(a.Tried, n.name+": "+word(err))
+		}
+	}
+	for _, it := range s.items {
+		if n.kind == kindCommitEach && it.err != nil && s.progress == done {
+			a.Tried, happened = append(a.Tried, n.name+": "+word(it.err)), false
+		}
+	}
+	switch {
+	case !n.kind.effect():
+	case happened:
+		a.Done = append(a.Done, n.name)
+	case s.later:
+		a.NotDone = append(a.NotDone, n.name+": left to the outbox")
+	default:
+		a.NotDone = append(a.NotDone, n.name)
+	}
+}
+
+// encodeFacts encodes what is known. A value that cannot be encoded is left out: an assist is never lost to it.
+func encodeFacts(facts map[string]any) []byte {
+	if plain, err := json.Marshal(facts); err == nil {
+		return plain
+	}
+	whole := map[string]any{}
+	for name, v := range facts {
+		if _, err := json.Marshal(v); err == nil {
+			whole[name] = v
+		}
+	}
+	plain, _ := json.Marshal(whole) // every part of it has just been encoded
+	return plain
 }
 
 // word says of an error what staff may read: its class, never its text, which may hold what a backend said of a person.
@@ -197,14 +227,19 @@ func word(err error) string {
 
 // conclude sees to it that the answer is kept where something was promised, and put into words.
 func (r *run) conclude() (err error) {
+	if r.replay == nil && !r.begun && r.stop != nil && r.req.Idempotency != nil {
+		r.replay = r.heldKey()
+	}
 	switch {
 	case r.replay != nil:
 		return r.repeat()
 	case r.ended:
 	case !r.begun && (r.stop == nil || r.stop.handover == nil):
 		r.answer = r.render(r) // nothing was promised: nothing is kept
+	case r.unknown:
+		r.unkept(ledger.ErrUnknown) // nothing is written over what may stand there
 	default:
-		w, err := r.submit(r.ctx, true)
+		w, err := r.submit(true)
 		if w.replay != nil {
 			r.replay = w.replay
 			return r.repeat()
@@ -218,16 +253,56 @@ func (r *run) conclude() (err error) {
 	return nil
 }
 
-// unkept answers although the last commit failed. What was begun stands in the ledger and recovery will settle it, so a
-// done journey is told as it is. A person cannot be promised without a ledger that holds the assist.
+// heldKey looks for an earlier run that holds the idempotency key, before this one refuses without a commit: what it was
+// refused for may be what that run has done.
+func (r *run) heldKey() (held *ledger.Idempotency) {
+	err := r.engine.ledger.View(&r.ends[0], func(q ledger.Querier) error {
+		i, found, err := ledger.FindIdempotency(q, r.req.Idempotency.Scope[:])
+		if found && (!i.Ended || i.ExpiresAt.After(r.engine.now())) {
+			held = &i
+		}
+		return err
+	})
+	if err != nil || held != nil && !held.Ended && !held.LeaseUntil.After(r.engine.now()) {
+		return nil
+	}
+	return held
+}
+
+// unkept answers although the last commit failed. What was begun stands in the ledger and recovery will settle it: only
+// what recovery is certain to come to is told as it is. Nothing else can be promised without the ledger.
 func (r *run) unkept(err error) {
-	r.broken = true
 	r.engine.logger.Warn("cannot keep how a run ended; recovery will", "plan", r.name, "journey", r.req.ID, "error", err)
-	if r.stop != nil && r.stop.handover != nil {
-		r.stop = &stop{node: r.stop.node, err: ledgerUnavailable(err), cause: err}
+	done, possible := r.pivotStands()
+	certain := r.stop == nil && done || r.stop != nil && r.stop.handover == nil && !possible && !r.pivoted && !r.unknown
+	if !certain {
+		at := 0
+		if r.stop != nil {
+			at = r.stop.node
+		}
+		r.stop = &stop{node: at, err: broken(err), cause: err}
 	}
 	r.handed = nil
 	r.answer = r.render(r)
+}
+
+// pivotStands reports whether the pivot has certainly happened, in the ledger or at its backend, and whether it may have.
+func (r *run) pivotStands() (certain, possible bool) {
+	for _, i := range r.effects {
+		n := r.nodes[i]
+		if !n.pivot {
+			continue
+		}
+		if n.kind == kindRecord {
+			return r.at[i].progress == done, r.at[i].progress == done || r.unknown
+		}
+		for _, it := range r.at[i].items {
+			happened := it.err == nil && it.value != nil && !it.deferred || it.known
+			certain = certain || happened
+			possible = possible || happened || it.begun && (r.at[i].progress == flying || !neverHappened(it.err))
+		}
+	}
+	return certain, possible
 }
 
 // repeat answers as the run that holds the idempotency key has.
@@ -249,10 +324,11 @@ func (r *run) repeat() error {
 
 // leave ends the owner's part. Calls that are still in flight land behind the answer, and what they bring is kept.
 func (r *run) leave() {
-	if r.inFlight == 0 && (len(r.writes) == 0 || r.broken) {
+	if r.inFlight == 0 && len(r.writes) == 0 {
 		r.cancel()
 		return
 	}
+	r.behind = true
 	r.engine.behind.Go(func() {
 		for r.inFlight > 0 {
 			r.land(<-r.landed)
@@ -262,22 +338,28 @@ func (r *run) leave() {
 	})
 }
 
+// cancel frees what the run's contexts hold. Nothing is in flight any more.
+func (r *run) cancel() {
+	for i := range r.ends {
+		r.ends[i].end(context.Canceled)
+	}
+}
+
 // keepBehind commits what was noted after the answer. Where that fails the outbox finds out by asking.
 func (r *run) keepBehind() {
-	writes := r.writes
-	if len(writes) == 0 || r.openBox() != nil {
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), r.timing.Lease)
-	defer cancel()
-	err := r.engine.ledger.Commit(ctx, applied(func(tx *ledger.Tx) error {
-		for _, write := range writes {
-			if err := write(r, tx); err != nil {
-				return err
+	err := r.openBox()
+	if len(r.writes) > 0 && err == nil {
+		ctx, cancel := context.WithTimeout(context.Background(), r.timing.Lease)
+		defer cancel()
+		err = r.engine.ledger.Commit(ctx, applied(func(tx *ledger.Tx) error {
+			for _, write := range r.writes {
+				if err := write(r, tx); err != nil {
+					return err
+				}
 			}
-		}
-		return nil
-	}))
+			return nil
+		}))
+	}
 	if err != nil {
 		r.engine.logger.Warn("cannot keep what came after the answer", "plan", r.name, "journey", r.req.ID, "error", err)
 	}

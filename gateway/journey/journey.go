@@ -27,6 +27,7 @@ type plan struct {
 
 	children [][]int // by node: the steps that wait for it
 	waits    []int   // by node: how many endings it waits for
+	forward  []bool  // by node: it comes after the pivot
 }
 
 // Ref is the value of a step that has been declared. It belongs to the plan that made it.
@@ -81,12 +82,17 @@ func Define[In, Out any](name string, body func(*Builder, Ref[In]) Ref[Out]) (*P
 
 // connect turns the dependencies around, for the run.
 func (p *plan) connect() {
-	p.children, p.waits = make([][]int, len(p.nodes)), make([]int, len(p.nodes))
+	p.children, p.waits, p.forward = make([][]int, len(p.nodes)), make([]int, len(p.nodes)), make([]bool, len(p.nodes))
 	for _, n := range p.nodes {
 		for _, list := range [][]int{n.deps, n.after} {
 			for _, dep := range list {
 				p.children[dep] = append(p.children[dep], n.index)
 				p.waits[n.index]++
+			}
+		}
+		if n.pivot {
+			for i := range p.descendants(n.index) {
+				p.forward[i] = true
 			}
 		}
 	}

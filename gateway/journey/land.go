@@ -2,7 +2,6 @@ package journey
 
 import (
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/warmgate/warmgate/gateway"
@@ -20,6 +19,7 @@ func (r *run) land(l landing) {
 		return
 	}
 	r.at[n.index].items = l.items
+	r.at[n.index].spent += l.took
 	for i := range l.items {
 		if r.landItem(n, &l.items[i]) {
 			return // a Choose goes on with its next candidate
@@ -86,7 +86,7 @@ func (r *run) landUnknown(n *node, it *item, outcome call.Outcome) {
 	case m.verdict == deferred:
 		it.deferred = true
 		it.err = nil
-		r.postpone(n, it, m)
+		r.postpone(it, m)
 	case outcome == call.NotSentOutcome:
 		r.settle(n, it, ledger.OpRefused, "not sent")
 	case m.verdict == without || m.verdict == assist && m.handover.Hold || r.pivoted:
@@ -155,21 +155,31 @@ func (r *run) settle(n *node, it *item, as ledger.OpState, reason string) {
 	}
 	key := it.key
 	r.writes = append(r.writes, func(r *run, tx *ledger.Tx) error {
-		_, err := tx.SettleOperation(key, begunOnly(), as, r.seal(plain, sealedResult), reason)
+		_, err := r.move(tx, key, as, r.seal(plain, sealedResult), reason)
 		return err
 	})
 }
 
-func begunOnly() []ledger.OpState { return []ledger.OpState{ledger.OpBegun} }
+// move settles an operation that this run has begun. Behind the answer another run may have taken it over.
+func (r *run) move(tx *ledger.Tx, key string, to ledger.OpState, result []byte, reason string) (bool, error) {
+	if r.behind {
+		op, found, err := ledger.FindOperation(tx, key)
+		if err != nil || !found || op.Run != r.req.ID {
+			return false, err
+		}
+	}
+	return tx.SettleOperation(key, []ledger.OpState{ledger.OpBegun}, to, result, reason)
+}
 
 // postpone leaves an operation to the outbox.
-func (r *run) postpone(n *node, it *item, m *meaning) {
+func (r *run) postpone(it *item, m *meaning) {
 	key, due := it.key, m.due
 	r.writes = append(r.writes, func(r *run, tx *ledger.Tx) error {
-		if _, err := tx.SettleOperation(key, begunOnly(), ledger.OpDeferred, nil, ""); err != nil {
+		changed, err := r.move(tx, key, ledger.OpDeferred, nil, "")
+		if err != nil || !changed {
 			return err
 		}
-		return tx.Enqueue(r.message(tx, kindDeliver, n, key, tx.Now(), due))
+		return tx.Enqueue(r.message(tx, kindDeliver, key, tx.Now(), due))
 	})
 }
 
@@ -177,7 +187,7 @@ func (r *run) postpone(n *node, it *item, m *meaning) {
 func (r *run) watch(n *node, it *item) {
 	key := it.key
 	r.writes = append(r.writes, func(r *run, tx *ledger.Tx) error {
-		return tx.Enqueue(r.message(tx, kindSettle, n, key, r.quiet(n), 0))
+		return tx.Enqueue(r.message(tx, kindSettle, key, r.quiet(n), 0))
 	})
 }
 
@@ -186,7 +196,7 @@ func (r *run) quiet(n *node) time.Time {
 	return r.engine.now().Add(r.policies[n.index].Slice + r.timing.Flush)
 }
 
-func (r *run) message(tx *ledger.Tx, kind string, n *node, key string, next time.Time, due time.Duration) ledger.Message {
+func (r *run) message(tx *ledger.Tx, kind, key string, next time.Time, due time.Duration) ledger.Message {
 	m := ledger.Message{Key: kind + ":" + r.req.ID + ":" + key, Kind: kind, Run: r.req.ID, Venue: r.req.Venue.ID, NextAt: next, Payload: []byte(key)}
 	if due > 0 {
 		m.DueAt = tx.Now().Add(due)
@@ -199,20 +209,12 @@ func (r *run) audit(n *node, system string) {
 	if len(n.disclose.fields) == 0 {
 		return
 	}
-	r.writes = append(r.writes, func(r *run, tx *ledger.Tx) error {
-		return tx.Audit(ledger.AuditEntry{
-			Run: r.req.ID, Actor: "gateway", Action: "disclose", System: system,
-			Purpose: n.disclose.purpose, Fields: n.disclose.fields,
-		})
+	r.writes = append(r.writes, func(r *run, tx *ledger.Tx) error { return n.disclose.audit(tx, r.req.ID, system) })
+}
+
+// audit writes a disclosure on the audit trail.
+func (d disclosure) audit(tx *ledger.Tx, run, system string) error {
+	return tx.Audit(ledger.AuditEntry{
+		Run: run, Actor: ledger.ActorGateway, Action: "disclose", System: system, Purpose: d.purpose, Fields: d.fields,
 	})
-}
-
-// ledgerUnavailable is the answer when nothing could be kept.
-func ledgerUnavailable(cause error) *gateway.Error {
-	return gateway.ProblemLedgerUnavailable.Error(gateway.Text{}).WithCause(cause).WithRetryAfter(2 * time.Second)
-}
-
-func (e *Engine) panicked(n *node, p any) error {
-	e.logger.Error("a step panicked", "step", n.name, "panic", fmt.Sprint(p))
-	return fmt.Errorf("step %s panicked: %v", n.name, p)
 }

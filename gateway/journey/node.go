@@ -3,7 +3,6 @@ package journey
 import (
 	"context"
 	"reflect"
-	"time"
 
 	"github.com/warmgate/warmgate/gateway"
 	"github.com/warmgate/warmgate/gateway/call"
@@ -51,6 +50,7 @@ type node struct {
 	guards   []guard
 	used     int          // how many steps use its value
 	tried    int          // how many of those are Try
+	awaited  int          // how many steps come After it
 	shape    reflect.Type // of its value
 	argShape reflect.Type // of one call of an effect
 
@@ -95,7 +95,6 @@ type item struct {
 	deferred bool // the outbox owns it
 	known    bool // the ledger already held its result: nothing was called
 	adopted  bool // it was begun by a run that died
-	took     time.Duration
 }
 
 func shapeOf[T any]() reflect.Type { return reflect.TypeFor[T]() }

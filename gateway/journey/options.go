@@ -52,15 +52,19 @@ func (h Handover) Error() string { return "a person is needed: " + h.Kind }
 
 // Refuse ends the plan with problem p when the step fails.
 func Refuse(p *gateway.Problem) Option {
-	return func(d *declaration, n *node) { d.mean(n, meaning{verdict: refuse, problem: p}) }
+	return func(d *declaration, n *node) {
+		if p == nil {
+			d.refuse("step %s refuses without a problem", n.name)
+			p = gateway.ProblemInternal
+		}
+		d.mean(n, meaning{verdict: refuse, problem: p})
+	}
 }
 
 // Assist hands the journey to a person when the step fails: the answer is 202 with what is done and what is not.
 func Assist(h Handover) Option {
 	return func(d *declaration, n *node) {
-		if h.Kind == "" || h.Next.En == "" || h.Next.Zh == "" {
-			d.refuse("step %s hands over without a kind and a next action in both languages", n.name)
-		}
+		d.checkHandover(n, h)
 		d.mean(n, meaning{verdict: assist, handover: h})
 	}
 }
@@ -69,12 +73,13 @@ func Assist(h Handover) Option {
 // still open after due becomes an assist described by h.
 func Defer(due time.Duration, h Handover) Option {
 	return func(d *declaration, n *node) {
-		if !n.kind.calls() || n.kind == kindAsk {
+		if !n.kind.effect() || n.kind == kindRecord {
 			d.refuse("step %s cannot be deferred: only a commit can", n.name)
 		}
 		if due <= 0 {
 			d.refuse("step %s is deferred without a due time", n.name)
 		}
+		d.checkHandover(n, h)
 		d.mean(n, meaning{verdict: deferred, due: due, handover: h})
 	}
 }
@@ -83,6 +88,10 @@ func Defer(due time.Duration, h Handover) Option {
 func DeferOrAssist(wait func(v *gateway.Venue) bool, due time.Duration, late, ask Handover) Option {
 	return func(d *declaration, n *node) {
 		Defer(due, late)(d, n)
+		d.checkHandover(n, ask)
+		if wait == nil {
+			d.refuse("step %s leaves it to the venue and does not say how", n.name)
+		}
 		n.meaning.choose = func(r *run) bool { return wait(r.req.Venue) }
 		n.meaning.second = &meaning{verdict: assist, handover: ask}
 	}
@@ -94,7 +103,8 @@ func Without() Option {
 	return func(d *declaration, n *node) { d.mean(n, meaning{verdict: without}) }
 }
 
-// Refusals maps a backend's definite no, by its reason, to a problem; the reason "" stands for all others.
+// Refusals maps a backend's definite no, by its reason, to a problem; the reason "" stands for all others. It goes before
+// what other failures mean. After the pivot there are none: only forward.
 func Refusals(byReason map[string]*gateway.Problem) Option {
 	return func(d *declaration, n *node) {
 		if n.kind != kindCommit && n.kind != kindChoose {
@@ -125,7 +135,7 @@ func After(steps ...StepRef) Option {
 				continue
 			}
 			n.after = append(n.after, s.node().index)
-			s.node().used++
+			s.node().awaited++
 		}
 	}
 }
@@ -146,6 +156,9 @@ func Disclose(purpose string, fields ...string) Option {
 	return func(d *declaration, n *node) {
 		if purpose == "" || len(fields) == 0 {
 			d.refuse("step %s discloses without a purpose and fields", n.name)
+		}
+		if !n.kind.calls() {
+			d.refuse("step %s discloses nothing: it calls no backend", n.name)
 		}
 		n.disclose = disclosure{purpose: purpose, fields: fields}
 	}
@@ -197,6 +210,12 @@ func UndoRecord[A, O any](decision *ledger.Decision[A, O]) Option {
 				return err
 			},
 		}
+	}
+}
+
+func (d *declaration) checkHandover(n *node, h Handover) {
+	if h.Kind == "" || h.Next.En == "" || h.Next.Zh == "" {
+		d.refuse("step %s hands over without a kind and a next action in both languages", n.name)
 	}
 }
 

@@ -3,6 +3,7 @@ package journey
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -49,6 +50,8 @@ type bound struct {
 	policies []call.Policy // by node
 	timing   Timing
 	proof    Proof
+	level    []int           // by node: which of reserves its calls leave untouched
+	reserves []time.Duration // for the ledger commits that follow a call; the first one is 0
 }
 
 // Prove holds the plan against its timing. It refuses a step without a slice, a slice without a step, a policy that
@@ -83,7 +86,7 @@ func (p *plan) prove(t Timing) (*bound, error) {
 		}
 		b.policies[n.index] = policy
 	}
-	for name := range t.Steps {
+	for _, name := range slices.Sorted(maps.Keys(t.Steps)) {
 		if !used[name] {
 			wrong = append(wrong, field("steps."+name, "plan %s has no step %s that waits for a backend", p.name, name))
 		}
@@ -91,6 +94,7 @@ func (p *plan) prove(t Timing) (*bound, error) {
 	if len(wrong) > 0 {
 		return nil, errors.Join(wrong...)
 	}
+	b.reserve()
 	b.proof = b.measure()
 	if excess := b.proof.Total - t.Machine; excess > 0 {
 		return nil, field("machine_budget", "plan %s needs %s, which is %s more than its machine budget of %s: %s",
@@ -118,14 +122,19 @@ func (b *bound) checkTiming() (wrong []error) {
 // measure finds the longest path, the When's branches included, and the shortest way to a declared outcome.
 func (b *bound) measure() Proof {
 	full, from := b.walk(b.cost)
-	least, _ := b.walk(b.least)
+	ends := slices.Clone(full)
+	for i, n := range b.nodes {
+		if n.kind == kindAsk && b.keeps() {
+			ends[i] += b.timing.Flush // the answer needs a commit of its own
+		}
+	}
 	end := 0
-	for i := range b.nodes {
-		if full[i] > full[end] {
+	for i := range ends {
+		if ends[i] > ends[end] {
 			end = i
 		}
 	}
-	proof := Proof{Plan: b.name, Timing: b.timing, Total: full[end] + b.timing.Overhead, Shortest: slices.Max(least) + b.timing.Overhead}
+	proof := Proof{Plan: b.name, Timing: b.timing, Total: ends[end] + b.timing.Overhead, Shortest: b.shortest() + b.timing.Overhead}
 	for i := end; i >= 0; i = from[i] {
 		n := b.nodes[i]
 		if part := b.part(n); part.Slice > 0 || part.Flushes > 0 {
@@ -133,11 +142,74 @@ func (b *bound) measure() Proof {
 		}
 	}
 	slices.Reverse(proof.Path)
-	if len(b.effects) > 0 && b.nodes[end].kind == kindAsk { // the answer needs a commit of its own
+	if ends[end] > full[end] {
 		proof.Path = append(proof.Path, Part{Step: "answer", Flushes: 1})
-		proof.Total += b.timing.Flush
 	}
 	return proof
+}
+
+// keeps reports whether the plan's outcome may have to be kept: it has effects, or a person may have to take over.
+func (b *bound) keeps() bool {
+	return len(b.effects) > 0 || slices.ContainsFunc(b.nodes, func(n *node) bool { return n.meaning.verdict == assist })
+}
+
+// shortest is the least time in which an outcome can be had: of a When's branches the shorter one counts.
+func (b *bound) shortest() (least time.Duration) {
+	total := make([]time.Duration, len(b.nodes))
+	for i, n := range b.nodes {
+		deps := n.deps
+		if n.kind == kindWhen { // what it waits for: the branches' ends, after its condition and guards
+			ends := n.deps[len(n.deps)-len(n.guards)-2:][:2]
+			total[i] = min(total[ends[0]], total[ends[1]])
+			deps = n.deps[:len(n.deps)-len(n.guards)-2]
+		}
+		for _, list := range [][]int{deps, n.after} {
+			for _, dep := range list {
+				if len(b.nodes[dep].guards) <= len(n.guards) {
+					total[i] = max(total[i], total[dep])
+				}
+			}
+		}
+		total[i] += b.least(n)
+		if len(n.guards) == 0 {
+			least = max(least, total[i])
+		}
+	}
+	return least
+}
+
+// reserve finds what each call leaves for the ledger commits that have to follow it, so that a plan which is given less
+// than its budget can still keep how it ended.
+func (b *bound) reserve() {
+	after, from := make([]int, len(b.nodes)), make([]int, len(b.nodes)) // commits after the step, and from its beginning on
+	for i := len(b.nodes) - 1; i >= 0; i-- {
+		for _, child := range b.children[i] {
+			after[i] = max(after[i], from[child])
+		}
+		switch n := b.nodes[i]; {
+		case n.kind == kindRecord:
+			from[i] = max(1, after[i]) // what follows it at once is begun in its own commit
+		case n.kind.effect():
+			after[i] = max(1, after[i])
+			from[i] = after[i] + 1
+		default:
+			from[i] = after[i]
+		}
+	}
+	b.reserves, b.level = []time.Duration{0}, make([]int, len(b.nodes))
+	for i, n := range b.nodes {
+		if !n.kind.calls() {
+			continue
+		}
+		if b.keeps() {
+			after[i] = max(1, after[i]) // the answer's
+		}
+		d := time.Duration(after[i]) * b.timing.Flush
+		if b.level[i] = slices.Index(b.reserves, d); b.level[i] < 0 {
+			b.level[i] = len(b.reserves)
+			b.reserves = append(b.reserves, d)
+		}
+	}
 }
 
 // walk sums cost along the longest way to each step; from is the step before it on that way.

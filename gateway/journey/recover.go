@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/warmgate/warmgate/gateway"
 	"github.com/warmgate/warmgate/gateway/ledger"
 	"github.com/warmgate/warmgate/gateway/outbox"
 )
@@ -72,7 +71,7 @@ func (e *Engine) examine(ctx context.Context, id string) (f found, err error) {
 		if op.State != ledger.OpBegun {
 			continue
 		}
-		o, there, err := e.load(ctx, op.Key, ledger.OpBegun)
+		o, there, err := e.load(ctx, op.Run, op.Key, ledger.OpBegun)
 		if err != nil {
 			return f, err
 		}
@@ -80,7 +79,11 @@ func (e *Engine) examine(ctx context.Context, id string) (f found, err error) {
 			return f, errMoved
 		}
 		f.open[op.Key] = o
-		if f.values[op.Key], f.happened[op.Key], _, err = e.find(ctx, o); err != nil {
+		f.values[op.Key], f.happened[op.Key], _, err = e.find(ctx, o)
+		if told := e.told(ctx, o, err); told != nil {
+			return f, told
+		}
+		if err != nil {
 			return f, fmt.Errorf("cannot find out what became of step %s: %w", op.Step, err)
 		}
 	}
@@ -99,14 +102,25 @@ func sameStates(a, b []ledger.Operation) bool {
 	return true
 }
 
-// pivoted reports whether the plan may only go forward. A plan that never came to its only effect has no pivot behind it.
+// pivoted reports whether the plan may only go forward: the pivot has settled, or a step that comes after it has begun. A
+// plan that never came to its only effect has no pivot behind it.
 func (f *found) pivoted() bool {
 	if f.run.Pivot {
 		return true
 	}
 	for _, op := range f.ops {
-		if op.Pivot && (op.State == ledger.OpDone || op.State == ledger.OpDeferred || f.happened[op.Key]) {
+		if op.Pivot && (op.State == ledger.OpDone || op.State == ledger.OpDeferred || f.happened[op.Key]) || f.plan.isForward(op.Step) {
 			return true
+		}
+	}
+	return false
+}
+
+// isForward reports whether the step of that name comes after the pivot.
+func (b *bound) isForward(step string) bool {
+	for _, i := range b.effects {
+		if b.nodes[i].name == step {
+			return b.forward[i]
 		}
 	}
 	return false
@@ -119,26 +133,18 @@ func (e *Engine) goForward(tx *ledger.Tx, f found) error {
 	for _, op := range f.ops {
 		begun[op.Step] = true
 		o, isOpen := f.open[op.Key]
+		if !isOpen {
+			continue
+		}
+		var err error
 		switch {
-		case !isOpen:
-			continue
 		case f.happened[op.Key]:
-			if err := e.closeIn(tx, o, ledger.OpDone, f.values[op.Key], "recovered"); err != nil {
-				return err
-			}
-			continue
+			_, err = e.closeIn(tx, o, ledger.OpDone, f.values[op.Key], "recovered")
+		case op.Meaning == without.String():
+			_, err = e.closeIn(tx, o, ledger.OpRefused, nil, "did not happen")
+		default:
+			err = e.redeliver(tx, o, "recovered")
 		}
-		if err := e.closeIn(tx, o, ledger.OpDeferred, nil, "recovered"); err != nil {
-			return err
-		}
-		due := deliverWithin
-		if o.node.meaning.due > 0 {
-			due = o.node.meaning.due
-		}
-		err := tx.Enqueue(ledger.Message{
-			Key: kindDeliver + ":" + op.Run + ":" + op.Key, Kind: kindDeliver, Run: op.Run, Venue: op.Venue, Payload: []byte(op.Key),
-			NextAt: tx.Now(), DueAt: tx.Now().Add(due),
-		})
 		if err != nil {
 			return err
 		}
@@ -146,11 +152,15 @@ func (e *Engine) goForward(tx *ledger.Tx, f found) error {
 	state := ledger.RunDone
 	if missing := f.plan.missing(begun); len(missing) > 0 {
 		state = ledger.RunAssist
-		if _, err := tx.OpenAssist(e.interrupted(f.run, missing)); err != nil {
+		facts, err := e.factsOf(tx, f.run.ID, f.ops)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.OpenAssist(e.interrupted(f, missing, facts)); err != nil {
 			return err
 		}
 	}
-	return e.endRecovery(tx, f, state, true)
+	return e.endRecovery(tx, f.run, state, true)
 }
 
 // missing names the calls that every run of the plan makes and that this one has not begun.
@@ -164,12 +174,17 @@ func (b *bound) missing(begun map[string]bool) (names []string) {
 	return names
 }
 
-func (e *Engine) interrupted(run ledger.Run, missing []string) ledger.Assist {
-	return ledger.Assist{
-		ID: e.newID(), Run: run.ID, Plan: run.Plan, Kind: "interrupted", Tenant: run.Tenant, Venue: run.Venue, NotDone: missing,
-		Tried: []string{"the gateway was interrupted"}, NextAction: gateway.Text{
-			Zh: "办理过程中断，请人工完成剩余步骤", En: "The journey was interrupted; please finish the steps that are missing"},
+func (e *Engine) interrupted(f found, missing []string, facts []byte) ledger.Assist {
+	a := ledger.Assist{
+		ID: e.newID(), Run: f.run.ID, Plan: f.run.Plan, Kind: interruptedKind, Tenant: f.run.Tenant, Venue: f.run.Venue, NotDone: missing,
+		Tried: []string{"the gateway was interrupted"}, NextAction: interruptedNext(), Facts: facts,
 	}
+	for _, op := range f.ops {
+		if op.State == ledger.OpDone || f.happened[op.Key] {
+			a.Done = append(a.Done, op.Step)
+		}
+	}
+	return a
 }
 
 // goBack books what has not happened and takes back what has, so that the citizen can begin anew.
@@ -177,13 +192,18 @@ func (e *Engine) goBack(tx *ledger.Tx, f found) error {
 	back := false
 	for _, op := range f.ops {
 		o, isOpen := f.open[op.Key]
-		if isOpen && !f.happened[op.Key] {
-			if err := e.closeIn(tx, o, ledger.OpRefused, nil, "did not happen"); err != nil {
+		switch {
+		case isOpen && !f.happened[op.Key]:
+			if _, err := e.closeIn(tx, o, ledger.OpRefused, nil, "did not happen"); err != nil {
 				return err
 			}
 			continue
-		}
-		if !isOpen && op.State != ledger.OpDone || op.Undo == "" {
+		case isOpen && op.Undo == "": // no undo was declared: it stands
+			if _, err := e.closeIn(tx, o, ledger.OpDone, f.values[op.Key], "recovered"); err != nil {
+				return err
+			}
+			continue
+		case op.Undo == "" || !isOpen && op.State != ledger.OpDone && op.State != ledger.OpDeferred:
 			continue
 		}
 		if _, err := tx.SettleOperation(op.Key, []ledger.OpState{op.State}, ledger.OpUndoing, nil, "recovered"); err != nil {
@@ -199,15 +219,15 @@ func (e *Engine) goBack(tx *ledger.Tx, f found) error {
 			return err
 		}
 	}
-	return e.endRecovery(tx, f, ledger.RunUndone, false)
+	return e.endRecovery(tx, f.run, ledger.RunUndone, false)
 }
 
 // endRecovery frees the idempotency key: a retry runs anew and meets, by the natural keys, what this run has left.
-func (e *Engine) endRecovery(tx *ledger.Tx, f found, state ledger.RunState, pivot bool) error {
-	if f.run.IdemScope != nil {
-		if err := tx.DropIdempotency(f.run.IdemScope, f.run.ID); err != nil {
+func (e *Engine) endRecovery(tx *ledger.Tx, run ledger.Run, state ledger.RunState, pivot bool) error {
+	if run.IdemScope != nil {
+		if err := tx.DropIdempotency(run.IdemScope, run.ID); err != nil {
 			return err
 		}
 	}
-	return tx.EndRun(f.run.ID, state, pivot, 0, nil)
+	return tx.EndRun(run.ID, state, pivot, 0, nil)
 }

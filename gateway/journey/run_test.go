@@ -34,7 +34,7 @@ type shop struct {
 	asks  atomic.Int64
 }
 
-func newShop(t *testing.T) *shop {
+func newShop(t testing.TB) *shop {
 	s := &shop{world: newWorld(t), sold: map[string]int{}}
 	s.find = call.NewRead[string, string]("shop.find", call.ReadSpec[string, string]{})
 	key := func(seat string) string { return "sell/" + seat }
@@ -50,6 +50,9 @@ func newShop(t *testing.T) *shop {
 			defer s.mu.Unlock()
 			if s.prior != nil {
 				return "", s.prior
+			}
+			if s.isDead() {
+				return "", errLost
 			}
 			s.sold[seat]++
 			return "ticket for " + seat, s.after
@@ -108,7 +111,7 @@ func (s *shop) plan(late ...Option) (*Plan[string, string], error) {
 	})
 }
 
-func (s *shop) run(t *testing.T, seat string, late ...Option) Answer {
+func (s *shop) run(t testing.TB, seat string, late ...Option) Answer {
 	t.Helper()
 	p, err := s.plan(late...)
 	proven := prove(t, p, err, timing("find", "sell"))
@@ -120,7 +123,7 @@ func (s *shop) run(t *testing.T, seat string, late ...Option) Answer {
 	return a
 }
 
-func (s *shop) outbox(t *testing.T) error {
+func (s *shop) outbox(t testing.TB) error {
 	t.Helper()
 	var errs []error
 	handlers := s.engine.Handlers()
@@ -269,19 +272,14 @@ func TestRecoverySettlesWhatADeadRunHasBegun(t *testing.T) {
 			s.engine.Install(proven)
 			req := s.request()
 			req.Idempotency = &Idempotency{Scope: [32]byte{7}}
-			r := s.engine.newRun(proven.bound, req) // as far as the first commit, and no further
-			r.at[0].value, r.ctx = "A1", t.Context()
-			r.render = func(*run) Answer { return Answer{} }
-			r.end(0, done)
-			r.advance()
-			r.launch()
-			r.land(<-r.landed)
-			r.advance()
-			r.commit()
+			s.dieAfter(1) // the hold and the beginning of the sale are in one commit
+			if a, err := proven.Run(s.engine, req, "A1", render); err != nil || a.Err.Problem != gateway.ProblemLedgerUnavailable {
+				t.Fatalf("a dying process answered %+v, %v", a, err)
+			}
+			s.revive(proven)
 			if c.happened {
 				s.sold["A1"] = 1
 			}
-			s.pass(time.Minute)
 			s.finds = errLost // the backend is down at first: recovery must wait, not guess
 			if n, err := s.engine.Recover(t.Context()); n != 1 || err != nil {
 				t.Fatalf("found %d dead runs, %v", n, err)

@@ -11,7 +11,7 @@ func (d *declaration) validate() {
 }
 
 func (d *declaration) validateUse(n *node) {
-	if n.used == 0 && n.index != d.plan.out && !n.kind.effect() && n.kind != kindInput {
+	if n.used+n.awaited == 0 && n.index != d.plan.out && !n.kind.effect() && n.kind != kindInput {
 		d.refuse("step %s is not used", n.name)
 	}
 	if (n.kind == kindChoose || n.kind == kindCommitEach) && n.max < 1 {
@@ -21,7 +21,7 @@ func (d *declaration) validateUse(n *node) {
 
 // validateMeaning: a step that waits for a backend fails for reasons of its own, so the plan must say what then.
 func (d *declaration) validateMeaning(n *node) {
-	onlyTried := n.tried > 0 && n.tried == n.used
+	onlyTried := n.onlyTried()
 	switch {
 	case n.tried > 0 && (n.meaning.verdict == refuse || n.meaning.verdict == assist):
 		d.refuse("step %s is tried, and says that its failure means %s", n.name, n.meaning.verdict)
@@ -30,10 +30,18 @@ func (d *declaration) validateMeaning(n *node) {
 	case n.kind.pure() && n.meaning.verdict != silent && n.meaning.verdict != assist && n.meaning.verdict != refuse:
 		d.refuse("step %s decides: its failure can mean Refuse or Assist, not %s", n.name, n.meaning.verdict)
 	}
-	if (n.kind == kindCommit || n.kind == kindChoose) && n.meaning.refusals == nil && !onlyTried {
+}
+
+// validateRefusals: a commit's definite no is no failure of the backend, so the plan must say what the citizen is told.
+func (d *declaration) validateRefusals(n *node) {
+	single := n.kind == kindCommit || n.kind == kindChoose
+	if single && n.meaning.refusals == nil && !n.onlyTried() && n.meaning.verdict != without {
 		d.refuse("step %s does not say what a refusal means: Refusals", n.name)
 	}
 }
+
+// onlyTried reports whether every use of the step's value is a Try.
+func (n *node) onlyTried() bool { return n.tried > 0 && n.tried == n.used }
 
 func (d *declaration) validateUndo(n *node) {
 	if n.undo.name == "" {
@@ -52,10 +60,16 @@ func (d *declaration) validateUndo(n *node) {
 func (d *declaration) validatePivot() {
 	pivot := d.findPivot()
 	if pivot == nil {
+		for _, n := range d.plan.nodes {
+			d.validateRefusals(n)
+		}
 		return
 	}
 	before, after := d.plan.ancestors(pivot.index), d.plan.descendants(pivot.index)
 	for _, n := range d.plan.nodes {
+		if !after[n.index] {
+			d.validateRefusals(n)
+		}
 		switch {
 		case n == pivot:
 			if n.takesBack() && n.undo.name == "" {
@@ -64,6 +78,9 @@ func (d *declaration) validatePivot() {
 		case after[n.index]:
 			d.validateForward(n, pivot)
 		case !n.kind.effect():
+			if !before[n.index] && pivot.undo.name == "" && pivot.kind != kindRecord && d.mayStop(n, before) {
+				d.refuse("step %s may stop the plan while the pivot %s is on its way: it comes After it or before it, or the pivot needs an Undo", n.name, pivot.name)
+			}
 		case !before[n.index]:
 			d.refuse("step %s is neither before nor after the pivot %s", n.name, pivot.name)
 		case n.undo.name == "":
@@ -76,9 +93,29 @@ func (d *declaration) validateForward(n, pivot *node) {
 	if n.undo.name != "" {
 		d.refuse("step %s is undone, but comes after the pivot %s", n.name, pivot.name)
 	}
-	if n.kind.calls() && n.meaning.verdict == refuse {
+	if n.meaning.verdict == refuse {
 		d.refuse("step %s refuses, but comes after the pivot %s: only Assist, Defer or Without", n.name, pivot.name)
 	}
+	if n.meaning.refusals != nil {
+		d.refuse("step %s maps refusals, but comes after the pivot %s: only Assist, Defer or Without", n.name, pivot.name)
+	}
+}
+
+// mayStop reports whether a step that runs beside the pivot can end the plan while the pivot's call is in flight. A
+// decision on what was known before the pivot began is made before it begins.
+func (d *declaration) mayStop(n *node, before map[int]bool) bool {
+	if n.kind == kindAsk {
+		return n.meaning.verdict != without && !n.onlyTried()
+	}
+	if n.kind != kindCheck && n.kind != kindJoin {
+		return false
+	}
+	for i := range d.plan.ancestors(n.index) {
+		if m := d.plan.nodes[i]; m.kind == kindAsk && !before[i] {
+			return true
+		}
+	}
+	return false
 }
 
 // findPivot returns the marked pivot. A plan with one effect turns on that effect; with several it must say on which.

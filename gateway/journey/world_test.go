@@ -24,7 +24,8 @@ import (
 
 // world is a gateway without an edge: a real ledger, and a backend that the test plays.
 type world struct {
-	t        *testing.T
+	t        testing.TB
+	config   Config
 	ledger   *ledger.Ledger
 	fault    *ledgertest.Faulty
 	engine   *Engine
@@ -32,18 +33,87 @@ type world struct {
 	bindings *call.Bindings
 	instance *call.Instance
 
-	mu    sync.Mutex
-	now   time.Time
-	shift time.Duration
+	mu      sync.Mutex
+	shift   time.Duration
+	commits int
+	dieAt   int  // after so many commits the process is dead; 0: never
+	dead    bool // nothing reaches the ledger or a backend any more
 }
 
-func newWorld(t *testing.T) *world {
+// counting counts a store's commits and lets the world die at one of them.
+type counting struct {
+	ledger.Store
+	w *world
+}
+
+func (c counting) Begin(ctx context.Context) (ledger.StoreTx, error) {
+	tx, err := c.Store.Begin(ctx)
+	return countingTx{tx, c.w}, err
+}
+
+type countingTx struct {
+	ledger.StoreTx
+	w *world
+}
+
+func (tx countingTx) Commit() error {
+	err := tx.StoreTx.Commit()
+	tx.w.mu.Lock()
+	defer tx.w.mu.Unlock()
+	if err == nil {
+		tx.w.commits++
+	}
+	if tx.w.dieAt > 0 && tx.w.commits >= tx.w.dieAt {
+		tx.w.dieAt, tx.w.dead = 0, true
+		tx.w.fault.Set(ledgertest.AtBegin, ledgertest.Full)
+		tx.w.fault.Set(ledgertest.AtView, ledgertest.Full)
+	}
+	return err
+}
+
+// flushes counts the ledger commits that f makes.
+func (w *world) flushes(f func()) int {
+	w.engine.Wait()
+	before := w.ledger.Stats().Batches
+	f()
+	w.engine.Wait()
+	return int(w.ledger.Stats().Batches - before)
+}
+
+// dieAfter lets the world die at its n-th commit from now on. revive is the next process on the same ledger.
+func (w *world) dieAfter(n int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.dieAt = w.commits + n
+}
+
+func (w *world) isDead() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.dead
+}
+
+// revive starts the next process, once the leases of the dead one are over.
+func (w *world) revive(plans ...Installable) {
+	w.t.Helper()
+	w.engine.Wait()
+	w.mu.Lock()
+	w.dieAt, w.dead = 0, false
+	w.mu.Unlock()
+	w.heal()
+	w.pass(time.Minute)
+	w.engine = NewEngine(w.config)
+	w.engine.Install(plans...)
+}
+
+func newWorld(t testing.TB) *world {
 	t.Helper()
 	store, err := sqlite.Open(filepath.Join(t.TempDir(), "ledger.db"), sqlite.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, fault: ledgertest.Wrap(store)}
+	w := &world{t: t}
+	w.fault = ledgertest.Wrap(counting{store, w})
 	keys, err := seal.New(rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -63,10 +133,11 @@ func newWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.engine = NewEngine(Config{
+	w.config = Config{
 		Ledger: w.ledger, Caller: call.NewCaller(c, keys, 1), Bindings: func(string) *call.Bindings { return w.bindings },
 		Logger: slog.New(slog.DiscardHandler), Now: w.clock,
-	})
+	}
+	w.engine = NewEngine(w.config)
 	t.Cleanup(func() {
 		w.heal()
 		w.engine.Wait()
@@ -108,9 +179,9 @@ func (w *world) operation(key string) ledger.Operation {
 	w.t.Helper()
 	var op ledger.Operation
 	w.view(func(q ledger.Querier) (err error) {
-		found := false
+		var found bool
 		if op, found, err = ledger.FindOperation(q, key); err == nil && !found {
-			err = fmt.Errorf("no operation %s", key)
+			return fmt.Errorf("no operation %s", key)
 		}
 		return err
 	})
@@ -141,7 +212,7 @@ func timing(steps ...string) Timing {
 	return t
 }
 
-func prove[In, Out any](t *testing.T, p *Plan[In, Out], err error, tm Timing) *Proven[In, Out] {
+func prove[In, Out any](t testing.TB, p *Plan[In, Out], err error, tm Timing) *Proven[In, Out] {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
