@@ -227,10 +227,10 @@ func (c *cityCmd) say(w io.Writer, town *twin.City, places []city.Place) error {
 		fmt.Fprintln(w)
 		return nil
 	}
-	fmt.Fprintf(w, "city  %s\n", out.City)
+	fmt.Fprintf(w, "# The city answers at %s. Its twins, for the environment of serve:\n", out.City)
 	for _, place := range places {
 		if url := town.URL(place.Kind, place.Instance); url != "" {
-			fmt.Fprintf(w, "twin  %s  %s/%s\n", url, place.Kind, place.Instance)
+			fmt.Fprintf(w, "export %s=%s\n", sandbox.Variable(place.Kind, place.Instance), url)
 		}
 	}
 	return nil
@@ -328,7 +328,11 @@ func (c *tokenCmd) Run(p *program) error {
 	if c.Subject == "" {
 		c.Subject = "development-" + cmp.Or(c.Role, "token")
 	}
-	token, err := sandbox.Mint(c.Data, auth.Grant{Subject: c.Subject, Tenant: c.Tenant, Scopes: scopes, Venues: c.Venue, TTL: c.TTL}, time.Now())
+	issuer, err := sandbox.Issuer(c.Data)
+	if err != nil {
+		return err
+	}
+	token, err := issuer.Mint(auth.Grant{Subject: c.Subject, Tenant: c.Tenant, Scopes: scopes, Venues: c.Venue, TTL: c.TTL}, time.Now())
 	if err != nil {
 		return err
 	}

@@ -26,6 +26,7 @@ type Example struct {
 
 // maker makes the examples, fresh at each start.
 type maker struct {
+	http   *http.Client
 	city   string
 	tokens map[string]string
 }
@@ -81,7 +82,7 @@ func (m *maker) ask(ctx context.Context, twin string, want, into any) error {
 	if err != nil {
 		return err
 	}
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := m.http.Do(req)
 	if err != nil {
 		return err
 	}

@@ -49,16 +49,12 @@ func RoleNames() string {
 	return strings.Join(names, ", ")
 }
 
-// Mint returns a token of the development issuer whose key is in the folder data; both are made when absent.
-func Mint(data string, g auth.Grant, now time.Time) (string, error) {
+// Issuer returns the development issuer whose key is in the folder data; both are made when absent, for their owner alone.
+func Issuer(data string) (*auth.Issuer, error) {
 	if err := os.MkdirAll(data, 0o700); err != nil {
-		return "", fmt.Errorf("cannot make the data folder: %w", err)
+		return nil, fmt.Errorf("cannot make the data folder: %w", err)
 	}
-	i, err := auth.NewIssuer(data, issuer, audience)
-	if err != nil {
-		return "", err
-	}
-	return i.Mint(g, now)
+	return auth.NewIssuer(data, issuer, audience)
 }
 
 // tokenTTL is how long a sandbox's tokens are valid.
@@ -66,9 +62,16 @@ const tokenTTL = 24 * time.Hour
 
 // tokens mints one token for each role, for all venues of the sandbox's tenant.
 func tokens(data string, now time.Time) (map[string]string, error) {
+	i, err := Issuer(data)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Chmod(i.KeysFile(), 0o600); err != nil { // public, but nothing in a sandbox's folder is for others
+		return nil, fmt.Errorf("cannot close the keys' file: %w", err)
+	}
 	all := map[string]string{}
 	for _, r := range roles() {
-		t, err := Mint(data, auth.Grant{Subject: "sandbox-" + r.name, Tenant: tenant, Scopes: r.scopes, Venues: []string{"*"}, TTL: tokenTTL}, now)
+		t, err := i.Mint(auth.Grant{Subject: "sandbox-" + r.name, Tenant: tenant, Scopes: r.scopes, Venues: []string{"*"}, TTL: tokenTTL}, now)
 		if err != nil {
 			return nil, err
 		}

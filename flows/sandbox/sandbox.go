@@ -4,6 +4,7 @@ package sandbox
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -58,6 +59,8 @@ type PIDs struct {
 	City  int `json:"city"`
 }
 
+const program = "warmgate"
+
 const (
 	readyWait = 20 * time.Second // for a process to become ready
 	serveWait = 15 * time.Second // for it to end; more than it drains
@@ -66,12 +69,15 @@ const (
 
 // Run runs a sandbox until ctx ends; then all of it stops, and nil is returned if it did so well.
 func Run(ctx context.Context, c Config) (err error) {
-	s := &sandbox{Config: c, out: &sync.Mutex{}}
+	s := &sandbox{Config: c, http: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}}
 	if err := s.prepare(); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
 	up, err := s.start(ctx)
+	if ctx.Err() != nil {
+		return nil // told to stop before all was ready
+	}
 	if err != nil {
 		return err
 	}
@@ -89,8 +95,11 @@ type sandbox struct {
 	data        string
 	sockets     []*os.File
 	city, serve *supervise.Child
-	ready       bool
-	out         *sync.Mutex // guards Stdout and ready
+	http        *http.Client
+	abort       context.CancelCauseFunc // ends the start, with the reason
+
+	out   sync.Mutex // guards Stdout and ready
+	ready bool
 }
 
 // prepare makes the data folder with the configuration in it.
@@ -138,6 +147,10 @@ func (s *sandbox) close() error {
 
 // start starts the city and the gateway and makes what a caller needs.
 func (s *sandbox) start(ctx context.Context) (up Up, err error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, readyWait, fmt.Errorf("it took more than %s", readyWait))
+	defer cancel()
+	ctx, s.abort = context.WithCancelCause(ctx)
+	defer s.abort(nil)
 	if up.Tokens, err = tokens(s.data, s.Now()); err != nil {
 		return up, err
 	}
@@ -152,13 +165,13 @@ func (s *sandbox) start(ctx context.Context) (up Up, err error) {
 	if err != nil {
 		return up, err
 	}
-	if err := s.startServe(ctx, town, addresses); err != nil {
+	if err := s.startServe(town, addresses); err != nil {
 		return up, err
 	}
 	if err := s.await(ctx, up.Admin); err != nil {
 		return up, err
 	}
-	m := &maker{city: up.City, tokens: up.Tokens}
+	m := &maker{http: s.http, city: up.City, tokens: up.Tokens}
 	if up.Examples, err = m.examples(ctx); err != nil {
 		return up, err
 	}
@@ -197,15 +210,13 @@ func (s *sandbox) startCity(ctx context.Context) (up CityUp, err error) {
 	line := &firstLine{ready: make(chan []byte, 1)}
 	s.city, err = supervise.Start(supervise.Spec{
 		Name: "city", Path: s.self, Env: s.Env, Files: s.sockets[citySocket : citySocket+1], Stdout: line, Stderr: s.Stderr,
-		Args: []string{"city", "-c", s.configFile(), "--fd", "3", "--data", s.path("city"), "--secrets", s.path("secrets"),
+		Args: []string{program, "city", "-c", s.configFile(), "--fd", "3", "--data", s.path("city"), "--secrets", s.path("secrets"),
 			"--seed", strconv.FormatUint(s.Seed, 10), "--json", "--log-level", s.LogLevel.String()},
-		Started: s.restarted("city"),
+		Started: s.started("city"), Ended: s.ended("city"),
 	})
 	if err != nil {
 		return up, err
 	}
-	failed := time.NewTimer(readyWait)
-	defer failed.Stop()
 	select {
 	case text := <-line.ready:
 		if err := json.Unmarshal(text, &up); err != nil {
@@ -213,41 +224,42 @@ func (s *sandbox) startCity(ctx context.Context) (up CityUp, err error) {
 		}
 		return up, nil
 	case <-ctx.Done():
-		return up, ctx.Err()
-	case <-failed.C:
-		return up, fmt.Errorf("the city is not ready after %s", readyWait)
+		return up, fmt.Errorf("the city does not become ready: %w", context.Cause(ctx))
 	}
 }
 
+// Variable is the environment's name for the address of a twin, as the shipped venues have it.
+func Variable(connector, venue string) string {
+	return "WARMGATE_" + strings.ToUpper(strings.ReplaceAll(connector+"_"+venue, "-", "_"))
+}
+
 // startServe starts the gateway on the shipped configuration, which takes addresses and folders from the environment.
-func (s *sandbox) startServe(_ context.Context, town CityUp, addresses map[string]string) (err error) {
+func (s *sandbox) startServe(town CityUp, addresses map[string]string) (err error) {
 	env := append([]string{}, s.Env...)
 	env = append(env, "WARMGATE_DATA="+s.path("ledger"), "WARMGATE_SECRETS="+s.path("secrets"),
 		"WARMGATE_TOKEN_KEYS="+s.path("token-keys.json"), "WARMGATE_LISTEN="+addresses["--listen"], "WARMGATE_ADMIN="+addresses["--admin"])
 	for connector, venues := range town.Twins {
 		for venue, url := range venues {
-			env = append(env, "WARMGATE_"+strings.ToUpper(strings.ReplaceAll(connector+"_"+venue, "-", "_"))+"="+url)
+			env = append(env, Variable(connector, venue)+"="+url)
 		}
 	}
 	s.serve, err = supervise.Start(supervise.Spec{
 		Name: "serve", Path: s.self, Env: env, Files: s.sockets[apiSocket : adminSocket+1], Stdout: s.Stderr, Stderr: s.Stderr,
-		Args:    []string{"serve", "-c", s.configFile(), "--api-fd", "3", "--admin-fd", "4", "--log-level", s.LogLevel.String()},
-		Started: s.restarted("serve"),
+		Args:    []string{program, "serve", "-c", s.configFile(), "--api-fd", "3", "--admin-fd", "4", "--log-level", s.LogLevel.String()},
+		Started: s.started("serve"), Ended: s.ended("serve"),
 	})
 	return err
 }
 
 // await waits until the gateway takes requests. Its socket listens already, so the question waits there for the answer.
 func (s *sandbox) await(ctx context.Context, admin string) error {
-	ctx, cancel := context.WithTimeout(ctx, readyWait)
-	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, admin+"/readyz", nil)
 	if err != nil {
 		return err
 	}
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := s.http.Do(req)
 	if err != nil {
-		return fmt.Errorf("the gateway does not become ready: %w", err)
+		return fmt.Errorf("the gateway does not become ready: %w", cmp.Or(context.Cause(ctx), err))
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
@@ -256,21 +268,25 @@ func (s *sandbox) await(ctx context.Context, admin string) error {
 	return nil
 }
 
-// restarted says the new pid of a process that had died.
-func (s *sandbox) restarted(name string) func(int) {
-	first := true
+// ended ends the start of a sandbox whose process does not come up. Later it is started again.
+func (s *sandbox) ended(name string) func(error) {
+	return func(err error) {
+		s.abort(fmt.Errorf("%s has ended: %w", name, cmp.Or(err, errors.New("without an error"))))
+	}
+}
+
+// started says the new pid of a process that had died.
+func (s *sandbox) started(name string) func(int) {
 	return func(pid int) {
-		if first {
-			first = false
-			return
-		}
 		s.out.Lock()
 		defer s.out.Unlock()
-		if s.JSON && s.ready {
+		switch {
+		case !s.ready:
+		case s.JSON:
 			fmt.Fprintf(s.Stdout, "{\"restarted\":%q,\"pid\":%d}\n", name, pid)
-			return
+		default:
+			fmt.Fprintf(s.Stdout, "%s had died and was started again, pid %d\n", name, pid)
 		}
-		fmt.Fprintf(s.Stderr, "%s had died and was started again, pid %d\n", name, pid)
 	}
 }
 

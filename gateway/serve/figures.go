@@ -37,22 +37,11 @@ func (f *figures) Collect(into chan<- prometheus.Metric) {
 	if f.g.outbox != nil {
 		f.outbox(out)
 	}
-	if f.g.edge != nil {
-		f.doors(out)
+	if f.g.gate != nil {
+		load := f.g.gate.Load()
+		out.gauge("warmgate_requests_in_flight", "Requests in work.", float64(load.InFlight))
+		out.gauge("warmgate_requests_waiting", "Requests that wait for room.", float64(load.Waiting))
 	}
-}
-
-// doors are the front's connections and the gate's work.
-func (f *figures) doors(out sender) {
-	s := f.g.edge.Front().Stats()
-	out.gauge("warmgate_connections_open", "Connections that are open.", float64(s.Open()))
-	out.count("warmgate_connections_total", "Connections that were accepted, those turned away included.", float64(s.Accepted()))
-	for p, n := range s.Refused() {
-		out.count("warmgate_front_refusals_total", "Requests and connections that the strict front refused, by problem.", float64(n), "type", p.Type)
-	}
-	load := f.g.gate.Load()
-	out.gauge("warmgate_requests_in_flight", "Requests in work.", float64(load.InFlight))
-	out.gauge("warmgate_requests_waiting", "Requests that wait for room.", float64(load.Waiting))
 }
 
 // scrapeWait bounds what a scrape may ask the ledger.

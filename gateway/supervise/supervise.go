@@ -22,14 +22,15 @@ const (
 
 // Spec says what a child is.
 type Spec struct {
-	Name    string // in errors
-	Path    string // of the executable
-	Args    []string
+	Name    string   // in errors
+	Path    string   // of the executable
+	Args    []string // the first is the program's own name
 	Env     []string // all of its environment
 	Files   []*os.File
 	Stdout  io.Writer // nil: nowhere
 	Stderr  io.Writer
-	Started func(pid int) // called whenever it has been started, from one goroutine; may be nil
+	Started func(pid int)   // called whenever it has been started; may be nil
+	Ended   func(err error) // called whenever it has ended, before it is started again; may be nil. Both from one goroutine
 }
 
 // Child is a process that is kept running. Safe for concurrent use.
@@ -41,7 +42,6 @@ type Child struct {
 
 	mu      sync.Mutex
 	process *os.Process
-	starts  int
 	last    error // how it ended the last time
 }
 
@@ -104,14 +104,14 @@ func (c *Child) start() (*exec.Cmd, error) {
 		return nil, errStopping
 	default:
 	}
-	cmd := exec.Command(c.spec.Path, c.spec.Args...)
-	cmd.Env, cmd.ExtraFiles, cmd.Stdout, cmd.Stderr = c.spec.Env, c.spec.Files, c.spec.Stdout, c.spec.Stderr
-	cmd.SysProcAttr = attributes()
+	cmd := &exec.Cmd{
+		Path: c.spec.Path, Args: c.spec.Args, Env: c.spec.Env, ExtraFiles: c.spec.Files,
+		Stdout: c.spec.Stdout, Stderr: c.spec.Stderr, SysProcAttr: attributes(),
+	}
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("cannot start %s: %w", c.spec.Name, err)
 	}
 	c.process = cmd.Process
-	c.starts++
 	if c.spec.Started != nil {
 		c.spec.Started(cmd.Process.Pid)
 	}
@@ -120,8 +120,11 @@ func (c *Child) start() (*exec.Cmd, error) {
 
 func (c *Child) ended(err error) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	c.process, c.last = nil, err
+	c.mu.Unlock()
+	if c.spec.Ended != nil {
+		c.spec.Ended(err)
+	}
 }
 
 // PID returns the process id; 0 while the child is down.
@@ -132,13 +135,6 @@ func (c *Child) PID() int {
 		return 0
 	}
 	return c.process.Pid
-}
-
-// Starts returns how often the child has been started.
-func (c *Child) Starts() int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.starts
 }
 
 // Stop asks the child to end (SIGTERM) and waits for it; when ctx ends first it is killed. The error says that it had to
