@@ -198,6 +198,10 @@ func TestIdempotencyKey(t *testing.T) {
 	if slug, field := other.problem(); other.status != 422 || slug != "idempotency-key-reused" || field != "header Idempotency-Key" {
 		t.Errorf("another payload: %d %s", other.status, other.body)
 	}
+	w.do(entryCall("k").with("Authorization", "Bearer both").good())
+	if a := w.do(entryCall("k").with("Authorization", "Bearer both").to("/v1/attractions/lingyin/entries").good()); a.status != 422 {
+		t.Errorf("another venue is another payload: %d %s", a.status, a.body)
+	}
 	if a := w.do(entryCall("k").sends(`{"scan_id":"t"}`).with("Authorization", "Bearer gate-2").good()); a.status != 202 || a.header.Get("Idempotent-Replayed") != "" {
 		t.Errorf("another principal has keys of its own: %d %s", a.status, a.body)
 	}

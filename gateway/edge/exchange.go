@@ -24,8 +24,7 @@ type Exchange struct {
 	ctx    *fasthttp.RequestCtx
 	route  *route
 	params [maxParams]param
-	n      int
-	path   []byte
+	n      int // of params
 
 	id        uuid.UUID
 	lang      string

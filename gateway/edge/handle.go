@@ -99,7 +99,6 @@ func (x *Exchange) identify() error {
 	if i := bytes.IndexByte(path, '?'); i >= 0 {
 		path = path[:i]
 	}
-	x.path = path
 	rt, n, allow := x.server.router.find(x.ctx.Method(), path, &x.params)
 	switch {
 	case rt != nil:

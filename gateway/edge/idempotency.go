@@ -80,7 +80,7 @@ func (x *Exchange) idempotency() (replayed bool, err error) {
 	p := x.principal
 	x.idem = &journey.Idempotency{
 		Scope:   d.Hash("idempotency", []byte(p.Tenant), []byte(p.Issuer), []byte(p.Subject), []byte(x.route.Name), key),
-		Payload: d.Hash("idempotency-payload", x.path, canonical),
+		Payload: d.Hash("idempotency-payload", x.ctx.Request.Header.RequestURI(), canonical),
 	}
 	ctx, cancel := context.WithDeadline(context.Background(), x.deadline)
 	defer cancel()

@@ -43,7 +43,7 @@ func (x *Exchange) logAnswer(took time.Duration) {
 	}
 	if e := x.problem; e != nil {
 		attrs = append(attrs, slog.String("problem", e.Problem.Type))
-		if e.Field != "" {
+		if e.Field != "" && !clientNamed(e.Problem) {
 			attrs = append(attrs, slog.String("field", e.Field))
 		}
 		if e.Cause != nil {
@@ -51,4 +51,10 @@ func (x *Exchange) logAnswer(took time.Duration) {
 		}
 	}
 	s.log.LogAttrs(context.Background(), level, "answered", attrs...)
+}
+
+// clientNamed reports whether the field of a problem is a name that the client made up. The client is told it, to the
+// extent that it looks like a name; the log is not.
+func clientNamed(p *gateway.Problem) bool {
+	return p == ProblemFieldUnknown || p == ProblemFieldDuplicate || p == ProblemQueryInvalid
 }

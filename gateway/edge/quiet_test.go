@@ -76,6 +76,27 @@ func TestNothingPersonalIsToldOrKept(t *testing.T) {
 	}
 }
 
+// TestNamesThatClientsMakeUpStayOutOfTheLog holds that an unknown field is named to the client alone.
+func TestNamesThatClientsMakeUpStayOutOfTheLog(t *testing.T) {
+	w := newWorld(t)
+	for _, c := range []*call{
+		entryCall("a").sends(`{"scan_id":"s","LiLei":1}`),
+		entryCall("a").sends(`{"LiLei":1,"LiLei":2}`),
+		get("/v1/rooms?LiLei=1", "reader"),
+	} {
+		if _, field := w.do(c).problem(); !strings.Contains(field, "LiLei") {
+			t.Errorf("the client is not told the name: %q", field)
+		}
+	}
+	if logs := w.logs.String(); strings.Contains(logs, "LiLei") || !strings.Contains(logs, "field-unknown") {
+		t.Error(logs)
+	}
+	w.do(entryCall("a").sends(`{"scan_id":7}`))
+	if !strings.Contains(w.logs.String(), `"field":"scan_id"`) {
+		t.Error("a field of ours is in the log")
+	}
+}
+
 // scrape returns all metrics as text.
 func (w *world) scrape() string {
 	w.t.Helper()

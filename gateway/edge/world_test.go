@@ -80,6 +80,7 @@ func (s *safeBuffer) String() string {
 // tokens are whom the world knows.
 var tokens = map[string]gateway.Principal{
 	"gate":   {Issuer: "i", Subject: "gate-7", Tenant: "hangzhou", Scopes: []string{"scenic:gate"}, Venues: []string{"west-lake"}},
+	"both":   {Issuer: "i", Subject: "gate-3", Tenant: "hangzhou", Scopes: []string{"scenic:gate"}, Venues: []string{"*"}},
 	"gate-2": {Issuer: "i", Subject: "gate-8", Tenant: "hangzhou", Scopes: []string{"scenic:gate"}, Venues: []string{"west-lake"}},
 	"other":  {Issuer: "i", Subject: "gate-9", Tenant: "hangzhou", Scopes: []string{"scenic:gate"}, Venues: []string{"lingyin"}},
 	"far":    {Issuer: "i", Subject: "gate-1", Tenant: "suzhou", Scopes: []string{"scenic:gate"}, Venues: []string{"*"}},
