@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -114,17 +115,23 @@ func Read(name string, text []byte, env func(string) (string, bool)) (*File, err
 // Name returns how mistakes call the file.
 func (f *File) Name() string { return f.name }
 
-// Decode reads the whole file into a pointer to a struct with yaml tags. What the file doesn't say keeps its value.
+// Decode reads the whole file into a pointer to a struct with yaml tags. What the file doesn't say keeps its value. The
+// error has every name that is unknown, and the first value that cannot be read.
 func (f *File) Decode(into any) error { return f.decode("", f.body, into) }
 
 func (f *File) decode(path string, node ast.Node, into any) error {
 	if node == nil {
 		return nil
 	}
-	if err := yaml.NodeToValue(node, into, yaml.Strict(), yaml.DisallowUnknownField()); err != nil {
-		return f.place(path, err)
+	wrong := f.unknown(path, node, reflect.TypeOf(into))
+	options := []yaml.DecodeOption{yaml.Strict()}
+	if len(wrong) > 0 { // all of them are known: let decoding find what else is wrong
+		options = nil
 	}
-	return nil
+	if err := yaml.NodeToValue(node, into, options...); err != nil {
+		wrong = append(wrong, f.place(path, err))
+	}
+	return errors.Join(wrong...)
 }
 
 // Section is a part of a file that its owner reads later, such as a flow's settings of a venue.

@@ -17,6 +17,7 @@ type part struct {
 type document struct {
 	URL   string          `yaml:"url"`
 	Parts map[string]part `yaml:"parts"`
+	List  []part          `yaml:"list"`
 	Later config.Section  `yaml:"later"`
 }
 
@@ -48,6 +49,10 @@ func TestGoodFile(t *testing.T) {
 func TestMistakesNameFileLineAndColumn(t *testing.T) {
 	for _, c := range []struct{ name, text, want string }{
 		{"unknown name", "url: x\nparts:\n  a:\n    slize: 1s\n", `a.yaml:4:5: unknown field "slize"`},
+		{"unknown names", "url: x\nparts:\n  a:\n    slize: 1s\n    slice: soon\nlast: {a: 1}\nlater:\n  anything: goes\n",
+			"a.yaml:4:5: unknown field \"slize\"\na.yaml:5:12: time: invalid duration \"soon\"\na.yaml:6:1: unknown field \"last\""},
+		{"unknown behind an anchor", "url: x\nparts:\n  a: &p { slice: 1s, odd: 1 }\n  b: *p\n", `a.yaml:3:22: unknown field "odd"`},
+		{"a part's name in a list", "url: x\nlist:\n  - { slice: 1s }\n  - { slice: 1s, size: 2 }\n", `a.yaml:4:18: unknown field "size"`},
 		{"name twice", "url: x\nurl: y\n", `a.yaml:2:1: mapping key "url" already defined at [1:1]`},
 		{"wrong type", "url: x\nparts:\n  a:\n    slice: soon\n", `a.yaml:4:12: time: invalid duration "soon"`},
 		{"list for a text", "url: [x]\n", "a.yaml:1:6: cannot unmarshal []interface {} into Go struct field document.URL of type string"},
@@ -60,7 +65,7 @@ func TestMistakesNameFileLineAndColumn(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			f, err := config.Read("a.yaml", []byte(c.text), env)
 			if err == nil {
-				err = f.Decode(&document{})
+				err = config.Join(f.Decode(&document{}))
 			}
 			if err == nil || err.Error() != c.want {
 				t.Errorf("error %v\nwant  %s", err, c.want)
