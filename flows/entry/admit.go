@@ -3,6 +3,8 @@ package entry
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -24,7 +26,7 @@ type Admitted struct {
 	Refused  []Refused `json:"refused,omitempty"`
 	Inside   int64     `json:"inside"`
 	Capacity int64     `json:"capacity"`
-	Again    bool      `json:"again,omitempty"` // an earlier run's admission, and not this one's to take back
+	Again    bool      `json:"again,omitempty"` // an earlier run has let some of them in
 }
 
 // Person is one person let in.
@@ -34,6 +36,7 @@ type Person struct {
 	Unit      string `json:"unit"`
 	Entry     int64  `json:"entry"`
 	Code      string `json:"code"`
+	Again     bool   `json:"again,omitempty"` // by an earlier run, and not this one's to take back
 }
 
 // Refused is one ticket of several that did not let anybody in.
@@ -43,7 +46,7 @@ type Refused struct {
 }
 
 // admit claims each ticket's visit, exactly once, and counts its holder inside. It decides by reading first, so that a
-// refusal has written nothing.
+// refusal lets nobody in.
 var admit = &ledger.Decision[Claim, Admitted]{Name: "entry.admit", Run: func(tx *ledger.Tx, c Claim) (Admitted, error) {
 	a := Admitted{Journey: c.Journey, Spot: c.Spot, Day: c.Day, Gate: c.Gate, Scan: c.Scan, At: c.At, How: c.How, Capacity: c.Capacity}
 	if found, err := earlierScan(tx, c, &a); found || err != nil {
@@ -53,14 +56,14 @@ var admit = &ledger.Decision[Claim, Admitted]{Name: "entry.admit", Run: func(tx 
 	if err != nil {
 		return a, err
 	}
-	if len(v.again) > 0 && (c.People == 0 || c.People <= len(v.again)) {
+	if len(v.again) > 0 && c.People <= len(v.again) {
 		again := v.again
 		if c.People > 0 {
 			again = again[:c.People]
 		}
 		return a, repeatVisit(tx, c, again, &a)
 	}
-	n := len(v.fresh)
+	n := min(len(v.fresh), c.Most)
 	if c.People > 0 {
 		n = min(n, c.People)
 	}
@@ -69,7 +72,7 @@ var admit = &ledger.Decision[Claim, Admitted]{Name: "entry.admit", Run: func(tx 
 		return a, ledger.Keep(v.refusals[0])
 	case c.People > n:
 		return a, ledger.Keep(ProblemTooFewTickets.Error(gateway.Text{
-			Zh: fmt.Sprintf("可入园 %d 人", n), En: fmt.Sprintf("These tickets let in %d", n)}).With("admissible", n))
+			Zh: fmt.Sprintf("可入园 %d 人", n), En: fmt.Sprintf("These tickets let in %d.", n)}).With("admissible", n))
 	}
 	a.Refused = v.refused
 	return a, enter(tx, c, v.fresh[:n], &a)
@@ -90,18 +93,25 @@ type visited struct {
 }
 
 func visits(tx *ledger.Tx, c Claim) (v visited, err error) {
+	byHand, err := letInByHand(tx, c)
+	if err != nil {
+		return v, err
+	}
 	for _, t := range c.Tickets {
 		last, found, err := lastVisit(tx, c, t)
+		if err == nil && !found {
+			last, found, err = recognise(tx, c, t, &byHand)
+		}
 		if err != nil {
 			return v, err
 		}
-		used := ProblemTicketUsed.Error(gateway.Text{})
+		var refusal *gateway.Error
 		switch {
 		case !found && t.Status != StatusUsed:
 			v.fresh = append(v.fresh, visit{ticket: t, entry: 1})
 			continue
 		case !found:
-			used = sayUsed(t.UsedAt, "")
+			refusal = sayUsed(t.UsedAt.In(c.At.Location()), "")
 		case last.state == stateIn && last.day == c.Day && last.gate == c.Gate && c.At.Sub(last.at) <= c.SameScan:
 			v.again = append(v.again, visit{ticket: t, id: last.id, entry: last.entry})
 			continue
@@ -109,28 +119,46 @@ func visits(tx *ledger.Tx, c Claim) (v visited, err error) {
 			v.fresh = append(v.fresh, visit{ticket: t, entry: last.entry + 1})
 			continue
 		default:
-			used = sayUsed(last.at, last.gate)
+			if refusal, err = refuseVisit(tx, last); err != nil {
+				return v, err
+			}
 		}
-		v.refused = append(v.refused, Refused{Unit: t.Unit, Problem: used.Problem.Type})
-		v.refusals = append(v.refusals, used)
+		v.refused = append(v.refused, Refused{Unit: t.Unit, Problem: refusal.Problem.Type})
+		v.refusals = append(v.refusals, refusal)
 	}
 	return v, nil
 }
 
-// sayUsed says when and where a ticket was used, as far as it is known.
+// refuseVisit says why a ticket that has been let in lets nobody in now: used, or not decided yet.
+func refuseVisit(tx *ledger.Tx, last lastSeen) (*gateway.Error, error) {
+	stands, err := standing(tx, last.run, last.how)
+	if outcome, isKept := ledger.IsKept(err); isKept {
+		return gateway.AsError(outcome), nil
+	}
+	switch {
+	case err != nil:
+		return nil, err
+	case !stands: // its run has died or is being taken back
+		return journey.ProblemStillRunning.Error(gateway.Text{}).WithRetryAfter(2 * time.Second), nil
+	}
+	return sayUsed(last.at, last.gate), nil
+}
+
+// sayUsed says when and where a ticket was used, as far as it is known, in at's own zone.
 func sayUsed(at time.Time, gate string) *gateway.Error {
 	e := ProblemTicketUsed.Error(gateway.Text{})
 	if at.IsZero() {
 		return e
 	}
-	when := at.Format(time.RFC3339)
-	e.Detail = gateway.Text{Zh: "使用时间：" + when, En: "It was used at " + when}
-	e = e.With("used_at", when)
+	when := at.Format("2006-01-02 15:04")
+	e.Detail = gateway.Text{Zh: "使用时间：" + when, En: "It was used on " + when}
+	e = e.With("used_at", at.Format(time.RFC3339))
 	if gate != "" {
 		e.Detail.Zh += "，闸机：" + gate
 		e.Detail.En += " at gate " + gate
 		e = e.With("gate", gate)
 	}
+	e.Detail.En += "."
 	return e
 }
 
@@ -140,37 +168,93 @@ const (
 	stateOut = "out"
 )
 
+// lastSeen is an admission as it stands in the ledger.
 type lastSeen struct {
-	id, gate, state, day string
-	entry                int64
-	at                   time.Time
+	id, gate, state, day, run, how string
+	shown                          []byte
+	entry                          int64
+	at                             time.Time
 }
 
-// lastVisit finds the last visit of a ticket; one that staff have let in is known by what was shown.
-func lastVisit(tx *ledger.Tx, c Claim, t Ticket) (last lastSeen, found bool, err error) {
-	last, found, err = seen(tx, c, `SELECT id, gate, state, entry, admitted_at FROM admissions
-		WHERE supplier = $1 AND unit = $2 ORDER BY entry DESC LIMIT 1`, t.Supplier, t.Unit)
-	if err != nil || found || c.How == byStaff {
-		return last, found, err
-	}
-	return seen(tx, c, `SELECT id, gate, state, entry, admitted_at FROM admissions
-		WHERE venue = $1 AND shown = $2 AND how = $3 ORDER BY entry DESC LIMIT 1`, c.Spot, c.Shown, byStaff)
+const seenColumns = `id, gate, state, day, run, how, shown, entry, admitted_at`
+
+func scanSeen(row ledger.Row, where *time.Location) (last lastSeen, err error) {
+	var at int64
+	err = row.Scan(&last.id, &last.gate, &last.state, &last.day, &last.run, &last.how, &last.shown, &last.entry, &at)
+	last.at = time.UnixMilli(at).In(where)
+	return last, err
+}
+
+// lastVisit finds the last visit of a ticket.
+func lastVisit(tx *ledger.Tx, c Claim, t Ticket) (lastSeen, bool, error) {
+	return seen(tx, c, `SELECT `+seenColumns+` FROM admissions WHERE supplier = $1 AND unit = $2 ORDER BY entry DESC LIMIT 1`,
+		t.Supplier, t.Unit)
 }
 
 // shownBefore finds the last visit of whatever was shown, let in by whomever.
 func shownBefore(tx *ledger.Tx, c Claim) (lastSeen, bool, error) {
-	return seen(tx, c, `SELECT id, gate, state, entry, admitted_at FROM admissions
-		WHERE venue = $1 AND shown = $2 ORDER BY admitted_at DESC LIMIT 1`, c.Spot, c.Shown)
+	return seen(tx, c, `SELECT `+seenColumns+` FROM admissions WHERE venue = $1 AND shown = $2 ORDER BY admitted_at DESC LIMIT 1`,
+		c.Spot, c.Shown)
 }
 
 func seen(tx *ledger.Tx, c Claim, query string, args ...any) (last lastSeen, found bool, err error) {
-	var at int64
-	err = tx.QueryRow(query, args...).Scan(&last.id, &last.gate, &last.state, &last.entry, &at)
+	last, err = scanSeen(tx.QueryRow(query, args...), c.At.Location())
 	if errors.Is(err, ledger.ErrNoRows) {
 		return last, false, nil
 	}
-	last.at = time.UnixMilli(at).In(c.At.Location())
-	last.day = last.at.Format(time.DateOnly)
+	return last, err == nil, err
+}
+
+// letInByHand lists whom staff have let in on something that may be shown for the claim's tickets, without knowing which
+// ticket it was.
+func letInByHand(tx *ledger.Tx, c Claim) (all []lastSeen, err error) {
+	if c.How == byStaff {
+		return nil, nil
+	}
+	args := []any{c.Spot, byStaff, c.Shown}
+	for _, t := range c.Tickets {
+		for _, form := range t.forms {
+			if !slices.ContainsFunc(args[2:], func(a any) bool { return string(a.([]byte)) == string(form) }) {
+				args = append(args, form)
+			}
+		}
+	}
+	var marks strings.Builder
+	for i := range args[2:] {
+		if i > 0 {
+			marks.WriteByte(',')
+		}
+		marks.WriteString("$" + strconv.Itoa(i+3))
+	}
+	rows, err := tx.Query(`SELECT `+seenColumns+` FROM admissions WHERE venue = $1 AND supplier = $2 AND shown IN (`+marks.String()+`)
+		ORDER BY unit`, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		last, err := scanSeen(rows, c.At.Location())
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, last)
+	}
+	return all, rows.Err()
+}
+
+// recognise gives a visit that staff have let in its ticket, now that ticketing says which one was shown: each such
+// visit stands for one ticket.
+func recognise(tx *ledger.Tx, c Claim, t Ticket, byHand *[]lastSeen) (last lastSeen, found bool, err error) {
+	i := slices.IndexFunc(*byHand, func(l lastSeen) bool {
+		return string(l.shown) == string(c.Shown) ||
+			slices.ContainsFunc(t.forms, func(form []byte) bool { return string(form) == string(l.shown) })
+	})
+	if i < 0 {
+		return last, false, nil
+	}
+	last = (*byHand)[i]
+	*byHand = slices.Delete(*byHand, i, i+1)
+	_, err = tx.Exec(`UPDATE admissions SET supplier = $1, unit = $2 WHERE id = $3`, t.Supplier, t.Unit, last.id)
 	return last, err == nil, err
 }
 
@@ -188,9 +272,9 @@ func enter(tx *ledger.Tx, c Claim, visits []visit, a *Admitted) error {
 	for i, v := range visits {
 		p := Person{Admission: fmt.Sprintf("%s-%d", c.Journey, i+1), Supplier: v.ticket.Supplier, Unit: v.ticket.Unit,
 			Entry: v.entry, Code: v.ticket.Code}
-		n, err := tx.Exec(`INSERT INTO admissions (id, venue, supplier, unit, entry, gate, run, shown, how, state, admitted_at, left_at)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 0) ON CONFLICT DO NOTHING`,
-			p.Admission, c.Spot, p.Supplier, p.Unit, p.Entry, c.Gate, c.Journey, c.Shown, c.How, stateIn, c.At.UnixMilli())
+		n, err := tx.Exec(`INSERT INTO admissions (id, venue, supplier, unit, entry, gate, run, shown, how, state, day, admitted_at, left_at)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 0) ON CONFLICT DO NOTHING`,
+			p.Admission, c.Spot, p.Supplier, p.Unit, p.Entry, c.Gate, c.Journey, c.Shown, c.How, stateIn, c.Day, c.At.UnixMilli())
 		if err != nil {
 			return err
 		}
@@ -201,130 +285,4 @@ func enter(tx *ledger.Tx, c Claim, visits []visit, a *Admitted) error {
 		ids = append(ids, p.Admission)
 	}
 	return keepScan(tx, c, ids)
-}
-
-// keepScan remembers what a scan led to.
-func keepScan(tx *ledger.Tx, c Claim, ids []string) error {
-	n, err := tx.Exec(`INSERT INTO scans (venue, direction, gate, scan, shown, people, run, admissions, at)
-		VALUES ($1, 'entry', $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING`,
-		c.Spot, c.Gate, c.Scan, c.Shown, c.People, c.Journey, strings.Join(ids, " "), c.At.UnixMilli())
-	if err == nil && n == 0 {
-		return ProblemScanReused.Error(gateway.Text{}).WithField("scan_id")
-	}
-	return err
-}
-
-// earlierScan finds what the same scan led to before.
-func earlierScan(tx *ledger.Tx, c Claim, a *Admitted) (bool, error) {
-	var shown []byte
-	var ids string
-	var at int64
-	err := tx.QueryRow(`SELECT shown, admissions, at FROM scans WHERE venue = $1 AND direction = 'entry' AND gate = $2 AND scan = $3`,
-		c.Spot, c.Gate, c.Scan).Scan(&shown, &ids, &at)
-	switch {
-	case errors.Is(err, ledger.ErrNoRows):
-		return false, nil
-	case err != nil:
-		return false, err
-	case string(shown) != string(c.Shown):
-		return true, ledger.Keep(ProblemScanReused.Error(gateway.Text{}).WithField("scan_id"))
-	}
-	a.At = time.UnixMilli(at).In(c.At.Location())
-	if err := adoptAdmissions(tx, c, strings.Fields(ids), a); err != nil || a.Again {
-		return true, err
-	}
-	_, err = tx.Exec(`UPDATE scans SET run = $1 WHERE venue = $2 AND direction = 'entry' AND gate = $3 AND scan = $4`,
-		c.Journey, c.Spot, c.Gate, c.Scan)
-	return true, err
-}
-
-// repeatVisit answers another scan of the same ticket at the same gate with the admission that it already has.
-func repeatVisit(tx *ledger.Tx, c Claim, again []visit, a *Admitted) error {
-	var ids []string
-	for _, v := range again {
-		ids = append(ids, v.id)
-	}
-	if err := keepScan(tx, c, ids); err != nil {
-		return err
-	}
-	return adoptAdmissions(tx, c, ids, a)
-}
-
-// adoptAdmissions answers with admissions that are there already. Those of a run that died become this journey's own,
-// to be taken back if it fails too; those of a run that has ended well stay as they are.
-func adoptAdmissions(tx *ledger.Tx, c Claim, ids []string, a *Admitted) error {
-	codes := map[string]string{}
-	for _, t := range c.Tickets {
-		codes[t.Supplier+"/"+t.Unit] = t.Code
-	}
-	for _, id := range ids {
-		p := Person{Admission: id}
-		var run, how string
-		err := tx.QueryRow(`SELECT supplier, unit, entry, run, how FROM admissions WHERE id = $1`, id).
-			Scan(&p.Supplier, &p.Unit, &p.Entry, &run, &how)
-		if errors.Is(err, ledger.ErrNoRows) { // it was released meanwhile
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		if how == byStaff {
-			a.Again = true
-		} else if err := takeOver(tx, c, id, run, a); err != nil {
-			return err
-		}
-		p.Code = codes[p.Supplier+"/"+p.Unit]
-		a.People = append(a.People, p)
-	}
-	inside, _, err := occupancyOf(tx, c.Spot, c.Day)
-	a.Inside = inside
-	if err == nil && len(a.People) == 0 {
-		return ledger.Keep(ProblemTicketUsed.Error(gateway.Text{}))
-	}
-	return err
-}
-
-// takeOver decides what the earlier run of an admission means for this one.
-func takeOver(tx *ledger.Tx, c Claim, id, run string, a *Admitted) error {
-	earlier, found, err := ledger.FindRun(tx, run)
-	switch {
-	case err != nil:
-		return err
-	case found && earlier.State == ledger.RunDone:
-		a.Again = true
-		return nil
-	case found && earlier.State == ledger.RunRunning && tx.Now().Before(earlier.LeaseUntil):
-		return ledger.Keep(journey.ProblemStillRunning.Error(gateway.Text{}).WithRetryAfter(time.Second))
-	}
-	_, err = tx.Exec(`UPDATE admissions SET run = $1 WHERE id = $2`, c.Journey, id)
-	return err
-}
-
-// release takes an admission back, unless another journey has made it its own.
-var release = &ledger.Decision[Admitted, int64]{Name: "entry.release", Run: func(tx *ledger.Tx, a Admitted) (int64, error) {
-	if a.Again {
-		return 0, nil
-	}
-	if _, err := tx.Exec(`DELETE FROM scans WHERE venue = $1 AND direction = 'entry' AND gate = $2 AND scan = $3 AND run = $4`,
-		a.Spot, a.Gate, a.Scan, a.Journey); err != nil {
-		return 0, err
-	}
-	var n int64
-	for _, p := range a.People {
-		gone, err := releasePerson(tx, a, p)
-		if err != nil {
-			return n, err
-		}
-		n += gone
-	}
-	return n, nil
-}}
-
-// releasePerson takes one person's admission back and counts them out.
-func releasePerson(tx *ledger.Tx, a Admitted, p Person) (int64, error) {
-	gone, err := tx.Exec(`DELETE FROM admissions WHERE id = $1 AND run = $2`, p.Admission, a.Journey)
-	if err != nil || gone == 0 {
-		return 0, err
-	}
-	return gone, countOut(tx, a.Spot, a.Day, gone, a.At)
 }

@@ -1,6 +1,8 @@
 package entry
 
 import (
+	"fmt"
+	"slices"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -41,32 +43,80 @@ type byHand struct {
 	Inside     int64    `json:"inside"`
 }
 
-// admitByHand lets a visitor in whose ticket nothing could vouch for. It is an admission like any other: counted, and
-// once for what was shown. Its redemption is tried from the outbox where a code was shown.
-func admitByHand(tx *ledger.Tx, _ *flow.Runtime, a flow.Opened, _ []byte) (any, error) {
+// letIn is what staff may say when they let a visitor in.
+type letIn struct {
+	People int `json:"people"` // how many; left out: as many as the turnstile said, or one
+}
+
+// admitByHand lets a visitor in whose ticket nothing could vouch for. It is an admission like any other: counted, once
+// for what was shown, and redeemed from the outbox where that can be done: where the ticket is known from a pre-warming,
+// however old, or where a code was shown.
+func admitByHand(tx *ledger.Tx, rt *flow.Runtime, a flow.Opened, details []byte) (any, error) {
 	var f facts
 	if err := json.Unmarshal(a.Facts, &f); err != nil {
 		return nil, err
 	}
-	settings, at := settingsOf(a.Venue), tx.Now().In(a.Venue.Location)
-	c := Claim{
-		Journey: a.ID, Spot: a.Venue.ID, Gate: f.Input.Gate, Scan: f.Input.ID, Shown: f.Input.Shown.Hash, People: max(f.Input.People, 1),
-		At: at, Day: at.Format(time.DateOnly), How: byStaff, Capacity: settings.Capacity, SameScan: settings.SameScan,
-	}
-	for i := range c.People {
-		c.Tickets = append(c.Tickets, Ticket{Supplier: byStaff, Unit: a.ID + "-" + string(rune('a'+i)), Status: StatusValid})
-	}
-	if last, found, err := shownBefore(tx, c); err != nil || found {
-		if err == nil {
-			err = sayUsed(last.at, last.gate)
-		}
-		return nil, err
-	}
-	admitted, err := admit.Run(tx, c)
+	c, err := claimByHand(a, f, tx.Now(), details)
 	if err != nil {
 		return nil, err
 	}
-	return sayByHand(admitted), nil
+	known, err := knownOf(tx, rt.Ledger.Keys(), c.Spot, c.Shown)
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range known.Tickets {
+		t.Status = StatusValid // it is the person who vouches for it
+		c.Tickets = append(c.Tickets, t)
+	}
+	unknown := len(c.Tickets) < c.People
+	if unknown {
+		last, found, err := shownBefore(tx, c)
+		if err == nil && found {
+			err = sayUsed(last.at, last.gate)
+		}
+		if err != nil {
+			return nil, err
+		}
+		c.Tickets = nil
+		for i := range c.People {
+			c.Tickets = append(c.Tickets, Ticket{Supplier: byStaff, Unit: fmt.Sprintf("%s-%02d", a.ID, i+1), Status: StatusValid})
+		}
+	}
+	admitted, err := admit.Run(tx, c)
+	if outcome, isKept := ledger.IsKept(err); isKept {
+		err = outcome // a refusal leaves the assist as it is
+	}
+	if err != nil {
+		return nil, err
+	}
+	all, err := redemptions(admitted)
+	if unknown && f.Input.Shown.Form == FormCode {
+		all = []Redemption{{Supplier: byStaff, Unit: a.ID, Code: f.Input.Shown.Value, At: admitted.At, People: len(admitted.People)}}
+	}
+	for _, r := range all {
+		if err == nil {
+			err = rt.Engine.Begin(tx, a.Run, stepRedeem, r, redeemWithin)
+		}
+	}
+	return sayByHand(admitted), err
+}
+
+func claimByHand(a flow.Opened, f facts, now time.Time, details []byte) (Claim, error) {
+	settings, at := settingsOf(a.Venue), now.In(a.Venue.Location)
+	said := letIn{People: max(f.Input.People, 1)}
+	if len(details) > 0 {
+		if err := json.Unmarshal(details, &said, json.RejectUnknownMembers(true)); err != nil {
+			return Claim{}, invalid("details", "只能包含 people", "It may hold people, a whole number, and nothing else.")
+		}
+	}
+	if most := settings.MaxPeople; said.People < 1 || said.People > most {
+		return Claim{}, invalid("details.people", fmt.Sprintf("须为 1 至 %d", most), fmt.Sprintf("It must be 1 to %d, or be left out.", most))
+	}
+	return Claim{
+		Journey: a.ID, Spot: a.Venue.ID, Gate: f.Input.Gate, Scan: f.Input.ID, Shown: f.Input.Shown.Hash, People: said.People,
+		Most: settings.MaxPeople, At: at, Day: at.Format(time.DateOnly), How: byStaff, Capacity: settings.Capacity,
+		SameScan: settings.SameScan, Entries: settings.entries(),
+	}, nil
 }
 
 func sayByHand(a Admitted) byHand {
@@ -77,7 +127,8 @@ func sayByHand(a Admitted) byHand {
 	return b
 }
 
-// admitHeld lets a visitor in whose claim stands; the outbox redeems what is not redeemed yet.
+// admitHeld lets a visitor in whose claim stands; the outbox redeems what is not redeemed yet. Whom ticketing has
+// refused meanwhile stays outside.
 func admitHeld(tx *ledger.Tx, rt *flow.Runtime, a flow.Opened, _ []byte) (any, error) {
 	var f facts
 	if err := json.Unmarshal(a.Facts, &f); err != nil {
@@ -87,15 +138,34 @@ func admitHeld(tx *ledger.Tx, rt *flow.Runtime, a flow.Opened, _ []byte) (any, e
 	if err != nil {
 		return nil, err
 	}
-	for _, op := range ops {
-		if op.Kind != ledger.OpWrite {
+	admitted := f.Admit
+	admitted.People = nil
+	var refusal *gateway.Error
+	for _, p := range f.Admit.People {
+		i := slices.IndexFunc(ops, func(op ledger.Operation) bool {
+			return op.Key == redeemKey(Redemption{Supplier: p.Supplier, Unit: p.Unit})
+		})
+		if i >= 0 && ops[i].State == ledger.OpRefused && isRefusal(ops[i].Reason) {
+			refusal = problemOf(ops[i].Reason).Error(gateway.Text{})
+			if _, err := releasePerson(tx, f.Admit, p); err != nil {
+				return nil, err
+			}
 			continue
 		}
-		if err := rt.Engine.Deliver(tx, op.Key, redeemWithin); err != nil {
-			return nil, err
+		if i >= 0 {
+			if err := rt.Engine.Deliver(tx, ops[i].Key, redeemWithin); err != nil {
+				return nil, err
+			}
 		}
+		admitted.People = append(admitted.People, p)
 	}
-	return sayByHand(f.Admit), nil
+	if len(admitted.People) == 0 && refusal != nil {
+		return nil, refusal
+	}
+	if admitted.Inside, _, err = occupancyOf(tx, f.Admit.Spot, f.Admit.Day); err != nil {
+		return nil, err
+	}
+	return sayByHand(admitted), nil
 }
 
 // turnHeldAway releases the claim and has a redemption that took place after all undone.

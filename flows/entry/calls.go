@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/warmgate/warmgate/gateway"
 	"github.com/warmgate/warmgate/gateway/edge"
@@ -44,7 +46,7 @@ func (c *calls) routes(rt *flow.Runtime) []edge.Route {
 		at(edge.Route{
 			Method: http.MethodPost, Name: "scenic-occupancy-correction", Scope: "staff:assist", Journey: "scenic-occupancy",
 			Idempotent: true, Priority: limit.High, Budget: c.corrections.Budget, Shortest: c.corrections.Shortest,
-			Serve: flow.Serve(rt, c.corrections, readCorrection, sayCorrected),
+			Serve: flow.Serve(rt, c.corrections, func(x *edge.Exchange) (Correction, error) { return readCorrection(x, rt) }, sayCorrected),
 		}, "occupancy"),
 	}
 }
@@ -53,16 +55,16 @@ func (c *calls) routes(rt *flow.Runtime) []edge.Route {
 type entryBody struct {
 	Gate   string     `json:"gate"`
 	ScanID string     `json:"scan_id"`
-	People int        `json:"people"`
+	People *int       `json:"people"`
 	Ticket ticketBody `json:"ticket"`
 }
 
 // ticketBody is a shown ticket: exactly one member.
 type ticketBody struct {
-	Code      string `json:"code"`
-	Reference string `json:"reference"`
-	Signed    string `json:"signed"`
-	IDNumber  string `json:"id_number"`
+	Code      *string `json:"code"`
+	Reference *string `json:"reference"`
+	Signed    *string `json:"signed"`
+	IDNumber  *string `json:"id_number"`
 }
 
 const (
@@ -76,16 +78,28 @@ func readScan(x *edge.Exchange, rt *flow.Runtime) (Scan, error) {
 		return Scan{}, err
 	}
 	v := x.Venue()
-	s := Scan{Journey: x.JourneyID(), Spot: v.ID, Gate: body.Gate, ID: body.ScanID, People: body.People, At: x.Arrived().In(v.Location), venue: v}
+	s := Scan{Journey: x.JourneyID(), Spot: v.ID, Gate: body.Gate, ID: body.ScanID, At: x.Arrived().In(v.Location), venue: v}
 	if err := checkGate(v, body.Gate, body.ScanID); err != nil {
 		return s, err
 	}
-	if most := settingsOf(v).MaxPeople; body.People < 0 || body.People > most {
-		return s, invalid("people", fmt.Sprintf("须为 1 至 %d", most), fmt.Sprintf("It must be 1 to %d, or be left out.", most))
-	}
 	var err error
+	if s.People, err = readPeople(v, body.People); err != nil {
+		return s, err
+	}
 	s.Shown, err = readShown(body.Ticket, v, rt, s.At)
 	return s, err
+}
+
+// readPeople reads how many people the turnstile lets through; 0 where it doesn't say.
+func readPeople(v *gateway.Venue, people *int) (int, error) {
+	most := settingsOf(v).MaxPeople
+	switch {
+	case people == nil:
+		return 0, nil
+	case *people < 1 || *people > most:
+		return 0, invalid("people", fmt.Sprintf("须为 1 至 %d", most), fmt.Sprintf("It must be 1 to %d, or be left out.", most))
+	}
+	return *people, nil
 }
 
 // checkGate holds the names that a turnstile sends against the venue's file.
@@ -117,19 +131,16 @@ func readShown(b ticketBody, v *gateway.Venue, rt *flow.Runtime, at time.Time) (
 	n := 0
 	for _, form := range []struct {
 		form  Form
-		value string
+		value *string
 		most  int
 	}{{FormCode, b.Code, maxShown}, {FormReference, b.Reference, maxShown}, {FormSigned, b.Signed, maxSigned}, {FormIDNumber, b.IDNumber, idNumberLength}} {
-		if form.value == "" {
+		if form.value == nil {
 			continue
 		}
 		n++
-		s.Form, s.Value = form.form, form.value
-		if form.form == FormIDNumber && !isIDNumber(form.value) {
-			return s, ProblemIDNumberInvalid.Error(gateway.Text{}).WithField("ticket.id_number")
-		}
-		if len(form.value) > form.most {
-			return s, invalid("ticket."+string(form.form), fmt.Sprintf("最多 %d 个字符", form.most), fmt.Sprintf("It may have at most %d characters.", form.most))
+		s.Form, s.Value = form.form, *form.value
+		if err := checkShown(s, form.most); err != nil {
+			return s, err
 		}
 	}
 	if n == 0 {
@@ -137,6 +148,9 @@ func readShown(b ticketBody, v *gateway.Venue, rt *flow.Runtime, at time.Time) (
 	}
 	if n > 1 {
 		return s, invalid("ticket", "code、reference、signed、id_number 只能有一个", "Exactly one of code, reference, signed and id_number is needed.")
+	}
+	if holdsIDNumber(s.Value) {
+		s.Form = FormIDNumber
 	}
 	s.Hash = hashShown(rt.Ledger.Keys(), v.ID, s.Value)
 	if s.Form == FormSigned {
@@ -149,11 +163,28 @@ func readShown(b ticketBody, v *gateway.Venue, rt *flow.Runtime, at time.Time) (
 	return s, nil
 }
 
+// checkShown refuses what no ticket holds.
+func checkShown(s Shown, most int) error {
+	field := "ticket." + string(s.Form)
+	unprintable := func(r rune) bool { return r < ' ' || r == 0x7f || r == utf8.RuneError }
+	switch {
+	case s.Form == FormIDNumber && !isIDNumber(s.Value):
+		return ProblemIDNumberInvalid.Error(gateway.Text{}).WithField(field)
+	case s.Value == "":
+		return missing(field)
+	case len(s.Value) > most:
+		return invalid(field, fmt.Sprintf("最多 %d 个字节", most), fmt.Sprintf("It may have at most %d bytes.", most))
+	case strings.ContainsFunc(s.Value, unprintable):
+		return invalid(field, "含有无法识别的字符", "It holds characters that cannot be printed.")
+	}
+	return nil
+}
+
 // exitBody is the body of POST …/exits.
 type exitBody struct {
 	Gate   string      `json:"gate"`
 	ScanID string      `json:"scan_id"`
-	People int         `json:"people"`
+	People *int        `json:"people"`
 	Ticket *ticketBody `json:"ticket"`
 }
 
@@ -164,17 +195,15 @@ func readLeaving(x *edge.Exchange, rt *flow.Runtime) (Leaving, error) {
 	}
 	v := x.Venue()
 	at := x.Arrived().In(v.Location)
-	l := Leaving{Journey: x.JourneyID(), Spot: v.ID, Day: at.Format(time.DateOnly), Gate: body.Gate, Scan: body.ScanID,
-		People: int64(body.People), At: at}
+	l := Leaving{Journey: x.JourneyID(), Spot: v.ID, Day: at.Format(time.DateOnly), Gate: body.Gate, Scan: body.ScanID, At: at}
 	if err := checkGate(v, body.Gate, body.ScanID); err != nil {
 		return l, err
 	}
-	if body.People == 0 {
-		l.People = 1
+	people, err := readPeople(v, body.People)
+	if err != nil {
+		return l, err
 	}
-	if most := settingsOf(v).MaxPeople; body.People < 0 || body.People > most {
-		return l, invalid("people", fmt.Sprintf("须为 1 至 %d", most), fmt.Sprintf("It must be 1 to %d, or be left out.", most))
-	}
+	l.People = int64(max(people, 1))
 	if body.Ticket != nil {
 		shown, err := readShown(*body.Ticket, v, rt, at)
 		if err != nil {
@@ -191,7 +220,7 @@ type correctionBody struct {
 	Reason string `json:"reason"`
 }
 
-func readCorrection(x *edge.Exchange) (Correction, error) {
+func readCorrection(x *edge.Exchange, rt *flow.Runtime) (Correction, error) {
 	var body correctionBody
 	if err := x.Decode(&body); err != nil {
 		return Correction{}, err
@@ -208,8 +237,13 @@ func readCorrection(x *edge.Exchange) (Correction, error) {
 	case len(body.Reason) > maxShown:
 		return Correction{}, invalid("reason", fmt.Sprintf("最多 %d 个字节", maxShown), fmt.Sprintf("It may have at most %d bytes.", maxShown))
 	}
-	return Correction{Journey: x.JourneyID(), Spot: v.ID, Day: at.Format(time.DateOnly), Inside: *body.Inside, Reason: body.Reason,
-		By: x.Principal().Subject, At: at, Capacity: settingsOf(v).Capacity}, nil
+	box, err := rt.Ledger.Keys().NewBox() // a person writes what they like: it is kept as personal data are
+	if err != nil {
+		return Correction{}, err
+	}
+	return Correction{Journey: x.JourneyID(), Spot: v.ID, Day: at.Format(time.DateOnly), Inside: *body.Inside,
+		Reason: append(box.Wrapped(), box.Seal([]byte(body.Reason), "reason")...), By: ledger.Actor(x.Principal()), At: at,
+		Capacity: settingsOf(v).Capacity}, nil
 }
 
 func sayOccupancy(x *edge.Exchange, rt *flow.Runtime) error {

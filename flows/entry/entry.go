@@ -48,11 +48,11 @@ type Scan struct {
 	venue *gateway.Venue
 }
 
-// Aim is what to ask ticketing for: a reference, or a booking and one unit of it.
+// Aim is what to ask ticketing for: bookings that are known already, or whatever a reference stands for.
 type Aim struct {
-	Reference string
-	Booking   string
-	Unit      string // of Booking; "": all
+	Bookings  []string // by their uuid
+	Reference string   // where there are none
+	Units     []string // of what is found, these; none: all
 }
 
 // Known is what the ledger knows of a shown ticket from the last pre-warming.
@@ -76,6 +76,9 @@ type Redemption struct {
 	Unit     string    `json:"unit"`
 	Code     string    `json:"code"`
 	At       time.Time `json:"at"`
+
+	// People is for a visitor whom staff have let in: the ticket is not known, but the code must stand for so many.
+	People int `json:"people,omitempty"`
 }
 
 // Redeemed is when ticketing took it as used.
@@ -93,7 +96,6 @@ type operations struct {
 }
 
 func newOperations() operations {
-	key := func(r Redemption) string { return "redeem/" + r.Supplier + "/" + r.Unit }
 	return operations{
 		recall: call.NewRead("entry.recall", call.ReadSpec[Scan, Known]{}),
 		find:   call.NewRead("ticketing.find", call.ReadSpec[Aim, []Ticket]{}),
@@ -101,10 +103,14 @@ func newOperations() operations {
 			Key:  func(k *call.Key, s Scan) { k.Text(s.At.In(s.venue.Location).Format(time.DateOnly)) },
 			Size: func(d Day) int { return 64 + 48*len(d.Slots) },
 		}),
-		redeem:   call.NewWrite[Redemption, Redeemed]("ticketing.redeem", call.WriteSpec[Redemption]{Key: key}),
-		unredeem: call.NewWrite[Redemption, Redeemed]("ticketing.unredeem", call.WriteSpec[Redemption]{Key: key}),
+		redeem:   call.NewWrite[Redemption, Redeemed]("ticketing.redeem", call.WriteSpec[Redemption]{Key: redeemKey}),
+		unredeem: call.NewWrite[Redemption, Redeemed]("ticketing.unredeem", call.WriteSpec[Redemption]{Key: redeemKey}),
 	}
 }
+
+func redeemKey(r Redemption) string { return "redeem/" + r.Supplier + "/" + r.Unit }
+
+const stepRedeem = "redeem"
 
 // Who takes over, and how.
 var (
@@ -134,7 +140,7 @@ func (o operations) plan() (*journey.Plan[Scan, Admission], error) {
 		admitted := journey.Record(b, "admit", admit, claim, journey.UndoRecord(release))
 
 		redeem := journey.Check(b, "redemptions", redemptions, admitted)
-		redeemed := journey.CommitEach(b, "redeem", o.redeem, redeem, maxPeopleLimit, journey.Pivot(), journey.Undo(o.unredeem),
+		redeemed := journey.CommitEach(b, stepRedeem, o.redeem, redeem, maxPeopleLimit, journey.Pivot(), journey.Undo(o.unredeem),
 			journey.DeferOrAssist(opensLate, redeemWithin, handRedeemUndelivered, handRedeemLate),
 			journey.Disclose("redeem the ticket", "ticket.code"))
 		return journey.Record(b, "settle", settle, journey.Join(b, "outcome", admitted, redeemed, outcome))

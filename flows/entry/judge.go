@@ -1,8 +1,8 @@
 package entry
 
 import (
-	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/warmgate/warmgate/gateway"
@@ -14,21 +14,42 @@ import (
 func takeAim(s Scan, known journey.Result[Known]) (Aim, error) {
 	switch s.Shown.Form {
 	case FormSigned:
-		return Aim{Booking: s.Shown.Signed.Booking, Unit: s.Shown.Signed.Unit, Reference: s.Shown.Signed.Code}, nil
+		aim := Aim{Units: []string{s.Shown.Signed.Unit}, Reference: s.Shown.Signed.Code}
+		if s.Shown.Signed.Booking != "" {
+			aim.Bookings = []string{s.Shown.Signed.Booking}
+		}
+		return aim, nil
 	case FormIDNumber:
-		if known.Err != nil {
-			return Aim{}, gateway.AsError(known.Err)
-		}
-		if len(known.Value.Tickets) == 0 {
-			if s.At.Sub(known.Value.AsOf) > settingsOf(s.venue).Prewarm.MaxAge {
-				return Aim{}, handUnverified
-			}
-			return Aim{}, ProblemTicketUnknown.Error(gateway.Text{}).WithField("ticket.id_number")
-		}
-		return Aim{Booking: known.Value.Tickets[0].Booking, Unit: known.Value.Tickets[0].Unit}, nil
+		return aimByID(s, known)
 	default:
 		return Aim{Reference: s.Shown.Value}, nil
 	}
+}
+
+// maxAims bounds the bookings that ticketing is asked for one after another, within one slice.
+const maxAims = 4
+
+func aimByID(s Scan, known journey.Result[Known]) (aim Aim, err error) {
+	switch {
+	case known.Err != nil:
+		return aim, gateway.ProblemLedgerUnavailable.Error(gateway.Text{}).WithRetryAfter(time.Second).WithCause(known.Err)
+	case len(known.Value.Tickets) > 0:
+	case s.At.Sub(known.Value.AsOf) > settingsOf(s.venue).Prewarm.MaxAge:
+		return aim, handUnverified
+	default:
+		return aim, ProblemTicketUnknown.Error(gateway.Text{
+			Zh: "刚购买的门票请直接出示二维码。", En: "A ticket that was bought only now has to be shown itself."}).WithField("ticket.id_number")
+	}
+	for _, t := range known.Value.Tickets {
+		if !slices.Contains(aim.Bookings, t.Booking) {
+			if len(aim.Bookings) == maxAims {
+				continue
+			}
+			aim.Bookings = append(aim.Bookings, t.Booking)
+		}
+		aim.Units = append(aim.Units, t.Unit)
+	}
+	return aim, nil
 }
 
 // heard is everything that was said about the ticket.
@@ -72,10 +93,11 @@ type Claim struct {
 	Scan     string
 	Shown    []byte
 	People   int // 0: everybody who can be let in
+	Most     int // with one scan
 	At       time.Time
 	Day      string // the venue's own
 	How      string
-	Tickets  []Ticket // in the order of their units
+	Tickets  []Ticket // in the order of their units, each once
 	Capacity int64
 	SameScan time.Duration
 	Entries  map[string]int64 // by product
@@ -87,10 +109,7 @@ func judge(s scanToday, h heard) (Claim, error) {
 	c := Claim{
 		Journey: s.Journey, Spot: s.Spot, Gate: s.Gate, Scan: s.ID, Shown: s.Shown.Hash, People: s.People, At: s.At,
 		Day: s.At.In(s.venue.Location).Format(time.DateOnly), Capacity: settings.Capacity, SameScan: settings.SameScan,
-		Entries: map[string]int64{},
-	}
-	for _, p := range settings.Products {
-		c.Entries[p.ID] = p.Entries
+		Most: settings.MaxPeople, Entries: settings.entries(),
 	}
 	tickets, how, err := believe(s.Scan, h)
 	if err != nil {
@@ -110,21 +129,9 @@ func judge(s scanToday, h heard) (Claim, error) {
 	if len(c.Tickets) == 0 {
 		return c, first
 	}
-	if len(c.Tickets) > settings.MaxPeople && c.People == 0 {
-		c.People = settings.MaxPeople
-	}
-	slices.SortFunc(c.Tickets, func(a, b Ticket) int { return compare(a.Unit, b.Unit) })
+	slices.SortFunc(c.Tickets, func(a, b Ticket) int { return strings.Compare(a.Unit, b.Unit) })
+	c.Tickets = slices.CompactFunc(c.Tickets, func(a, b Ticket) bool { return a.Supplier == b.Supplier && a.Unit == b.Unit })
 	return c, nil
-}
-
-func compare(a, b string) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
 }
 
 // believe picks the best knowledge there is: ticketing's own answer, else a signature, else what was brought in not too
@@ -138,7 +145,14 @@ func believe(s Scan, h heard) (tickets []Ticket, how string, err error) {
 	case s.Shown.Signed != nil:
 		return []Ticket{*s.Shown.Signed}, bySignature, nil
 	case len(h.known.Tickets) > 0 && s.At.Sub(h.known.AsOf) <= settingsOf(s.venue).Prewarm.MaxAge:
-		return h.known.Tickets, byPrewarm, nil
+		for _, t := range h.known.Tickets {
+			if !t.From.IsZero() || t.AsOf.In(s.venue.Location).Format(time.DateOnly) == s.At.Format(time.DateOnly) {
+				tickets = append(tickets, t) // without a slot it was one of that day's tickets, and of no other's
+			}
+		}
+		if len(tickets) > 0 {
+			return tickets, byPrewarm, nil
+		}
 	}
 	return nil, "", handUnverified
 }
@@ -158,8 +172,8 @@ func fit(s scanToday, t Ticket) error {
 		return ProblemTicketOnHold.Error(gateway.Text{})
 	case StatusExpired:
 		return ProblemTicketExpired.Error(gateway.Text{})
-	default:
-		return gateway.AsError(errors.New("a ticket has a status that the journey does not know"))
+	default: // ticketing says something new of it: a person looks
+		return handUnverified
 	}
 	if t.From.IsZero() {
 		return openNow(s)
@@ -192,6 +206,6 @@ func inSlot(s scanToday, t Ticket, settings *Settings) error {
 	}
 	return p.Error(gateway.Text{
 		Zh: "有效时间：" + from.Format("2006-01-02 15:04") + " 至 " + t.To.In(where).Format("2006-01-02 15:04"),
-		En: "It is good from " + from.Format("2006-01-02 15:04") + " to " + t.To.In(where).Format("2006-01-02 15:04"),
+		En: "It is good from " + from.Format("2006-01-02 15:04") + " to " + t.To.In(where).Format("2006-01-02 15:04") + ".",
 	}).With("valid_from", from.Format(time.RFC3339)).With("valid_to", t.To.In(where).Format(time.RFC3339))
 }

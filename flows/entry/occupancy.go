@@ -55,7 +55,7 @@ type Correction struct {
 	Spot     string    `json:"spot"`
 	Day      string    `json:"day"`
 	Inside   int64     `json:"inside"`
-	Reason   string    `json:"reason"`
+	Reason   []byte    `json:"reason"` // a wrapped data key, and the reason sealed with it
 	By       string    `json:"by"`
 	At       time.Time `json:"at"`
 	Capacity int64     `json:"capacity"`
@@ -82,7 +82,8 @@ var correct = &ledger.Decision[Correction, Corrected]{Name: "entry.correct", Run
 		return out, err
 	}
 	return out, tx.Audit(ledger.AuditEntry{
-		Run: c.Journey, Actor: c.By, Action: "correct", Purpose: fmt.Sprintf("occupancy of %s from %d to %d", c.Spot, before, c.Inside),
+		Run: c.Journey, Actor: c.By, Action: "correct", Payload: c.Reason,
+		Purpose: fmt.Sprintf("occupancy of %s from %d to %d", c.Spot, before, c.Inside),
 	})
 }}
 
@@ -113,22 +114,26 @@ type Left struct {
 
 // leave counts people out. With a ticket shown its visit ends, so that a ticket for several entries may come back.
 var leave = &ledger.Decision[Leaving, Left]{Name: "entry.leave", Run: func(tx *ledger.Tx, l Leaving) (out Left, err error) {
-	out.People = l.People
-	n, err := tx.Exec(`INSERT INTO scans (venue, direction, gate, scan, shown, people, run, admissions, at)
-		VALUES ($1, 'exit', $2, $3, $4, $5, $6, '', $7) ON CONFLICT DO NOTHING`,
-		l.Spot, l.Gate, l.Scan, l.shown(), l.People, l.Journey, l.At.UnixMilli())
-	if err != nil {
+	if found, err := leftBefore(tx, l, &out); found || err != nil {
 		return out, err
 	}
-	if n == 0 {
-		return leftBefore(tx, l, out)
-	}
+	out.People = l.People
+	counted := l.People
 	if l.Shown != nil {
-		if out.People, err = endVisits(tx, l); err != nil {
+		if out.People, counted, err = endVisits(tx, l); err != nil {
 			return out, err
 		}
 	}
-	if err := countOut(tx, l.Spot, l.Day, out.People, l.At); err != nil {
+	n, err := tx.Exec(`INSERT INTO scans (venue, direction, gate, scan, shown, people, run, admissions, at)
+		VALUES ($1, 'exit', $2, $3, $4, $5, $6, '', $7) ON CONFLICT DO NOTHING`,
+		l.Spot, l.Gate, l.Scan, l.shown(), out.People, l.Journey, l.At.UnixMilli())
+	if err == nil && n == 0 { // another writer was faster
+		err = ProblemScanReused.Error(gateway.Text{}).WithField("scan_id")
+	}
+	if err != nil {
+		return out, err
+	}
+	if err := countOut(tx, l.Spot, l.Day, counted, l.At); err != nil {
 		return out, err
 	}
 	out.Inside, _, err = occupancyOf(tx, l.Spot, l.Day)
@@ -143,31 +148,55 @@ func (l Leaving) shown() []byte {
 }
 
 // leftBefore answers a scan that came twice.
-func leftBefore(tx *ledger.Tx, l Leaving, out Left) (Left, error) {
+func leftBefore(tx *ledger.Tx, l Leaving, out *Left) (bool, error) {
 	var shown []byte
 	err := tx.QueryRow(`SELECT shown, people FROM scans WHERE venue = $1 AND direction = 'exit' AND gate = $2 AND scan = $3`,
 		l.Spot, l.Gate, l.Scan).Scan(&shown, &out.People)
-	if err != nil {
-		return out, err
-	}
-	if string(shown) != string(l.Shown) {
-		return out, ledger.Keep(ProblemScanReused.Error(gateway.Text{}).WithField("scan_id"))
+	switch {
+	case errors.Is(err, ledger.ErrNoRows):
+		return false, nil
+	case err != nil:
+		return false, err
+	case string(shown) != string(l.Shown):
+		return true, ledger.Keep(ProblemScanReused.Error(gateway.Text{}).WithField("scan_id"))
 	}
 	out.Again = true
 	out.Inside, _, err = occupancyOf(tx, l.Spot, l.Day)
-	return out, err
+	return true, err
 }
 
-// endVisits ends up to l.People visits of what was shown and returns how many it has ended; a ticket that the gateway
-// has not let in counts as the people that the turnstile has seen.
-func endVisits(tx *ledger.Tx, l Leaving) (int64, error) {
-	n, err := tx.Exec(`UPDATE admissions SET state = $1, left_at = $2 WHERE id IN (
-			SELECT id FROM admissions WHERE venue = $3 AND shown = $4 AND state = $5 ORDER BY unit, entry LIMIT $6)`,
-		stateOut, l.At.UnixMilli(), l.Spot, l.Shown, stateIn, l.People)
-	if err != nil || n > 0 {
-		return n, err
+// endVisits ends up to l.People visits of what was shown, or of a ticket that it is known for, and returns how many it
+// has ended and how many of those are counted inside today. A ticket that the gateway has not let in counts as the
+// people that the turnstile has seen; one whose visits have all ended counts nobody a second time.
+func endVisits(tx *ledger.Tx, l Leaving) (ended, counted int64, err error) {
+	rows, err := tx.Query(`UPDATE admissions SET state = $1, left_at = $2 WHERE id IN (SELECT id FROM (
+			SELECT id, unit, entry FROM admissions WHERE venue = $3 AND shown = $4 AND state = $5
+			UNION SELECT a.id, a.unit, a.entry FROM known_tickets k JOIN admissions a ON a.supplier = k.supplier AND a.unit = k.unit
+				WHERE k.venue = $3 AND k.shown = $4 AND a.venue = $3 AND a.state = $5
+		) AS open ORDER BY unit, entry LIMIT $6) RETURNING day`, stateOut, l.At.UnixMilli(), l.Spot, l.Shown, stateIn, l.People)
+	if err != nil {
+		return 0, 0, err
 	}
-	return l.People, nil
+	defer rows.Close()
+	for rows.Next() {
+		var day string
+		if err := rows.Scan(&day); err != nil {
+			return 0, 0, err
+		}
+		ended++
+		if day == l.Day {
+			counted++
+		}
+	}
+	if err := rows.Err(); err != nil || ended > 0 {
+		return ended, counted, err
+	}
+	var one int
+	err = tx.QueryRow(`SELECT 1 FROM admissions WHERE venue = $1 AND shown = $2 LIMIT 1`, l.Spot, l.Shown).Scan(&one)
+	if errors.Is(err, ledger.ErrNoRows) {
+		return l.People, l.People, nil
+	}
+	return 0, 0, err
 }
 
 func exitPlan() (*journey.Plan[Leaving, Left], error) {

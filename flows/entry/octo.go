@@ -3,12 +3,14 @@ package entry
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/warmgate/warmgate/backends/octo"
 	"github.com/warmgate/warmgate/gateway"
 	"github.com/warmgate/warmgate/gateway/call"
 	"github.com/warmgate/warmgate/gateway/flow"
+	"github.com/warmgate/warmgate/gateway/ledger"
 )
 
 // octoOptions are the connector's own settings in a venue's file.
@@ -25,6 +27,7 @@ const redeemSkew = 2 * time.Minute
 type octoDesk struct {
 	client *octo.Client
 	venue  *gateway.Venue
+	ledger *ledger.Ledger
 	option string
 }
 
@@ -38,7 +41,7 @@ func connectOCTO(ops operations, warm *prewarmer, v *gateway.Venue, to flow.Conn
 	if err != nil {
 		return nil, err
 	}
-	d := &octoDesk{client: client, venue: v, option: opts.Option}
+	d := &octoDesk{client: client, venue: v, ledger: to.Ledger, option: opts.Option}
 	call.BindRead(b, ops.find, to.Instance, d.find)
 	call.BindRead(b, ops.day, to.Instance, d.day)
 	call.BindRead(b, ops.recall, to.Own("ledger"), func(ctx context.Context, s Scan) (Known, error) { return recall(ctx, to.Ledger, s) })
@@ -50,37 +53,36 @@ func connectOCTO(ops operations, warm *prewarmer, v *gateway.Venue, to flow.Conn
 
 // find looks a shown ticket up.
 func (d *octoDesk) find(ctx context.Context, aim Aim) ([]Ticket, error) {
-	if aim.Booking != "" {
-		b, err := d.client.Booking(ctx, aim.Booking)
+	var all []Ticket
+	if len(aim.Bookings) == 0 {
+		bookings, err := d.client.Lookup(ctx, aim.Reference)
+		if err != nil && !isUnknown(err) {
+			return nil, fateOf(err)
+		}
+		for i := range bookings {
+			all = append(all, d.ticketsOf(&bookings[i], bookings[i].Shown(aim.Reference))...)
+		}
+	}
+	for _, uuid := range aim.Bookings {
+		b, err := d.client.Booking(ctx, uuid)
 		if isUnknown(err) {
-			return nil, nil
+			continue
 		}
 		if err != nil {
 			return nil, fateOf(err)
 		}
-		return d.ticketsOf(b, b.UnitItems, aim.Unit), nil
+		all = append(all, d.ticketsOf(b, b.UnitItems)...)
 	}
-	bookings, err := d.client.Lookup(ctx, aim.Reference)
-	if isUnknown(err) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fateOf(err)
-	}
-	var all []Ticket
-	for i := range bookings {
-		all = append(all, d.ticketsOf(&bookings[i], bookings[i].Shown(aim.Reference), "")...)
+	if len(aim.Units) > 0 {
+		all = slices.DeleteFunc(all, func(t Ticket) bool { return !slices.Contains(aim.Units, t.Unit) })
 	}
 	return all, nil
 }
 
-func (d *octoDesk) ticketsOf(b *octo.Booking, units []octo.UnitItem, only string) []Ticket {
+func (d *octoDesk) ticketsOf(b *octo.Booking, units []octo.UnitItem) []Ticket {
 	var all []Ticket
 	for i := range units {
 		u := &units[i]
-		if only != "" && u.UUID != only {
-			continue
-		}
 		t := Ticket{Supplier: d.client.Supplier(), Unit: u.UUID, Booking: b.UUID, Product: b.ProductID, Code: u.Code(),
 			Status: statusOf(b, u), UsedAt: u.UTCRedeemedAt, AsOf: time.Now()}
 		if t.Code == "" {
@@ -89,9 +91,21 @@ func (d *octoDesk) ticketsOf(b *octo.Booking, units []octo.UnitItem, only string
 		if b.Availability != nil {
 			t.From, t.To = b.Availability.Start, b.Availability.End
 		}
+		for _, form := range formsOf(b, u) {
+			t.forms = append(t.forms, hashShown(d.ledger.Keys(), d.venue.ID, form))
+		}
 		all = append(all, t)
 	}
 	return all
+}
+
+// formsOf lists everything that may be shown for a unit of a booking.
+func formsOf(b *octo.Booking, u *octo.UnitItem) []string {
+	forms := []string{b.SupplierReference, b.ResellerReference, u.SupplierReference, u.ResellerReference}
+	forms = append(append(forms, values(u.Ticket)...), values(b.Voucher)...)
+	forms = slices.DeleteFunc(forms, func(form string) bool { return form == "" })
+	slices.Sort(forms)
+	return slices.Compact(forms)
 }
 
 func statusOf(b *octo.Booking, u *octo.UnitItem) Status {
@@ -132,16 +146,59 @@ func (d *octoDesk) day(ctx context.Context, s Scan) (Day, error) {
 }
 
 func (d *octoDesk) redeem(ctx context.Context, _ string, r Redemption) (Redeemed, error) {
+	if r.People > 0 {
+		if err := d.standsFor(ctx, r); err != nil {
+			return Redeemed{}, err
+		}
+	}
 	b, err := d.client.Redeem(ctx, r.Code)
 	if err != nil {
-		return Redeemed{}, fateOf(err)
+		return Redeemed{}, d.why(ctx, r, fateOf(err))
 	}
 	for _, u := range b.UnitItems {
-		if u.UUID == r.Unit {
+		if u.UUID == r.Unit || r.People > 0 && !u.UTCRedeemedAt.IsZero() {
 			return Redeemed{At: u.UTCRedeemedAt}, nil
 		}
 	}
 	return Redeemed{}, errors.New("the redeemed booking does not hold the ticket")
+}
+
+// standsFor refuses a code that lets in more people than staff have let in with it: it would use up the others' tickets.
+func (d *octoDesk) standsFor(ctx context.Context, r Redemption) error {
+	tickets, err := d.find(ctx, Aim{Reference: r.Code})
+	switch {
+	case err != nil:
+		return call.NotSent(err) // whatever the look-up met, nothing was redeemed
+	case len(tickets) == 0:
+		return call.Refuse(refusedUnknown, nil)
+	case len(tickets) > r.People:
+		return call.Refuse(refusedOther, errors.New("the code is for more people than were let in"))
+	}
+	return nil
+}
+
+// why asks for the reason of a no that came without one.
+func (d *octoDesk) why(ctx context.Context, r Redemption, err error) error {
+	refused, ok := errors.AsType[*call.Refused](err)
+	if !ok || refused.Reason != refusedOther {
+		return err
+	}
+	tickets, lookErr := d.find(ctx, Aim{Reference: r.Code})
+	if lookErr != nil {
+		return err
+	}
+	for _, t := range tickets {
+		switch t.Status {
+		case StatusCancelled:
+			return call.Refuse(refusedCancelled, refused.Detail)
+		case StatusOnHold:
+			return call.Refuse(refusedOnHold, refused.Detail)
+		case StatusExpired:
+			return call.Refuse(refusedExpired, refused.Detail)
+		case StatusValid, StatusUsed:
+		}
+	}
+	return err
 }
 
 // redeemed asks whether our redemption has happened. OCTO knows no keys, so one that is older than the scan is another's.
@@ -169,7 +226,7 @@ func (d *octoDesk) unredeemed(ctx context.Context, _ string, r Redemption) (Rede
 }
 
 // tickets brings in every ticket of a day, for the pre-warming.
-func (d *octoDesk) tickets(ctx context.Context, day time.Time, keep func(t Ticket, shown ...string)) error {
+func (d *octoDesk) tickets(ctx context.Context, day time.Time, keep func(Ticket)) error {
 	for _, p := range settingsOf(d.venue).Products {
 		bookings, err := d.client.BookingsOn(ctx, day, p.ID)
 		if err != nil {
@@ -177,10 +234,8 @@ func (d *octoDesk) tickets(ctx context.Context, day time.Time, keep func(t Ticke
 		}
 		for i := range bookings {
 			b := &bookings[i]
-			for k, t := range d.ticketsOf(b, b.UnitItems, "") {
-				u := &b.UnitItems[k]
-				shown := []string{b.SupplierReference, b.ResellerReference, u.SupplierReference, u.ResellerReference}
-				keep(t, append(shown, append(values(u.Ticket), values(b.Voucher)...)...)...)
+			for _, t := range d.ticketsOf(b, b.UnitItems) {
+				keep(t)
 			}
 		}
 	}

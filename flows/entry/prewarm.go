@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -14,47 +16,56 @@ import (
 )
 
 const (
-	prewarmChunk   = 100 // tickets in one commit, so that no visitor waits long behind it
+	prewarmChunk   = 100 // rows in one commit, so that no visitor waits long behind it
 	prewarmLook    = time.Second
 	prewarmTimeout = 2 * time.Minute
+	prewarmRetry   = 15 * time.Second
 	sealedCode     = "known_tickets.code"
 )
 
 // hashShown is how what was shown is known in the ledger.
 func hashShown(keys *seal.Keys, venue, value string) []byte {
+	if isIDNumber(value) {
+		value = strings.ToUpper(value)
+	}
 	h := keys.Hash("entry.shown", []byte(venue), []byte(value))
 	return h[:]
 }
 
-// listing brings in every ticket of a day; keep gets each with everything that may be shown for it.
-type listing func(ctx context.Context, day time.Time, keep func(t Ticket, shown ...string)) error
+// listing brings in every ticket of a day, each with the hashes of everything that may be shown for it.
+type listing func(ctx context.Context, day time.Time, keep func(Ticket)) error
 
-// prewarmer brings today's tickets of every attraction into the ledger, again and again. It may hold several of one
-// attraction while a configuration replaces another: only the one whose venue is in force runs.
+// prewarmer brings today's tickets of every attraction into the ledger, again and again, each beside the others: a
+// ticket seller that hangs delays nobody else's.
 type prewarmer struct {
 	mu    sync.Mutex
-	spots map[*warmSpot]bool
+	spots map[string][]*warmSpot // by venue; the last one counts
 }
 
 type warmSpot struct {
 	venue   *gateway.Venue
 	tickets listing
 	next    time.Time
+	busy    bool
 }
 
-// add begins with a venue, as soon as it is in force; stop ends exactly that.
+// add begins with a venue in place of what was there for it; stop ends exactly that, and what was there counts again:
+// a configuration that is refused after all must not end the one that holds.
 func (p *prewarmer) add(v *gateway.Venue, tickets listing) (stop func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.spots == nil {
-		p.spots = map[*warmSpot]bool{}
+		p.spots = map[string][]*warmSpot{}
 	}
 	spot := &warmSpot{venue: v, tickets: tickets}
-	p.spots[spot] = true
+	p.spots[v.ID] = append(p.spots[v.ID], spot)
 	return func() {
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		delete(p.spots, spot)
+		p.spots[v.ID] = slices.DeleteFunc(p.spots[v.ID], func(s *warmSpot) bool { return s == spot })
+		if len(p.spots[v.ID]) == 0 {
+			delete(p.spots, v.ID)
+		}
 	}
 }
 
@@ -62,16 +73,11 @@ func (p *prewarmer) add(v *gateway.Venue, tickets listing) (stop func()) {
 func (p *prewarmer) run(ctx context.Context, rt *flow.Runtime) error {
 	tick := time.NewTicker(prewarmLook)
 	defer tick.Stop()
+	var busy sync.WaitGroup
+	defer busy.Wait()
 	for {
-		for _, spot := range p.due(rt) {
-			within, cancel := context.WithTimeout(ctx, prewarmTimeout)
-			n, err := prewarm(within, rt, spot.venue, spot.tickets)
-			cancel()
-			if err != nil && ctx.Err() == nil {
-				rt.Logger.Warn("cannot bring today's tickets in; the last ones stay", "venue", spot.venue.ID, "error", err)
-			} else if err == nil {
-				rt.Logger.Debug("brought today's tickets in", "venue", spot.venue.ID, "tickets", n)
-			}
+		for _, spot := range p.due(rt.Now()) {
+			busy.Go(func() { p.once(ctx, rt, spot) })
 		}
 		select {
 		case <-ctx.Done():
@@ -81,14 +87,33 @@ func (p *prewarmer) run(ctx context.Context, rt *flow.Runtime) error {
 	}
 }
 
-// due returns whose turn it is, and sets their next.
-func (p *prewarmer) due(rt *flow.Runtime) (due []*warmSpot) {
-	now := rt.Now()
+// once brings one venue's tickets in. A failure is tried again before its turn.
+func (p *prewarmer) once(ctx context.Context, rt *flow.Runtime, spot *warmSpot) {
+	within, cancel := context.WithTimeout(ctx, prewarmTimeout)
+	n, err := prewarm(within, rt, spot.venue, spot.tickets)
+	cancel()
+	p.mu.Lock()
+	spot.busy = false
+	if err != nil {
+		spot.next = rt.Now().Add(min(prewarmRetry, settingsOf(spot.venue).Prewarm.Every))
+	}
+	p.mu.Unlock()
+	switch {
+	case err == nil:
+		rt.Logger.Debug("brought today's tickets in", "venue", spot.venue.ID, "tickets", n)
+	case ctx.Err() == nil:
+		rt.Logger.Warn("cannot bring today's tickets in; the last ones stay", "venue", spot.venue.ID, "error", err)
+	}
+}
+
+// due returns whose turn it is at now, and sets their next.
+func (p *prewarmer) due(now time.Time) (due []*warmSpot) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for s := range p.spots {
-		if rt.Venue(s.venue.ID) == s.venue && !now.Before(s.next) {
-			s.next = now.Add(settingsOf(s.venue).Prewarm.Every)
+	for _, all := range p.spots {
+		s := all[len(all)-1]
+		if !s.busy && !now.Before(s.next) {
+			s.busy, s.next = true, now.Add(settingsOf(s.venue).Prewarm.Every)
 			due = append(due, s)
 		}
 	}
@@ -111,50 +136,85 @@ func prewarm(ctx context.Context, rt *flow.Runtime, v *gateway.Venue, tickets li
 	}
 	var rows []knownRow
 	n := 0
-	err = tickets(ctx, asOf.In(v.Location), func(t Ticket, shown ...string) {
+	err = tickets(ctx, asOf.In(v.Location), func(t Ticket) {
 		n++
 		code := box.Seal([]byte(t.Code), sealedCode)
-		for _, s := range shown {
-			if s != "" {
-				rows = append(rows, knownRow{shown: hashShown(rt.Ledger.Keys(), v.ID, s), ticket: t, code: code})
-			}
+		for _, form := range t.forms {
+			rows = append(rows, knownRow{shown: form, ticket: t, code: code})
 		}
 	})
 	if err != nil {
 		return 0, fmt.Errorf("cannot list the tickets of %s: %w", v.ID, err)
 	}
-	for len(rows) > 0 {
-		chunk := rows[:min(prewarmChunk, len(rows))]
-		rows = rows[len(chunk):]
+	for chunk := range slices.Chunk(rows, prewarmChunk) {
 		if _, err := ledger.Do(ctx, rt.Ledger, keepKnown, known{venue: v.ID, rows: chunk, asOf: asOf}); err != nil {
 			return 0, err
 		}
 	}
-	_, err = ledger.Do(ctx, rt.Ledger, endPrewarm, known{venue: v.ID, asOf: asOf, key: box.Wrapped()})
-	return n, err
+	if _, err := ledger.Do(ctx, rt.Ledger, endPrewarm, known{venue: v.ID, asOf: asOf}); err != nil {
+		return 0, err
+	}
+	return n, forgetKnown(ctx, rt, v.ID, asOf)
 }
 
 // prewarmBox returns the data key of a venue's codes, the one that is there or a new one.
 func prewarmBox(ctx context.Context, rt *flow.Runtime, venue string) (seal.Box, error) {
-	var wrapped []byte
-	err := rt.Ledger.View(ctx, func(q ledger.Querier) error {
-		return q.QueryRow(`SELECT data_key FROM prewarms WHERE venue = $1`, venue).Scan(&wrapped)
-	})
-	if errors.Is(err, ledger.ErrNoRows) {
-		return rt.Ledger.Keys().NewBox()
+	box, err := rt.Ledger.Keys().NewBox()
+	if err != nil {
+		return seal.Box{}, err
 	}
+	wrapped, err := ledger.Do(ctx, rt.Ledger, beginPrewarm, known{venue: venue, key: box.Wrapped()})
 	if err != nil {
 		return seal.Box{}, err
 	}
 	return rt.Ledger.Keys().OpenBox(wrapped)
 }
 
+// forgetKnown removes what a whole listing did not bring any more, found beside the writer and in small commits.
+func forgetKnown(ctx context.Context, rt *flow.Runtime, venue string, asOf time.Time) error {
+	for {
+		var stale []knownRow
+		err := rt.Ledger.View(ctx, func(q ledger.Querier) error {
+			stale = nil
+			rows, err := q.Query(`SELECT shown, unit FROM known_tickets WHERE venue = $1 AND as_of < $2 LIMIT $3`,
+				venue, asOf.UnixMilli(), prewarmChunk)
+			if err != nil {
+				return err
+			}
+			defer rows.Close()
+			for rows.Next() {
+				var r knownRow
+				if err := rows.Scan(&r.shown, &r.ticket.Unit); err != nil {
+					return err
+				}
+				stale = append(stale, r)
+			}
+			return rows.Err()
+		})
+		if err != nil || len(stale) == 0 {
+			return err
+		}
+		if _, err := ledger.Do(ctx, rt.Ledger, dropKnown, known{venue: venue, rows: stale, asOf: asOf}); err != nil {
+			return err
+		}
+	}
+}
+
+// known is a part of a pre-warming for the ledger.
 type known struct {
 	venue string
 	rows  []knownRow
 	asOf  time.Time
 	key   []byte
 }
+
+var beginPrewarm = &ledger.Decision[known, []byte]{Name: "entry.begin-prewarm", Run: func(tx *ledger.Tx, k known) (key []byte, err error) {
+	if _, err := tx.Exec(`INSERT INTO prewarms (venue, as_of, data_key) VALUES ($1, 0, $2) ON CONFLICT DO NOTHING`, k.venue, k.key); err != nil {
+		return nil, err
+	}
+	err = tx.QueryRow(`SELECT data_key FROM prewarms WHERE venue = $1`, k.venue).Scan(&key)
+	return key, err
+}}
 
 var keepKnown = &ledger.Decision[known, int]{Name: "entry.keep-known", Run: func(tx *ledger.Tx, k known) (int, error) {
 	for _, r := range k.rows {
@@ -173,43 +233,55 @@ var keepKnown = &ledger.Decision[known, int]{Name: "entry.keep-known", Run: func
 }}
 
 var endPrewarm = &ledger.Decision[known, int64]{Name: "entry.end-prewarm", Run: func(tx *ledger.Tx, k known) (int64, error) {
-	if _, err := tx.Exec(`INSERT INTO prewarms (venue, as_of, data_key) VALUES ($1, $2, $3)
-		ON CONFLICT (venue) DO UPDATE SET as_of = excluded.as_of`, k.venue, k.asOf.UnixMilli(), k.key); err != nil {
-		return 0, err
+	return tx.Exec(`UPDATE prewarms SET as_of = $1 WHERE venue = $2 AND as_of < $1`, k.asOf.UnixMilli(), k.venue)
+}}
+
+var dropKnown = &ledger.Decision[known, int64]{Name: "entry.drop-known", Run: func(tx *ledger.Tx, k known) (n int64, err error) {
+	for _, r := range k.rows {
+		gone, err := tx.Exec(`DELETE FROM known_tickets WHERE venue = $1 AND shown = $2 AND unit = $3 AND as_of < $4`,
+			k.venue, r.shown, r.ticket.Unit, k.asOf.UnixMilli())
+		if err != nil {
+			return n, err
+		}
+		n += gone
 	}
-	return tx.Exec(`DELETE FROM known_tickets WHERE venue = $1 AND as_of < $2`, k.venue, k.asOf.UnixMilli())
+	return n, nil
 }}
 
 // recall reads what the ledger knows of a shown ticket.
 func recall(ctx context.Context, l *ledger.Ledger, s Scan) (out Known, err error) {
-	err = l.View(ctx, func(q ledger.Querier) error {
-		out = Known{}
-		var asOf int64
-		var wrapped []byte
-		err := q.QueryRow(`SELECT as_of, data_key FROM prewarms WHERE venue = $1`, s.Spot).Scan(&asOf, &wrapped)
-		if errors.Is(err, ledger.ErrNoRows) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		out.AsOf = time.UnixMilli(asOf)
-		rows, err := q.Query(`SELECT supplier, unit, booking, product, status, slot_from, slot_to, code, as_of FROM known_tickets
-			WHERE venue = $1 AND shown = $2 ORDER BY unit`, s.Spot, s.Shown.Hash)
-		if err != nil {
-			return err
-		}
-		defer rows.Close()
-		for rows.Next() {
-			t, err := scanKnown(rows, l.Keys(), wrapped)
-			if err != nil {
-				return err
-			}
-			out.Tickets = append(out.Tickets, t)
-		}
-		return rows.Err()
+	err = l.View(ctx, func(q ledger.Querier) (err error) {
+		out, err = knownOf(q, l.Keys(), s.Spot, s.Shown.Hash)
+		return err
 	})
 	return out, err
+}
+
+func knownOf(q ledger.Querier, keys *seal.Keys, venue string, shown []byte) (out Known, err error) {
+	var asOf int64
+	var wrapped []byte
+	err = q.QueryRow(`SELECT as_of, data_key FROM prewarms WHERE venue = $1`, venue).Scan(&asOf, &wrapped)
+	if errors.Is(err, ledger.ErrNoRows) {
+		return out, nil
+	}
+	if err != nil {
+		return out, err
+	}
+	out.AsOf = instant(asOf)
+	rows, err := q.Query(`SELECT supplier, unit, booking, product, status, slot_from, slot_to, code, as_of FROM known_tickets
+		WHERE venue = $1 AND shown = $2 ORDER BY unit`, venue, shown)
+	if err != nil {
+		return out, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		t, err := scanKnown(rows, keys, wrapped)
+		if err != nil {
+			return out, err
+		}
+		out.Tickets = append(out.Tickets, t)
+	}
+	return out, rows.Err()
 }
 
 func scanKnown(row ledger.Row, keys *seal.Keys, wrapped []byte) (t Ticket, err error) {

@@ -1,6 +1,10 @@
 package entry
 
-import "github.com/warmgate/warmgate/gateway"
+import (
+	"slices"
+
+	"github.com/warmgate/warmgate/gateway"
+)
 
 // The refusals at a gate, each with the sentence that the visitor reads on it.
 var (
@@ -22,6 +26,10 @@ var (
 		Zh: "这张门票不适用于本景点", En: "This ticket is for another place"}}
 	ProblemTicketForged = &gateway.Problem{Type: "ticket-signature-invalid", Kind: gateway.Unprocessable, Title: gateway.Text{
 		Zh: "无法验证这张门票", En: "This ticket cannot be verified"}}
+	ProblemTicketRefused = &gateway.Problem{Type: "ticket-refused", Kind: gateway.Conflict, Title: gateway.Text{
+		Zh: "售票方不接受这张门票", En: "The ticket seller does not accept this ticket"}}
+	ProblemWithStaff = &gateway.Problem{Type: "with-staff", Kind: gateway.Conflict, Retryable: true, Title: gateway.Text{
+		Zh: "工作人员正在处理这张门票，请稍候", En: "A member of staff is deciding about this ticket; please wait a moment"}}
 	ProblemTooFewTickets = &gateway.Problem{Type: "too-few-tickets", Kind: gateway.Unprocessable, Title: gateway.Text{
 		Zh: "门票数量少于人数", En: "There are fewer tickets than people"}}
 	ProblemSpotFull = &gateway.Problem{Type: "spot-full", Kind: gateway.Conflict, Retryable: true, Title: gateway.Text{
@@ -40,7 +48,7 @@ var (
 func problems() []*gateway.Problem {
 	return []*gateway.Problem{
 		ProblemTicketUnknown, ProblemTicketUsed, ProblemTicketCancelled, ProblemTicketOnHold, ProblemTicketExpired,
-		ProblemTicketWrongDay, ProblemTicketWrongTime, ProblemTicketWrongPlace, ProblemTicketForged, ProblemTooFewTickets,
+		ProblemTicketWrongDay, ProblemTicketWrongTime, ProblemTicketWrongPlace, ProblemTicketForged, ProblemTicketRefused, ProblemWithStaff, ProblemTooFewTickets,
 		ProblemSpotFull, ProblemSpotClosed, ProblemGateUnknown, ProblemScanReused, ProblemIDNumberInvalid,
 	}
 }
@@ -55,18 +63,25 @@ const (
 	refusedOther     = "other"
 )
 
+// isRefusal reports whether a word is ticketing's own no, and not the engine's of a call that never was.
+func isRefusal(reason string) bool {
+	return slices.Contains([]string{refusedUsed, refusedCancelled, refusedOnHold, refusedExpired, refusedUnknown, refusedOther}, reason)
+}
+
 // problemOf puts ticketing's word into a problem.
 func problemOf(reason string) *gateway.Problem {
 	switch reason {
 	case refusedUsed:
 		return ProblemTicketUsed
-	case refusedCancelled, refusedOther:
+	case refusedCancelled:
 		return ProblemTicketCancelled
 	case refusedOnHold:
 		return ProblemTicketOnHold
 	case refusedExpired:
 		return ProblemTicketExpired
-	default:
+	case refusedUnknown:
 		return ProblemTicketUnknown
+	default:
+		return ProblemTicketRefused
 	}
 }

@@ -79,6 +79,7 @@ func (s *Settings) Validate() error {
 	refuse(len(s.Products) == 0, "products", "an attraction needs at least one product that opens its gates")
 	for i, p := range s.Products {
 		refuse(p.ID == "", fmt.Sprintf("products[%d].id", i), "must not be empty")
+		refuse(s.product(p.ID) != &s.Products[i], fmt.Sprintf("products[%d].id", i), "product %q is there twice", p.ID)
 		refuse(p.Entries < 1 || p.Entries > 1000, fmt.Sprintf("products[%d].entries", i), "must be 1 to 1000, is %d", p.Entries)
 	}
 	refuse(s.Early < 0 || s.Early > 24*time.Hour, "early", "must be 0s to 24h, is %s", s.Early)
@@ -90,6 +91,8 @@ func (s *Settings) Validate() error {
 	refuse(s.Prewarm.MaxAge < s.Prewarm.Every, "prewarm.max_age", "%s is less than prewarm.every, %s", s.Prewarm.MaxAge, s.Prewarm.Every)
 	for i, issuer := range s.Signed {
 		refuse(issuer.Name == "", fmt.Sprintf("signed[%d].issuer", i), "must not be empty")
+		twice := slices.ContainsFunc(s.Signed[:i], func(other Issuer) bool { return other.Name == issuer.Name })
+		refuse(twice, fmt.Sprintf("signed[%d].issuer", i), "issuer %q is there twice", issuer.Name)
 		_, err := issuer.publicKey()
 		refuse(err != nil, fmt.Sprintf("signed[%d].public_key", i), "%v", err)
 	}
@@ -112,6 +115,15 @@ func (s *Settings) product(id string) *Product {
 		}
 	}
 	return nil
+}
+
+// entries returns how often a ticket lets its holder in, by product.
+func (s *Settings) entries() map[string]int64 {
+	all := make(map[string]int64, len(s.Products))
+	for _, p := range s.Products {
+		all[p.ID] = p.Entries
+	}
+	return all
 }
 
 // settingsOf returns the settings of an attraction.

@@ -44,20 +44,20 @@ func outcome(a Admitted, redeemed []journey.Result[Redeemed]) (outcomes, error) 
 	for i, r := range redeemed {
 		o.pending = o.pending || r.Deferred
 		if r.Err != nil {
-			o.refused[asked[i].Unit] = sayRefused(r.Err)
+			o.refused[asked[i].Unit] = sayRefused(r.Err, a.At.Location())
 		}
 	}
 	return o, nil
 }
 
-// sayRefused puts ticketing's no into a problem.
-func sayRefused(err error) *gateway.Error {
+// sayRefused puts ticketing's no into a problem, with times in the venue's zone.
+func sayRefused(err error, where *time.Location) *gateway.Error {
 	refused, ok := errors.AsType[*call.Refused](err)
 	if !ok {
 		return gateway.AsError(err)
 	}
 	if used, ok := errors.AsType[usedAt](refused.Detail); ok && refused.Reason == refusedUsed {
-		return sayUsed(time.Time(used), "")
+		return sayUsed(time.Time(used).In(where), "")
 	}
 	return problemOf(refused.Reason).Error(gateway.Text{}).WithCause(err)
 }
@@ -78,7 +78,7 @@ var settle = &ledger.Decision[outcomes, Admission]{Name: "entry.settle", Run: fu
 	var last *gateway.Error
 	for _, p := range o.People {
 		refusal := o.refused[p.Unit]
-		if refusal == nil || p.Entry != 1 {
+		if refusal == nil || p.Entry != 1 || p.Again {
 			out.People = append(out.People, p)
 			continue
 		}
@@ -93,8 +93,7 @@ var settle = &ledger.Decision[outcomes, Admission]{Name: "entry.settle", Run: fu
 	if len(out.People) > 0 {
 		return out, nil
 	}
-	if _, err := tx.Exec(`DELETE FROM scans WHERE venue = $1 AND direction = 'entry' AND gate = $2 AND scan = $3 AND run = $4`,
-		o.Spot, o.Gate, o.Scan, o.Journey); err != nil {
+	if err := forgetScan(tx, o.Admitted); err != nil {
 		return out, err
 	}
 	return out, ledger.Keep(last)

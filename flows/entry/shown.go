@@ -41,6 +41,8 @@ type Ticket struct {
 	To       time.Time `json:"to,omitzero"`
 	UsedAt   time.Time `json:"used_at,omitzero"` // by ticketing's books
 	AsOf     time.Time `json:"as_of"`
+
+	forms [][]byte // the keyed hashes of all that may be shown for it, as far as they are known
 }
 
 // Status is a ticket's state in ticketing's books.
@@ -77,6 +79,16 @@ func isIDNumber(s string) bool {
 	return s[17] == check || check == 'X' && s[17] == 'x'
 }
 
+// holdsIDNumber reports whether what was shown as something else is an identity number all the same: a reader that
+// types what it reads cannot say what it was. The day of birth keeps long numeric codes apart.
+func holdsIDNumber(s string) bool {
+	if !isIDNumber(s) {
+		return false
+	}
+	born, err := time.Parse("20060102", s[6:14])
+	return err == nil && born.Year() >= 1900
+}
+
 // ticketClaims is a signed ticket: a JWT of type ticket+jwt.
 type ticketClaims struct {
 	jwt.RegisteredClaims        // iss, sub (the unit), nbf and exp (the slot)
@@ -107,6 +119,8 @@ func verifySigned(compact string, v *gateway.Venue, now time.Time) (*Ticket, err
 		return nil, forged(errors.New("the signature does not hold")) // the library's text may hold claims
 	case token.Header["typ"] != "ticket+jwt":
 		return nil, forged(errors.New("it is not of type ticket+jwt"))
+	case token.Header["crit"] != nil: // RFC 7515 §4.1.11: nothing critical is understood here
+		return nil, forged(errors.New("it demands an extension"))
 	case claims.Subject == "" || claims.Supplier == "" || claims.Code == "" || claims.NotBefore == nil || claims.ExpiresAt == nil:
 		return nil, forged(errors.New("a claim is missing"))
 	case claims.Spot != v.ID:

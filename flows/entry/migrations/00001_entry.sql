@@ -1,6 +1,7 @@
 -- +goose Up
 -- One row a person let in. A ticket is (supplier, unit); entry counts its visits, so no two gates, replicas or retries
--- can let the same ticket in twice. shown is the keyed hash of what was held to the gate.
+-- can let the same ticket in twice. shown is the keyed hash of what was held to the gate; day is the venue's own, on
+-- which the person was counted inside.
 CREATE TABLE admissions (
     id          TEXT   NOT NULL PRIMARY KEY,
     venue       TEXT   NOT NULL,
@@ -12,13 +13,14 @@ CREATE TABLE admissions (
     shown       BYTEA  NOT NULL,
     how         TEXT   NOT NULL,
     state       TEXT   NOT NULL,
+    day         TEXT   NOT NULL,
     admitted_at BIGINT NOT NULL,
     left_at     BIGINT NOT NULL,
     UNIQUE (supplier, unit, entry)
 );
 CREATE INDEX admissions_shown ON admissions (venue, shown);
 
--- One row a scan, so that a turnstile that sends it again hears the same. admissions is a JSON list of ids.
+-- One row a scan, so that a turnstile that sends it again hears the same. admissions are ids with a space between.
 CREATE TABLE scans (
     venue      TEXT   NOT NULL,
     direction  TEXT   NOT NULL,
@@ -56,7 +58,7 @@ CREATE TABLE known_tickets (
     PRIMARY KEY (venue, shown, unit)
 );
 
--- When a venue's tickets were last brought in, whole, and the data key that their codes are sealed with.
+-- When a venue's tickets were last brought in, whole (0: never yet), and the data key that their codes are sealed with.
 CREATE TABLE prewarms (
     venue    TEXT   NOT NULL PRIMARY KEY,
     as_of    BIGINT NOT NULL,
