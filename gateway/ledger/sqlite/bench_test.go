@@ -157,9 +157,14 @@ func BenchmarkWriters(b *testing.B) {
 	rawRate := func() float64 {
 		return rate(b, func(i int) error { return raw.commit(nextRow(&ids), dones[i]) })
 	}
+	var times [benchWriters][]float64 // of grouped commits, in ms
 	ledgerRate := func(l *ledger.Ledger) float64 {
-		return rate(b, func(int) error {
+		return rate(b, func(i int) error {
+			start := time.Now()
 			_, err := ledger.Do(context.Background(), l, &insertRow, nextRow(&ids))
+			if l == grouped {
+				times[i] = append(times[i], time.Since(start).Seconds()*1e3)
+			}
 			return err
 		})
 	}
@@ -180,6 +185,10 @@ func BenchmarkWriters(b *testing.B) {
 	b.ReportMetric(median(toRaw), "×raw")
 	b.ReportMetric(median(toUngrouped), "×ungrouped")
 	b.ReportMetric(median(control), "A/A")
+	all := slices.Concat(times[:]...)
+	slices.Sort(all)
+	b.ReportMetric(all[len(all)/2], "p50-ms")
+	b.ReportMetric(all[len(all)*99/100], "p99-ms")
 	b.ReportMetric(float64(s.Items)/float64(s.Batches), "items/flush")
 	b.ReportMetric(s.Flushes.Sum/float64(s.Batches)*1e6, "µs/flush")
 }

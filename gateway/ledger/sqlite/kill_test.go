@@ -22,7 +22,7 @@ import (
 // childEnv makes the test binary the child that is killed; its value is the ledger's path and the round.
 const childEnv = "WARMGATE_LEDGER_CHILD"
 
-// rounds is the scale of the kill test.
+// rounds is the scale of the kill test: go test -run TestKill -args -n 500.
 var rounds = flag.Int("n", 6, "rounds of the kill test")
 
 // child commits rows from many writers until it is killed, and prints the id of each after its commit.

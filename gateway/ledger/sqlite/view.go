@@ -31,13 +31,17 @@ func (s *Store) View(ctx context.Context, f func(ledger.Querier) error) (err err
 	if _, err := c.exec(context.Background(), "BEGIN", nil); err != nil {
 		return err
 	}
-	v := &view{ctx: ctx, c: c}
-	err = f(v)
-	v.end()
+	err = look(&view{ctx: ctx, c: c}, f)
 	if _, rerr := c.exec(context.Background(), "ROLLBACK", nil); rerr == nil {
 		sound = true
 	}
 	return err
+}
+
+// look runs f on the snapshot and ends it, also when f panics.
+func look(v *view, f func(ledger.Querier) error) error {
+	defer v.end()
+	return f(v)
 }
 
 // view is one snapshot; the first read takes it.
