@@ -159,12 +159,13 @@ func address(path string, options ...string) string {
 	return (&url.URL{Scheme: "file", Path: path}).String() + "?" + strings.Join(options, "&")
 }
 
-// connector describes a connection as every one of a ledger has to be: write-ahead log, flushed with every commit,
+// connector describes a connection as every one of a ledger has to be: write-ahead log, flushed with every commit, what is
+// deleted overwritten (an erased data key must not linger in a free page),
 // checkpoints made by us.
 func connector(path string, busy time.Duration, more ...string) driver.Connector {
 	return opener(address(path, append([]string{fmt.Sprintf("_pragma=busy_timeout(%d)", busy.Milliseconds()),
 		"_pragma=journal_mode(WAL)", "_pragma=synchronous(FULL)", "_pragma=wal_autocheckpoint(0)",
-		"_pragma=foreign_keys(1)", "_pragma=temp_store(MEMORY)"}, more...)...))
+		"_pragma=foreign_keys(1)", "_pragma=temp_store(MEMORY)", "_pragma=secure_delete(ON)"}, more...)...))
 }
 
 // Migrate brings each set of tables to its newest version.
