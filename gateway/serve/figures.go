@@ -37,10 +37,24 @@ func (f *figures) Collect(into chan<- prometheus.Metric) {
 	if f.g.outbox != nil {
 		f.outbox(out)
 	}
+	if f.g.edge != nil {
+		f.front(out)
+	}
 	if f.g.gate != nil {
 		load := f.g.gate.Load()
 		out.gauge("warmgate_requests_in_flight", "Requests in work.", float64(load.InFlight))
 		out.gauge("warmgate_requests_waiting", "Requests that wait for room.", float64(load.Waiting))
+	}
+}
+
+// front are the connections, and what the strict front refused before it became a request.
+func (f *figures) front(out sender) {
+	s := f.g.edge.Front().Stats()
+	out.gauge("warmgate_connections_open", "Connections open.", float64(s.Open()))
+	out.count("warmgate_connections_total", "Connections accepted, those turned away included.", float64(s.Accepted()))
+	out.count("warmgate_front_panics_total", "Handlers that panicked past the edge.", float64(s.Panics()))
+	for p, n := range s.Refused() {
+		out.count("warmgate_front_refusals_total", "Requests and connections that the strict front refused, by problem.", float64(n), "type", p.Type)
 	}
 }
 

@@ -1,0 +1,106 @@
+package serve
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestReadiness(t *testing.T) {
+	w := newWorld(t)
+	began := time.Now()
+	w.open()
+	w.await("ready", func() bool {
+		status, body, _ := w.get(w.admin+"/readyz", nil)
+		return status == 200 && body == `{"state":"ready"}`
+	})
+	if took := time.Since(began); took > time.Second {
+		t.Errorf("ready after %s", took)
+	}
+	select {
+	case v := <-w.stall.worked:
+		if v == nil || v.ID != "one" {
+			t.Errorf("a flow's work began without its venues: %v", v)
+		}
+	case <-time.After(5 * time.Second):
+		t.Error("a flow's work has not begun")
+	}
+	if err := w.end(); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.g.Ready(context.Background()); err == nil {
+		t.Error("ready after the end")
+	}
+}
+
+// Every room is seen at the second listener.
+func TestFigures(t *testing.T) {
+	w := newWorld(t)
+	w.open()
+	w.word("one")
+	_, body, _ := w.get(w.admin+"/metrics", nil)
+	for _, name := range []string{
+		`warmgate_backend_attempts_total{instance="drawer/one",outcome="ok"}`, `warmgate_backend_breaker_open{instance="drawer/two"}`,
+		`warmgate_backend_in_flight{instance="drawer/two"}`, `warmgate_backend_seconds_count{instance="drawer/one"}`,
+		"warmgate_ledger_commits_total", "warmgate_ledger_flush_seconds_count", "warmgate_ledger_wal_bytes", "warmgate_outbox_waiting",
+		`warmgate_outbox_attempts_total{outcome="failed"}`, "warmgate_cache_entries", "warmgate_requests_in_flight", "warmgate_requests_waiting",
+		"warmgate_connections_open", "warmgate_connections_total", `warmgate_requests_total{class="2xx",route="stall"}`, "go_goroutines",
+	} {
+		if !slices.ContainsFunc(strings.Split(body, "\n"), func(line string) bool { return strings.HasPrefix(line, name+" ") }) {
+			t.Errorf("no %s", name)
+		}
+	}
+}
+
+// A second gateway on the same data is refused, says why, and leaves nothing open.
+func TestOneLedgerOneGateway(t *testing.T) {
+	w := newWorld(t)
+	w.open()
+	_, err := Open(t.Context(), w.path("gateway.yaml"), Options{Flows: w.flows(), Env: w.env, Now: time.Now, Logger: slog.New(slog.DiscardHandler)})
+	if err == nil || !strings.Contains(err.Error(), "is in use by process") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestAuditOfARunningGateway(t *testing.T) {
+	w := newWorld(t)
+	w.open()
+	report, err := VerifyAudit(t.Context(), w.path("data"))
+	if err != nil || report.Mismatch != "" {
+		t.Errorf("got %+v, %v", report, err)
+	}
+	left, err := filepath.Glob(w.path("data/.verify-*"))
+	if err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v %v", left, err)
+	}
+	if _, err := VerifyAudit(t.Context(), w.path("nowhere")); !os.IsNotExist(err) && err == nil {
+		t.Error("a folder that is not there verifies")
+	}
+}
+
+// The systems of all venues are known before their addresses and credentials are.
+func TestPlaces(t *testing.T) {
+	w := newWorld(t)
+	w.edit("venues/two.yaml", "${TILL:-http://127.0.0.1:1}", "${TILL}")
+	w.edit("venues/two.yaml", "Asia/Shanghai", "Asia/Urumqi")
+	places, err := Places(w.path("gateway.yaml"), w.env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, p := range places {
+		got = append(got, p.Venue+" "+p.Connector+" "+p.Location.String())
+	}
+	if want := []string{"one drawer Asia/Shanghai", "two drawer Asia/Urumqi"}; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	w.edit("venues/two.yaml", "Asia/Urumqi", "Asia/Nowhere")
+	if _, err := Places(w.path("gateway.yaml"), w.env); err == nil || !strings.Contains(err.Error(), `two.yaml:5:12: time_zone: "Asia/Nowhere"`) {
+		t.Errorf("got %v", err)
+	}
+}
