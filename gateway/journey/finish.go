@@ -256,6 +256,7 @@ func (r *run) conclude() (err error) {
 // heldKey looks for an earlier run that holds the idempotency key, before this one refuses without a commit: what it was
 // refused for may be what that run has done.
 func (r *run) heldKey() (held *ledger.Idempotency) {
+	r.looked = true
 	err := r.engine.ledger.View(&r.ends[0], func(q ledger.Querier) error {
 		i, found, err := ledger.FindIdempotency(q, r.req.Idempotency.Scope[:])
 		if found && (!i.Ended || i.ExpiresAt.After(r.engine.now())) {
@@ -326,6 +327,7 @@ func (r *run) repeat() error {
 func (r *run) leave() {
 	if r.inFlight == 0 && len(r.writes) == 0 {
 		r.cancel()
+		r.recycle()
 		return
 	}
 	r.behind = true

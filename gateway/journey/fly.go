@@ -28,13 +28,12 @@ func (r *run) launch() {
 	alone := len(queued) == 1 && r.inFlight == 0
 	r.inFlight += len(queued)
 	for _, i := range queued {
-		n := r.nodes[i]
 		r.at[i].progress = flying
 		if alone {
-			r.landed <- r.fly(n)
+			r.fliers[i]()
 			return
 		}
-		go func() { r.landed <- r.fly(n) }()
+		go r.fliers[i]()
 	}
 }
 

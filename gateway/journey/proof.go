@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/warmgate/warmgate/gateway"
@@ -47,6 +48,9 @@ type Proven[In, Out any] struct {
 // bound is a plan with its timing.
 type bound struct {
 	*plan
+	spare    *sync.Pool    // of runs that have ended
+	calls    int           // steps that wait for a backend
+	asks     int           // of those, reads
 	policies []call.Policy // by node
 	timing   Timing
 	proof    Proof
@@ -68,12 +72,16 @@ func (p *Plan[In, Out]) Prove(t Timing) (*Proven[In, Out], error) {
 func (p *Proven[In, Out]) Proof() Proof { return p.bound.proof }
 
 func (p *plan) prove(t Timing) (*bound, error) {
-	b := &bound{plan: p, timing: t, policies: make([]call.Policy, len(p.nodes))}
+	b := &bound{plan: p, timing: t, policies: make([]call.Policy, len(p.nodes)), spare: new(sync.Pool)}
 	wrong := b.checkTiming()
 	used := map[string]bool{}
 	for _, n := range p.nodes {
 		if !n.kind.calls() {
 			continue
+		}
+		b.calls++
+		if n.kind == kindAsk {
+			b.asks++
 		}
 		policy, ok := t.Steps[n.name]
 		if !ok {

@@ -48,6 +48,7 @@ type run struct {
 	render func(r *run) Answer
 	ends   []until // by level: when calls have to end; the first one is the ledger's, by when the answer is written
 	landed chan landing
+	fliers []func() // by node: its calls, on a goroutine of their own
 	box    seal.Box // the run's data key, once something has to be kept
 	boxed  bool
 
@@ -58,6 +59,7 @@ type run struct {
 	unknown  bool          // a commit's fate is unknown: nothing more is promised
 	ended    bool          // the answer is in the ledger
 	behind   bool          // the answer is out
+	looked   bool          // the ledger was read
 	spoiled  map[int]error // records that failed and cost a commit: it is made again as if they had been decided
 	answer   Answer
 	replay   *ledger.Idempotency
@@ -110,24 +112,60 @@ type recorded struct {
 	value any
 }
 
+// newRun returns a run at its beginning.
 func (e *Engine) newRun(b *bound, req Request) *run {
-	n := len(b.nodes)
-	r := &run{bound: b, engine: e, req: req, landed: make(chan landing, n), ends: make([]until, len(b.reserves))}
+	r, _ := b.spare.Get().(*run)
+	if r == nil {
+		r = b.makeRun()
+	}
+	r.engine, r.req = e, req
 	end := time.Now().Add(req.Deadline.Sub(e.now()) - b.timing.Overhead) // calls know no clock but the process's
 	values := traced(req.Trace)
 	for i, reserve := range b.reserves {
 		r.ends[i].at, r.ends[i].values = end.Add(-reserve), values
 	}
-	ints := make([]int, 2*n)
-	r.cursor = cursor{at: make([]station, n), ready: ints[:0:n], queued: ints[n : n : 2*n], open: n}
 	for i, left := range b.waits {
 		r.at[i].left = left
 	}
+	r.open = len(b.nodes)
+	r.steps, r.sources = make([]StepTime, 0, b.calls), make([]gateway.Source, 0, b.asks)
 	return r
 }
 
+// makeRun makes what a run of this plan needs, in as few pieces as there can be.
+func (b *bound) makeRun() *run {
+	n := len(b.nodes)
+	r := &run{bound: b, landed: make(chan landing, n), ends: make([]until, len(b.reserves)), fliers: make([]func(), n)}
+	for i, node := range b.nodes {
+		r.fliers[i] = func() { r.landed <- r.fly(node) }
+	}
+	ints := make([]int, 2*n)
+	r.at, r.ready, r.queued = make([]station, n), ints[:0:n], ints[n:n:2*n]
+	return r
+}
+
+// recycle keeps a run for the next journey, once all its calls have landed. One that the ledger has seen is not kept: a
+// commit that was given up may still look at it; nor one whose contexts somebody has waited for.
+func (r *run) recycle() {
+	if r.boxed || r.looked {
+		return
+	}
+	for i := range r.ends {
+		if r.ends[i].done != nil {
+			return
+		}
+	}
+	clear(r.at)
+	for i := range r.ends {
+		r.ends[i] = until{}
+	}
+	*r = run{bound: r.bound, landed: r.landed, ends: r.ends, fliers: r.fliers,
+		cursor: cursor{at: r.at, ready: r.ready[:0], queued: r.queued[:0]}}
+	r.spare.Put(r)
+}
+
 // run drives the plan until every step has ended or one has stopped it, and then brings the answer home.
-func (r *run) run() (Answer, error) {
+func (r *run) run() (answer Answer, err error) {
 	defer r.leave()
 	r.end(0, done)
 	for r.open > 0 && r.stop == nil {
@@ -143,7 +181,7 @@ func (r *run) run() (Answer, error) {
 			r.land(<-r.landed)
 		}
 	}
-	err := r.conclude()
+	err = r.conclude()
 	return r.answer, err
 }
 
