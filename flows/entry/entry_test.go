@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"testing"
 
+	"github.com/go-json-experiment/json"
 	"github.com/google/uuid"
 
 	"github.com/warmgate/warmgate/backends/octo"
@@ -146,5 +147,21 @@ func TestOneTicketOnce(t *testing.T) {
 	}
 	if n := effects(c, ticket.Units[0].UUID); n != 1 {
 		t.Errorf("redeemed %d times", n)
+	}
+}
+
+func marshal(t testing.TB, v any) []byte {
+	t.Helper()
+	b, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func unmarshal(t testing.TB, b []byte, into any) {
+	t.Helper()
+	if err := json.Unmarshal(b, into); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -8,7 +8,7 @@ import (
 // gatewayFile is a configuration for tests: the product's own budgets, and no rate limit in the way.
 const gatewayFile = `listen: 127.0.0.1:0
 admin: 127.0.0.1:0
-data: %s/data
+data: %q
 venues: venues
 edge:
   language: en
@@ -16,7 +16,7 @@ auth:
   audience: warmgate
   leeway: 5s
   issuers:
-    - { issuer: "https://id.city.example", algorithms: [EdDSA], keys_file: %s }
+    - { issuer: "https://id.city.example", algorithms: [EdDSA], keys_file: %q }
   first_seen_per_address: { rate: 100000, per: 1s, burst: 100000 }
 outbox:
   poll: 50ms

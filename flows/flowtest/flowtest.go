@@ -65,11 +65,23 @@ const DefaultSettings = `  prewarm: { every: 1s, max_age: 1h }
     - { id: boat, entries: 3 }
 `
 
-// APIKey is the twins' credential; they are made anew in every test.
-const apiKey = "a-key-for-twins"
+// APIKey is the twins' credential.
+const APIKey = "a-key-for-twins"
+
+// Options change what Start does. The zero value changes nothing.
+type Options struct {
+	Gateway func(file string) string // the text of gateway.yaml, from the usual one
+	Before  func(c *City)            // is called once the twins are there, before the gateway starts
+}
 
 // Start starts a city of spots with the given journeys in front of it.
 func Start(t testing.TB, flows []*flow.Flow, spots ...Spot) *City {
+	t.Helper()
+	return Options{}.Start(t, flows, spots...)
+}
+
+// Start is the function Start with options.
+func (o Options) Start(t testing.TB, flows []*flow.Flow, spots ...Spot) *City {
 	t.Helper()
 	c := &City{T: t, Folder: t.TempDir(), Tickets: map[string]*octo.Twin{}, logs: &lockedWriter{}, flows: flows}
 	var err error
@@ -80,9 +92,16 @@ func Start(t testing.TB, flows []*flow.Flow, spots ...Spot) *City {
 	if c.issuer, err = auth.NewIssuer(c.Folder, "https://id.city.example", "warmgate"); err != nil {
 		t.Fatal(err)
 	}
-	c.write("gateway.yaml", fmt.Sprintf(gatewayFile, c.Folder, c.issuer.KeysFile()))
+	file := fmt.Sprintf(gatewayFile, c.Folder+"/data", c.issuer.KeysFile())
+	if o.Gateway != nil {
+		file = o.Gateway(file)
+	}
+	c.Write("gateway.yaml", file)
 	for _, s := range spots {
 		c.addSpot(s)
+	}
+	if o.Before != nil {
+		o.Before(c)
 	}
 	c.Run()
 	t.Cleanup(c.Stop)
@@ -95,7 +114,7 @@ func (c *City) addSpot(s Spot) {
 	if err != nil {
 		c.T.Fatal(err)
 	}
-	desk, err := octo.NewTwin(octo.TwinConfig{Supplier: s.ID + "-tickets", APIKey: apiKey, Seed: 1, Clock: time.Now, Location: zone,
+	desk, err := octo.NewTwin(octo.TwinConfig{Supplier: s.ID + "-tickets", APIKey: APIKey, Seed: 1, Clock: time.Now, Location: zone,
 		Products: octo.DefaultProducts()})
 	if err != nil {
 		c.T.Fatal(err)
@@ -107,10 +126,17 @@ func (c *City) addSpot(s Spot) {
 	if s.Settings == "" {
 		s.Settings = DefaultSettings
 	}
-	c.write("venues/"+s.ID+".yaml", fmt.Sprintf(venueFile, s.ID, c.Twins.URL("octo", s.ID), s.ID, s.Settings))
+	c.WriteSpot(s)
 }
 
-func (c *City) write(name, text string) {
+// WriteSpot writes a spot's file anew, for a reload.
+func (c *City) WriteSpot(s Spot) {
+	c.T.Helper()
+	c.Write("venues/"+s.ID+".yaml", fmt.Sprintf(venueFile, s.ID, c.Twins.URL("octo", s.ID), s.ID, s.Settings))
+}
+
+// Write writes a file of the gateway's, by its name below the city's folder.
+func (c *City) Write(name, text string) {
 	c.T.Helper()
 	path := filepath.Join(c.Folder, name)
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
@@ -151,7 +177,7 @@ func (c *City) Run() {
 
 func env(name string) (string, bool) {
 	if name == "OCTO_KEY" {
-		return apiKey, true
+		return APIKey, true
 	}
 	return "", false
 }
@@ -175,8 +201,9 @@ func (c *City) Stop() {
 	if c.Gateway == nil {
 		return
 	}
-	c.Ledger.Set(ledgertest.AtCommit, ledgertest.None)
-	c.Ledger.Set(ledgertest.AtBegin, ledgertest.None)
+	for _, at := range []ledgertest.Point{ledgertest.AtBegin, ledgertest.AtExec, ledgertest.AtCommit, ledgertest.AtView} {
+		c.Ledger.Set(at, ledgertest.None)
+	}
 	c.stop()
 	if err := <-c.served; err != nil {
 		c.T.Errorf("serving: %v", err)
@@ -213,7 +240,13 @@ func (c *City) Token(subject string, scopes ...string) string {
 // Mint mints any token.
 func (c *City) Mint(g auth.Grant) string {
 	c.T.Helper()
-	token, err := c.issuer.Mint(g, time.Now())
+	return c.MintAt(g, time.Now())
+}
+
+// MintAt mints any token as if it were another time.
+func (c *City) MintAt(g auth.Grant, now time.Time) string {
+	c.T.Helper()
+	token, err := c.issuer.Mint(g, now)
 	if err != nil {
 		c.T.Fatal(err)
 	}
@@ -328,5 +361,26 @@ func (c *City) Eventually(what string, ok func() bool) {
 	}
 }
 
+// View reads the ledger.
+func (c *City) View(f func(q ledger.Querier) error) {
+	c.T.Helper()
+	if err := c.Ledger.View(context.Background(), f); err != nil {
+		c.T.Fatal(err)
+	}
+}
+
+// Number reads one number from the ledger.
+func (c *City) Number(query string, args ...any) (n int64) {
+	c.T.Helper()
+	c.View(func(q ledger.Querier) error { return q.QueryRow(query, args...).Scan(&n) })
+	return n
+}
+
 // LogText returns what the gateway has logged so far.
 func (c *City) LogText() string { return c.logs.text() }
+
+// Flows returns the journeys that the gateway was started with.
+func (c *City) Flows() []*flow.Flow { return c.flows }
+
+// Env returns the environment that the configuration was read in.
+func (c *City) Env() func(string) (string, bool) { return env }
