@@ -1,0 +1,145 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+	"github.com/google/uuid"
+)
+
+const (
+	addedRate    = 500                   // entries a second
+	addedLatency = 10 * time.Millisecond // of every call at the twin
+	warmUp       = 500                   // entries before, at the same rate
+)
+
+// provesAdded sends entries at fixed times to the real program. What the gateway adds is the client's time, from the
+// intended start to the whole answer, less the longest path through the entry's calls as measured at the twin's sockets.
+// So everything that is not the backends' is counted as the gateway's: both loopback hops, the client's own late starts.
+func provesAdded(r *run) error {
+	var twin *sockets
+	w, err := newWorld(r.dir, r.seed, func(desk http.Handler) (url string, err error) {
+		twin, url, err = serveSockets(desk, addedLatency)
+		return url, err
+	})
+	if err != nil {
+		return err
+	}
+	defer w.close()
+	defer twin.close()
+	program, err := r.program()
+	if err != nil {
+		return err
+	}
+	serve, err := newChild(w, program)
+	if err != nil {
+		return err
+	}
+	if _, err := serve.start(); err != nil {
+		return err
+	}
+	m, err := measureAdded(r, w, twin, serve)
+	if err != nil {
+		_ = serve.stop()
+		return fmt.Errorf("%w\n%s", err, serve.lastWords())
+	}
+	m.say(r.report)
+	return serve.stop()
+}
+
+// addedTimes are histograms in microseconds.
+type addedTimes struct {
+	mu                             sync.Mutex
+	client, path, added, own, late *hdrhistogram.Histogram
+	wrong                          map[string]int
+}
+
+func newAddedTimes() *addedTimes {
+	h := func() *hdrhistogram.Histogram { return hdrhistogram.New(1, 10_000_000, 3) }
+	return &addedTimes{client: h(), path: h(), added: h(), own: h(), late: h(), wrong: map[string]int{}}
+}
+
+func (m *addedTimes) note(total, path, server, late time.Duration) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, x := range []struct {
+		h *hdrhistogram.Histogram
+		d time.Duration
+	}{{m.client, total}, {m.path, path}, {m.added, total - path}, {m.own, server - path}, {m.late, late}} {
+		if err := x.h.RecordValue(max(1, x.d.Microseconds())); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (m *addedTimes) fail(what string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.wrong[what]++
+}
+
+func measureAdded(r *run, w *world, twin *sockets, serve *child) (*addedTimes, error) {
+	tickets, err := w.issue(warmUp+r.n, 1)
+	if err != nil {
+		return nil, err
+	}
+	token, err := w.mint("gate", "scenic:gate")
+	if err != nil {
+		return nil, err
+	}
+	api := newClient(serve.api.Addr().String(), 512)
+	m := newAddedTimes()
+	var broken atomic.Pointer[error]
+	one := func(i int, intended time.Time, counts bool) {
+		late := time.Since(intended)
+		a := entry(token, "north-1", uuid.NewString(), shown(tickets[i]))
+		var trace string
+		trace, a.trace = newTrace()
+		got, err := api.do(a, 5*time.Second)
+		took := time.Since(intended)
+		if err != nil || got.status != http.StatusCreated {
+			m.fail(fmt.Sprintf("%d %s %v", got.status, got.problem, err))
+			return
+		}
+		path, found := twin.of(trace)
+		if !found || path.find == 0 || path.redeem == 0 {
+			m.fail("its calls are not known")
+			return
+		}
+		if counts {
+			if err := m.note(took, path.longest(), got.total(), late); err != nil {
+				broken.Store(&err)
+			}
+		}
+	}
+	if err := openLoop(r.ctx, warmUp, addedRate, func(i int, at time.Time) { one(i, at, false) }); err != nil {
+		return nil, err
+	}
+	if err := openLoop(r.ctx, r.n, addedRate, func(i int, at time.Time) { one(warmUp+i, at, true) }); err != nil {
+		return nil, err
+	}
+	if err := broken.Load(); err != nil {
+		return nil, *err
+	}
+	if len(m.wrong) > 0 {
+		return nil, fmt.Errorf("entries that were not measured: %v", m.wrong)
+	}
+	return m, nil
+}
+
+func (m *addedTimes) say(to *report) {
+	ms := func(h *hdrhistogram.Histogram, q float64) float64 { return float64(h.ValueAtQuantile(q)) / 1000 }
+	to.note("entries measured, all of which opened the gate", "%d", m.client.TotalCount())
+	to.note("client's time, p50 / p99", "%.2f / %.2f ms", ms(m.client, 50), ms(m.client, 99))
+	to.note("longest path of its calls, p50 / p99", "%.2f / %.2f ms", ms(m.path, 50), ms(m.path, 99))
+	to.note("started late by the load generator, p50 / p99", "%.2f / %.2f ms", ms(m.late, 50), ms(m.late, 99))
+	to.note("added by the server's own clock, p50 / p99", "%.2f / %.2f ms", ms(m.own, 50), ms(m.own, 99))
+	to.atMost("added, p50", "ms", ms(m.added, 50), 1, 4)
+	to.atMost("added, p99", "ms", ms(m.added, 99), 8, 5)
+	to.note("added, p99.9 / most", "%.2f / %.2f ms", ms(m.added, 99.9), float64(m.added.Max())/1000)
+}

@@ -1,0 +1,99 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestProofs takes the short form of every proof. A count must be right; a figure that depends on the machine may miss its
+// target by the slack that its proof allows for noise, and says so.
+func TestProofs(t *testing.T) {
+	if testing.Short() {
+		t.Skip("minutes of load are not for -short")
+	}
+	first := &run{ctx: t.Context(), dir: t.TempDir()}
+	binary, err := first.program()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range proofs() {
+		t.Run(p.name, func(t *testing.T) {
+			log := &bytes.Buffer{}
+			r := &run{ctx: t.Context(), n: p.short, seed: 1, dir: filepath.Join(t.TempDir(), "world"), binary: binary, progress: log}
+			report, err := r.take(p)
+			if err != nil {
+				t.Fatalf("%v\n%s", err, log)
+			}
+			text := &bytes.Buffer{}
+			report.write(text)
+			t.Logf("%s%s", text, log)
+			for _, f := range report.figures {
+				switch {
+				case f.broken:
+					t.Errorf("%s: %s, want %s", f.name, f.value, f.target)
+				case f.missed:
+					t.Logf("missed, within what noise may do: %s: %s, want %s", f.name, f.value, f.target)
+				}
+			}
+		})
+	}
+}
+
+func TestReportSaysWhatMissed(t *testing.T) {
+	r := &report{title: "a proof", about: "-n 1", machine: "here", took: time.Second}
+	r.note("rows", "%d", 7)
+	r.exactly("doubled", 0, 0)
+	r.atMost("p50", "ms", 0.9, 1, 2)
+	if r.missed() {
+		t.Error("all is held")
+	}
+	r.atMost("p99", "ms", 9, 8, 2)
+	r.atLeast("rate", "/s", 1900, 4000, 2)
+	r.control("A/A", 1.06)
+	var text strings.Builder
+	r.write(&text)
+	for _, line := range []string{"rows ", "p50  ", "p99  "} {
+		if !strings.Contains(text.String(), line) {
+			t.Errorf("%q is not in\n%s", line, text.String())
+		}
+	}
+	if n := strings.Count(text.String(), "MISSED"); n != 3 || strings.Count(text.String(), "held") != 2 {
+		t.Errorf("%d missed in\n%s", n, text.String())
+	}
+	got := []bool{r.figures[3].broken, r.figures[4].broken, r.figures[5].broken}
+	if want := []bool{false, true, false}; got[0] != want[0] || got[1] != want[1] || got[2] != want[2] {
+		t.Errorf("broken: %v, want %v", got, want)
+	}
+	r.exactly("lost", 1, 0)
+	if !r.figures[6].broken {
+		t.Error("a wrong count is broken, whatever the machine")
+	}
+}
+
+func TestMedian(t *testing.T) {
+	for _, x := range []struct {
+		values []float64
+		want   float64
+	}{{nil, 0}, {[]float64{3}, 3}, {[]float64{4, 1}, 2.5}, {[]float64{9, 1, 5}, 5}} {
+		if got := median(x.values); got != x.want {
+			t.Errorf("median of %v: %v", x.values, got)
+		}
+	}
+}
+
+func TestCommandKnowsItsProofs(t *testing.T) {
+	var out strings.Builder
+	if err := command(t.Context(), nil, &out); err != nil || strings.Count(out.String(), "\n") != len(proofs()) {
+		t.Errorf("%v\n%s", err, out.String())
+	}
+	if err := command(t.Context(), []string{"no-such-proof"}, &out); err == nil {
+		t.Error("an unknown proof was taken")
+	}
+	if left, _ := filepath.Glob(filepath.Join(os.TempDir(), "warmgate-bench-*")); len(left) > 0 {
+		t.Logf("other runs' folders: %v", left)
+	}
+}

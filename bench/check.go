@@ -1,0 +1,170 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/warmgate/warmgate/backends/octo"
+)
+
+// state is what is seen from outside at one moment.
+type state struct {
+	books   map[string]octo.TwinRedemption // by unit
+	assists map[string]string              // open ones, by journey
+	inside  int
+}
+
+func (k *killer) look() (s state, err error) {
+	if s.books, err = k.city.books(); err != nil {
+		return s, err
+	}
+	if s.assists, err = openAssists(k.city, k.serve); err != nil {
+		return s, err
+	}
+	s.inside, err = insideNow(k.city, k.serve)
+	return s, err
+}
+
+// findings is what is wrong about a block's visitors.
+type findings struct {
+	twice, doubled, wrong, lost, endless int
+	people                               int // admitted in this block
+	what                                 []string
+}
+
+func (f *findings) add(n *int, format string, args ...any) {
+	*n++
+	f.what = append(f.what, fmt.Sprintf(format, args...))
+}
+
+func (f *findings) settled() bool { return f.wrong == 0 && f.twice == 0 }
+
+// check waits until what the visitors were told agrees with the books, or the time is over, and counts what does not.
+func (k *killer) check() error {
+	deadline := k.restart.Add(settledWithin)
+	var f findings
+	miscounted := false
+	for {
+		s, err := k.look()
+		if err != nil {
+			return err
+		}
+		f = k.compare(s)
+		miscounted = s.inside != k.before+f.people
+		if f.settled() && !miscounted || time.Now().After(deadline) {
+			break
+		}
+		if err := wait(k.run.ctx, 50*time.Millisecond); err != nil {
+			return err
+		}
+	}
+	t := k.totals
+	t.slowest = max(t.slowest, time.Since(k.restart))
+	if !f.settled() || miscounted {
+		t.late++
+	}
+	if miscounted {
+		t.miscounted++
+		f.what = append(f.what, "people inside: not as many as were let in")
+	}
+	k.before += f.people
+	k.count()
+	t.twice, t.doubled, t.wrong, t.lost, t.people = t.twice+f.twice, t.doubled+f.doubled, t.wrong+f.wrong, t.lost+f.lost, t.people+f.people
+	t.endless += f.endless
+	asked, changed, err := k.visits.again()
+	t.replays, t.forgotten = t.replays+asked, t.forgotten+changed
+	for _, x := range f.what {
+		fmt.Fprintf(k.run.progress, "kill: block %d: %s\n", t.blocks, x)
+	}
+	return err
+}
+
+// compare holds every ticket of the block to the books.
+func (k *killer) compare(s state) findings {
+	var f findings
+	for _, t := range k.visits.tickets {
+		in := map[string]string{} // admission by unit
+		handed, done := false, true
+		for _, c := range t.scans {
+			switch {
+			case !c.done:
+				done = false
+				f.add(&f.endless, "ticket %s: no final answer after %d attempts, the last: %s", t.units[0], c.attempts, c.last)
+			case c.final.status == http.StatusCreated:
+				k.admit(&f, in, c)
+			case c.final.status == http.StatusAccepted:
+				handed = true
+			}
+		}
+		open := k.assistOf(s, t)
+		if done && len(in) == 0 && !handed {
+			f.add(&f.lost, "ticket %s: refused (%s), and nobody came in", t.units[0], words(t))
+		}
+		for _, unit := range t.units {
+			b := s.books[unit]
+			net := b.Effects - b.Undone
+			if net > 1 {
+				f.add(&f.twice, "ticket %s: redeemed %d times", unit, net)
+			}
+			if _, admitted := in[unit]; admitted && net != 1 && !open {
+				f.add(&f.wrong, "ticket %s: let in, redeemed %d times, no assist", unit, net)
+			}
+			if _, admitted := in[unit]; !admitted && net != 0 && !open && !handed {
+				f.add(&f.wrong, "ticket %s: redeemed though nobody came in", unit)
+			}
+		}
+		f.people += len(in)
+	}
+	return f
+}
+
+// admit takes an answer that opened a gate into account.
+func (k *killer) admit(f *findings, in map[string]string, s *scan) {
+	var body admitted
+	if err := json.Unmarshal(s.final.body, &body); err != nil {
+		f.add(&f.lost, "an answer cannot be read: %v", err)
+		return
+	}
+	for _, a := range body.Admissions {
+		if other, there := in[a.Unit]; there && other != a.ID {
+			f.add(&f.doubled, "ticket %s: two admissions", a.Unit)
+		}
+		in[a.Unit] = a.ID
+	}
+}
+
+// assistOf reports whether a person has one of the ticket's journeys open.
+func (k *killer) assistOf(s state, t *ticketTried) bool {
+	for _, c := range t.scans {
+		var body struct {
+			Journey string `json:"journey"`
+		}
+		if c.done && json.Unmarshal(c.final.body, &body) == nil && s.assists[body.Journey] != "" {
+			return true
+		}
+	}
+	return false
+}
+
+func words(t *ticketTried) string {
+	var all []string
+	for _, c := range t.scans {
+		all = append(all, c.last)
+	}
+	return strings.Join(all, ", ")
+}
+
+// count adds the block's scans to the totals.
+func (k *killer) count() {
+	for _, t := range k.visits.tickets {
+		for _, c := range t.scans {
+			k.totals.scans++
+			k.totals.attempts += c.attempts
+			k.totals.answers[c.last]++
+		}
+	}
+}

@@ -1,0 +1,172 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/warmgate/warmgate/backends/twin"
+)
+
+const (
+	killWorkers   = 10                     // visitors at the gates at once
+	killWithin    = 700 * time.Millisecond // of the program being ready
+	killsAtMost   = 4                      // in a block, before everything must be settled
+	killBetween   = 10 * time.Millisecond  // two visitors of one worker
+	killStock     = 200                    // tickets sold before a block
+	killsPerWorld = 48                     // then a new city and a new ledger
+	settledWithin = 30 * time.Second       // of the last restart
+	killLease     = time.Second            // of a run, so that a block's recovery is soon
+)
+
+// provesKill kills the real program at random moments while visitors come through the gates and ticketing fails at random,
+// and holds what visitors were told against the twin's books. Its ledger is on the disk, with every flush.
+//
+// A block is one to four kills in a row, the faults still on after the last restart; then they end, every visitor goes on
+// as a turnstile does (same scan, same key) until the answer is final, and all must be settled within 30 s of the restart.
+func provesKill(r *run) error {
+	t := &killTotals{answers: map[string]int{}}
+	for world := 0; t.kills < r.n; world++ {
+		k := &killer{run: r, totals: t, chance: rand.New(rand.NewPCG(r.seed, uint64(world)))}
+		if err := k.world(world, min(killsPerWorld, r.n-t.kills)); err != nil {
+			return err
+		}
+	}
+	t.say(r.report)
+	return nil
+}
+
+// killTotals is what all blocks came to.
+type killTotals struct {
+	kills, blocks, scans, people, replays, attempts                   int
+	answers                                                           map[string]int
+	lost, endless, doubled, wrong, twice, forgotten, miscounted, late int
+	slowest                                                           time.Duration
+}
+
+func (t *killTotals) say(to *report) {
+	to.note("kills / blocks", "%d / %d", t.kills, t.blocks)
+	to.note("scans / attempts at them", "%d / %d", t.scans, t.attempts)
+	for _, word := range slices.Sorted(maps.Keys(t.answers)) {
+		to.note("final answer "+word, "%d", t.answers[word])
+	}
+	to.note("people let in", "%d", t.people)
+	to.note("answers asked for again, after the settling", "%d", t.replays)
+	to.note("longest from the last restart to all settled", "%.1f s", t.slowest.Seconds())
+	to.exactly("tickets redeemed twice", t.twice, 0)
+	to.exactly("tickets with two admissions", t.doubled, 0)
+	to.exactly("admissions without a redemption or an assist", t.wrong, 0)
+	to.exactly("visitors refused though nobody came in on their ticket", t.lost, 0)
+	to.exactly("visitors without a final answer 30 s after the restart", t.endless, 0)
+	to.exactly("answers that changed when asked for again", t.forgotten, 0)
+	to.exactly("blocks whose count of people inside is wrong", t.miscounted, 0)
+	to.exactly("blocks not settled within 30 s of the restart", t.late, 0)
+}
+
+// killer works in one city.
+type killer struct {
+	run     *run
+	totals  *killTotals
+	chance  *rand.Rand
+	city    *world
+	serve   *child
+	visits  *visits
+	restart time.Time // the last one
+	before  int       // people inside from earlier blocks
+}
+
+func (k *killer) world(number, kills int) (err error) {
+	program, err := k.run.program()
+	if err != nil {
+		return err
+	}
+	k.city, err = newWorld(filepath.Join(k.run.dir, fmt.Sprint(number)), k.chance.Uint64(), nil, killEdits()...)
+	if err != nil {
+		return err
+	}
+	defer k.city.close()
+	if k.serve, err = newChild(k.city, program); err != nil {
+		return err
+	}
+	if _, err := k.serve.start(); err != nil {
+		return err
+	}
+	if k.visits, err = newVisits(k.city, k.serve); err != nil {
+		return err
+	}
+	for done := 0; done < kills && err == nil; {
+		n := min(kills-done, 1+k.chance.IntN(killsAtMost))
+		err = k.block(n)
+		done += n
+		fmt.Fprintf(k.run.progress, "kill: %d of %d\n", k.totals.kills, k.run.n)
+	}
+	return errors.Join(err, k.serve.stop())
+}
+
+// killEdits are how the shipped configuration differs: a short lease, quick deliveries, no rate limits for this one address.
+func killEdits() []edit {
+	return []edit{
+		{"gateway.yaml", `(  scenic-entry:\n(?:    [a-z_]+: .*\n)*?)    lease: \S+`, "${1}    lease: " + killLease.String()},
+		{"gateway.yaml", `backoff_max: \S+`, "backoff_max: 1s"},
+		{"gateway.yaml", `\n  poll: \S+`, "\n  poll: 200ms"},
+	}
+}
+
+// block kills n times and then holds everything to the books.
+func (k *killer) block(n int) error {
+	k.visits.begin(k.chance.Uint64())
+	life, end := context.WithCancel(k.run.ctx)
+	defer end()
+	faults := make(chan error, 1)
+	chance := rand.New(rand.NewPCG(k.chance.Uint64(), 1))
+	go func() { faults <- k.faults(life, chance) }()
+	for range n {
+		if err := wait(k.run.ctx, time.Duration(k.chance.Int64N(int64(killWithin)))); err != nil {
+			return err
+		}
+		if err := k.serve.kill(); err != nil {
+			return err
+		}
+		k.totals.kills++
+		if _, err := k.serve.start(); err != nil {
+			return err
+		}
+		k.restart = time.Now()
+	}
+	if err := wait(k.run.ctx, time.Duration(k.chance.Int64N(int64(300*time.Millisecond)))); err != nil {
+		return err
+	}
+	end()
+	if err := <-faults; err != nil {
+		return err
+	}
+	k.totals.blocks++
+	k.visits.end(k.restart.Add(settledWithin))
+	return k.check()
+}
+
+// faults turns the dials of the twin until ctx ends, and clears them.
+func (k *killer) faults(ctx context.Context, chance *rand.Rand) error {
+	for ctx.Err() == nil {
+		if err := k.city.city.Dial("octo", spot, drawDial(chance)); err != nil {
+			return err
+		}
+		_ = wait(ctx, time.Duration(50+chance.IntN(200))*time.Millisecond)
+	}
+	return k.city.city.Dial("octo", spot, twin.Dial{})
+}
+
+// drawDial draws a fault for a share of the calls; four times of ten there is none.
+func drawDial(chance *rand.Rand) twin.Dial {
+	if chance.IntN(10) < 4 {
+		return twin.Dial{LatencyMS: chance.IntN(30)}
+	}
+	all := twin.Faults()
+	return twin.Dial{Fault: all[chance.IntN(len(all))], LatencyMS: chance.IntN(80), AfterEffect: chance.IntN(2) == 0,
+		Rate: 0.02 + 0.23*chance.Float64()}
+}

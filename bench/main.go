@@ -1,0 +1,152 @@
+// Command bench takes the figures that Warmgate promises, each by a proof that takes its scale as -n.
+//
+//	go run ./bench                 lists the proofs
+//	go run ./bench NAME -n N       takes one, at any scale
+//	go run ./bench all             takes all of them at their full scale
+//
+// A figure that misses its target ends the command with 1. The short forms run in `go test ./bench`.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"time"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := command(ctx, os.Args[1:], os.Stdout); err != nil {
+		fmt.Fprintf(os.Stderr, "bench: %v\n", err)
+		os.Exit(1)
+	}
+}
+
+// proof is one promise and how it is held.
+type proof struct {
+	name, what  string
+	scale       string // what -n counts
+	short, full int
+	run         func(r *run) error
+}
+
+func proofs() []proof {
+	return []proof{
+		{"added", "time that the gateway adds to an entry, open loop at 500 entries/s, flush included", "entries", 1500, 30_000, provesAdded},
+		{"ledger", "one-row commits of 32 writers against a raw append-and-flush of the same bytes", "pairs", 9, 21, provesLedger},
+		{"admission", "a real admission's first commit, 32 writers, grouped against ungrouped", "pairs", 9, 21, provesAdmission},
+		{"engine", "the plan engine alone, instant backends, a plan of six calls", "benchmark runs", 1, 9, provesEngine},
+		{"ticket", "one ticket tried many times at once, many gates, each try under its own credential", "tries", 1000, 1000, provesTicket},
+		{"kill", "kill -9 of serve at random moments under load, with faults at random", "kills", 6, 500, provesKill},
+		{"overload", "five times the capacity, open loop", "seconds", 3, 20, provesOverload},
+		{"start", "serve: ready, and idle memory, also after kill -9 with many rows", "rows", 10_000, 100_000, provesStart},
+	}
+}
+
+// errMissed says that a figure is not what was promised.
+var errMissed = errors.New("a figure misses its target")
+
+func command(ctx context.Context, args []string, out io.Writer) error {
+	if len(args) == 0 {
+		for _, p := range proofs() {
+			fmt.Fprintf(out, "%-10s %s (-n: %s, short %d, full %d)\n", p.name, p.what, p.scale, p.short, p.full)
+		}
+		return nil
+	}
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	n := flags.Int("n", 0, "scale; 0: the full one")
+	seed := flags.Uint64("seed", 1, "of everything that is random")
+	binary := flags.String("warmgate", "", "a program that was built already; empty: build it")
+	if err := flags.Parse(args[1:]); err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "warmgate-bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	found, missed := false, false
+	for _, p := range proofs() {
+		if args[0] != p.name && args[0] != "all" {
+			continue
+		}
+		found = true
+		r := &run{ctx: ctx, n: p.full, seed: *seed, dir: filepath.Join(dir, p.name), binary: *binary, progress: os.Stderr}
+		if *n > 0 {
+			r.n = *n
+		}
+		report, err := r.take(p)
+		if err != nil {
+			return fmt.Errorf("%s: %w", p.name, err)
+		}
+		report.write(out)
+		missed = missed || report.missed()
+	}
+	switch {
+	case !found:
+		return fmt.Errorf("there is no proof %q", args[0])
+	case missed:
+		return errMissed
+	}
+	return nil
+}
+
+// run is one taking of a proof.
+type run struct {
+	ctx      context.Context
+	n        int
+	seed     uint64
+	dir      string // made by take, the caller's to remove
+	binary   string // of the program; "" until it is built
+	progress io.Writer
+	report   *report
+}
+
+// take runs a proof.
+func (r *run) take(p proof) (*report, error) {
+	if err := os.MkdirAll(r.dir, 0o700); err != nil {
+		return nil, err
+	}
+	r.report = &report{title: p.name + ": " + p.what, about: fmt.Sprintf("-n %d (%s), -seed %d", r.n, p.scale, r.seed), machine: machine()}
+	began := time.Now()
+	if err := p.run(r); err != nil {
+		return nil, err
+	}
+	r.report.took = time.Since(began)
+	return r.report, nil
+}
+
+// machine says where and on what the figures were taken.
+func machine() string {
+	commit := "unknown"
+	if out, err := exec.Command("git", "rev-parse", "--short=12", "HEAD").Output(); err == nil {
+		commit = strings.TrimSpace(string(out))
+	}
+	return fmt.Sprintf("commit %s, %s, %s %s/%s, %d cores", commit, time.Now().UTC().Format("2006-01-02 15:04Z"),
+		runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU())
+}
+
+// program returns the path of the program, which is built at the first call.
+func (r *run) program() (string, error) {
+	if r.binary != "" {
+		return r.binary, nil
+	}
+	to := filepath.Join(r.dir, "warmgate")
+	build := exec.CommandContext(r.ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", to, "github.com/warmgate/warmgate")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if text, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("cannot build the program: %w\n%s", err, text)
+	}
+	r.binary = to
+	return to, nil
+}
