@@ -5,13 +5,9 @@ package assist
 
 import (
 	_ "embed"
+	"errors"
 	"fmt"
 	"net/http"
-	"strconv"
-	"time"
-
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/warmgate/warmgate/gateway"
 	"github.com/warmgate/warmgate/gateway/edge"
@@ -32,57 +28,35 @@ var (
 		Zh: "没有找到这次办理", En: "There is no such journey"}}
 )
 
-const (
-	pageMost  = 100
-	maxReason = 500 // bytes
-)
+// scope is what a token needs at the door.
+const scope = "staff:assist"
 
 // door is the assists' part of the program.
 type door struct {
 	kinds    map[string]flow.Assist
-	claims   *journey.Live[Work, Handed]
-	releases *journey.Live[Work, Handed]
-	resolves *journey.Live[Work, Handed]
+	claims   *journey.Live[work, handed]
+	releases *journey.Live[work, handed]
+	resolves *journey.Live[work, handed]
 }
 
-// Work is something that a member of staff does to an assist.
-type Work struct {
-	ID         string             `json:"id"`
-	By         *gateway.Principal `json:"by"`
-	Resolution string             `json:"resolution,omitempty"`
-	Reason     string             `json:"reason,omitempty"`
-	Details    jsontext.Value     `json:"details,omitempty"`
-
-	rt    *flow.Runtime
-	venue *gateway.Venue
-	run   func(tx *ledger.Tx, rt *flow.Runtime, a flow.Opened, details []byte) (any, error)
-}
-
-// Handed is an assist after that.
-type Handed struct {
-	Assist ledger.Assist
-	Facts  []byte // in the clear, for the one who has claimed it
-	Result any
-}
-
-// New returns the human door of the given flows as a flow of its own.
+// New returns the human door of the given flows as a flow of its own, named "assist", with the plans assist-claim,
+// assist-release and assist-resolution. It refuses a kind of assist that is declared twice or that nobody could settle.
 func New(flows []*flow.Flow) (*flow.Flow, error) {
 	d := &door{kinds: map[string]flow.Assist{}}
 	for _, f := range flows {
 		for _, a := range f.Assists {
-			if _, twice := d.kinds[a.Kind]; twice {
-				return nil, fmt.Errorf("cannot open the human door: assist kind %s is declared twice", a.Kind)
+			if err := d.add(a); err != nil {
+				return nil, fmt.Errorf("cannot open the human door of %s: %w", f.Name, err)
 			}
-			d.kinds[a.Kind] = a
 		}
 	}
 	var plans []flow.Plan
 	for _, p := range []struct {
 		name   string
-		decide *ledger.Decision[Work, Handed]
-		into   **journey.Live[Work, Handed]
+		decide *ledger.Decision[work, handed]
+		into   **journey.Live[work, handed]
 	}{{"assist-claim", claim, &d.claims}, {"assist-release", release, &d.releases}, {"assist-resolution", resolve, &d.resolves}} {
-		plan, err := journey.Define(p.name, func(b *journey.Builder, in journey.Ref[Work]) journey.Ref[Handed] {
+		plan, err := journey.Define(p.name, func(b *journey.Builder, in journey.Ref[work]) journey.Ref[handed] {
 			return journey.Record(b, "keep", p.decide, in)
 		})
 		if err != nil {
@@ -98,87 +72,33 @@ func New(flows []*flow.Flow) (*flow.Flow, error) {
 	}, nil
 }
 
-func (d *door) routes(rt *flow.Runtime) []edge.Route {
-	post := func(name, path string, plan *journey.Live[Work, Handed], read func(x *edge.Exchange, w *Work, kind string) error) edge.Route {
-		return edge.Route{
-			Method: http.MethodPost, Name: name, Path: path, Scope: "staff:assist", Journey: plan.Name(), Idempotent: true,
-			Priority: limit.High, Budget: plan.Budget, Shortest: plan.Shortest,
-			Serve: func(x *edge.Exchange) error { return d.work(x, rt, plan, read) },
+// add enters a kind of assist.
+func (d *door) add(a flow.Assist) error {
+	if a.Kind == "" {
+		return errors.New("a kind of assist has no name")
+	}
+	if _, twice := d.kinds[a.Kind]; twice {
+		return fmt.Errorf("assist kind %s is declared twice", a.Kind)
+	}
+	if len(a.Resolutions) == 0 {
+		return fmt.Errorf("assist kind %s has no resolution: nobody could settle it", a.Kind)
+	}
+	words := map[string]bool{}
+	for _, r := range a.Resolutions {
+		switch {
+		case r.Word == "" || r.Name.Zh == "" || r.Name.En == "":
+			return fmt.Errorf("resolution %q of assist kind %s needs a word, and a name in zh and en", r.Word, a.Kind)
+		case words[r.Word]:
+			return fmt.Errorf("resolution %s of assist kind %s is declared twice", r.Word, a.Kind)
 		}
+		words[r.Word] = true
 	}
-	nothing := func(*edge.Exchange, *Work, string) error { return nil }
-	return []edge.Route{
-		{Method: http.MethodGet, Name: "assists", Path: "/v1/assists", Scope: "staff:assist", Query: []string{"state", "after", "limit"},
-			Priority: limit.High, Serve: func(x *edge.Exchange) error { return d.list(x, rt) }},
-		post("assist-claim", "/v1/assists/{id}/claim", d.claims, nothing),
-		post("assist-release", "/v1/assists/{id}/release", d.releases, nothing),
-		post("assist-resolution", "/v1/assists/{id}/resolution", d.resolves, d.readResolution),
-		{Method: http.MethodGet, Name: "journey", Path: "/v1/journeys/{id}", Priority: limit.Normal,
-			Serve: func(x *edge.Exchange) error { return sayJourney(x, rt) }},
-	}
+	d.kinds[a.Kind] = a
+	return nil
 }
 
-// work finds the assist's venue, and what it takes to do what is asked, before the plan begins.
-func (d *door) work(
-	x *edge.Exchange, rt *flow.Runtime, plan *journey.Live[Work, Handed], read func(x *edge.Exchange, w *Work, kind string) error,
-) error {
-	w := Work{ID: x.Param("id"), By: x.Principal(), rt: rt}
-	a, err := find(x, rt, w.ID)
-	if err != nil {
-		return err
-	}
-	if w.venue = rt.Venue(a.Venue); w.venue == nil {
-		return gateway.ProblemVenueUnknown.Error(gateway.Text{})
-	}
-	if err := read(x, &w, a.Kind); err != nil {
-		return err
-	}
-	return flow.Run(rt, x, w.venue, plan, w, func(o journey.Outcome[Handed], lang string) flow.Said {
-		return flow.Said{Status: http.StatusCreated, Body: d.say(o.Value.Assist, o.Value.Facts, o.Value.Result, lang)}
-	})
-}
-
-// find reads an assist that the principal may see; another's is unknown.
-func find(x *edge.Exchange, rt *flow.Runtime, id string) (a ledger.Assist, err error) {
-	found := false
-	err = view(x, rt, func(q ledger.Querier) (err error) {
-		a, found, err = ledger.FindAssist(q, id)
-		return err
-	})
-	if err == nil && (!found || !x.Principal().ActsFor(&gateway.Venue{ID: a.Venue, Tenant: a.Tenant})) {
-		err = ledger.ProblemAssistUnknown.Error(gateway.Text{})
-	}
-	return a, err
-}
-
-type resolutionBody struct {
-	Resolution string         `json:"resolution"`
-	Reason     string         `json:"reason"`
-	Details    jsontext.Value `json:"details"`
-}
-
-// readResolution reads how the assist is settled. Its kind says what is possible; for a kind that no flow declares, such
-// as a journey that was interrupted, "settled" is.
-func (d *door) readResolution(x *edge.Exchange, w *Work, kind string) error {
-	var body resolutionBody
-	if err := x.Decode(&body); err != nil {
-		return err
-	}
-	switch {
-	case body.Reason == "":
-		return edge.ProblemFieldMissing.Error(gateway.Text{}).WithField("reason")
-	case len(body.Reason) > maxReason:
-		return edge.ProblemFieldInvalid.Error(gateway.Text{Zh: "最多 500 个字节", En: "It may have at most 500 bytes."}).WithField("reason")
-	}
-	for _, r := range d.resolutions(kind) {
-		if r.Word == body.Resolution {
-			w.Resolution, w.Reason, w.Details, w.run = body.Resolution, body.Reason, body.Details, r.Run
-			return nil
-		}
-	}
-	return ProblemResolutionUnknown.Error(gateway.Text{}).WithField("resolution")
-}
-
+// resolutions are the ways to settle a kind. One that no flow declares, such as a journey that was interrupted, can be
+// settled by saying so.
 func (d *door) resolutions(kind string) []flow.Resolution {
 	if a, ok := d.kinds[kind]; ok {
 		return a.Resolutions
@@ -186,149 +106,24 @@ func (d *door) resolutions(kind string) []flow.Resolution {
 	return []flow.Resolution{{Word: "settled", Name: gateway.Text{Zh: "已处理", En: "Settled"}}}
 }
 
-// list answers with assists in the order in which they last changed.
-func (d *door) list(x *edge.Exchange, rt *flow.Runtime) error {
-	state, _ := x.Query("state")
-	switch ledger.AssistState(state) {
-	case "", ledger.AssistOpen, ledger.AssistClaimed, ledger.AssistResolved:
-	default:
-		return edge.ProblemQueryInvalid.Error(gateway.Text{Zh: "须为 open、claimed 或 resolved", En: "It must be open, claimed or resolved."}).WithField("query state")
+func (d *door) routes(rt *flow.Runtime) []edge.Route {
+	get := func(name, path, scope string, p limit.Priority, query []string, serve func(*edge.Exchange, *flow.Runtime) error) edge.Route {
+		return edge.Route{Method: http.MethodGet, Name: name, Path: path, Scope: scope, Query: query, Priority: p,
+			Serve: func(x *edge.Exchange) error { return serve(x, rt) }}
 	}
-	after, err := number(x, "after", 0, 1<<62)
-	if err != nil {
-		return err
-	}
-	limit, err := number(x, "limit", 50, pageMost)
-	if err != nil {
-		return err
-	}
-	p := x.Principal()
-	var all []ledger.Assist
-	err = view(x, rt, func(q ledger.Querier) (err error) {
-		all, err = ledger.ListAssists(q, p.Tenant, p.Venues, ledger.AssistState(state), after, int(limit))
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	body := listBody{Assists: []assistBody{}, Next: after}
-	for _, a := range all {
-		body.Assists = append(body.Assists, d.say(a, nil, nil, x.Lang()))
-		body.Next = a.Seq
-	}
-	return x.JSON(http.StatusOK, body)
-}
-
-func number(x *edge.Exchange, name string, absent, most int64) (int64, error) {
-	text, there := x.Query(name)
-	if !there {
-		return absent, nil
-	}
-	n, err := strconv.ParseInt(text, 10, 64)
-	if err != nil || n < 0 || n > most {
-		return 0, edge.ProblemQueryInvalid.Error(gateway.Text{
-			Zh: fmt.Sprintf("须为 0 至 %d 的整数", most), En: fmt.Sprintf("It must be a whole number from 0 to %d.", most)}).WithField("query " + name)
-	}
-	return n, nil
-}
-
-// view reads the ledger within the exchange's time.
-func view(x *edge.Exchange, rt *flow.Runtime, f func(q ledger.Querier) error) error {
-	ctx, cancel := untilDeadline(x)
-	defer cancel()
-	if err := rt.Ledger.View(ctx, f); err != nil {
-		return gateway.ProblemLedgerUnavailable.Error(gateway.Text{}).WithRetryAfter(time.Second).WithCause(err)
-	}
-	return nil
-}
-
-// The decisions. Their errors are problems, returned before anything is written.
-var (
-	claim = &ledger.Decision[Work, Handed]{Name: "assist.claim", Run: func(tx *ledger.Tx, w Work) (h Handed, err error) {
-		if h.Assist, err = tx.ClaimAssist(w.ID, w.By); err != nil {
-			return h, keep(err)
+	post := func(path string, plan *journey.Live[work, handed], read func(*edge.Exchange, *work, string) error) edge.Route {
+		return edge.Route{
+			Method: http.MethodPost, Name: plan.Name(), Path: path, Scope: scope, Journey: plan.Name(), Idempotent: true,
+			Priority: limit.High, Budget: plan.Budget, Shortest: plan.Shortest,
+			Serve: func(x *edge.Exchange) error { return d.work(x, rt, plan, read) },
 		}
-		h.Facts, err = openFacts(tx, w, h.Assist)
-		return h, err
-	}}
-	release = &ledger.Decision[Work, Handed]{Name: "assist.release", Run: func(tx *ledger.Tx, w Work) (h Handed, err error) {
-		h.Assist, err = tx.ReleaseAssist(w.ID, w.By)
-		return h, keep(err)
-	}}
-	resolve = &ledger.Decision[Work, Handed]{Name: "assist.resolve", Run: runResolution}
-)
-
-// keep marks a problem, so that refusing costs the neighbours in the commit nothing; the ledger's own errors stay as
-// they are.
-func keep(err error) error {
-	if e := (*gateway.Error)(nil); err != nil && asProblem(err, &e) {
-		return ledger.Keep(err)
 	}
-	return err
-}
-
-func runResolution(tx *ledger.Tx, w Work) (h Handed, err error) {
-	row, found, err := ledger.FindAssist(tx, w.ID)
-	if err != nil || !found {
-		return h, err
+	return []edge.Route{
+		get("assists", "/v1/assists", scope, limit.High, []string{"state", "after", "limit"}, d.list),
+		get("assist", "/v1/assists/{id}", scope, limit.High, nil, d.one),
+		post("/v1/assists/{id}/claim", d.claims, readNothing),
+		post("/v1/assists/{id}/release", d.releases, readNothing),
+		post("/v1/assists/{id}/resolution", d.resolves, d.readResolution),
+		get("journey", "/v1/journeys/{id}", "", limit.Normal, nil, sayJourney),
 	}
-	var reason []byte
-	box, sealed, err := boxOf(tx, w, row.Run)
-	if err != nil {
-		return h, err
-	}
-	if sealed {
-		reason = box.Seal([]byte(w.Reason), "reason")
-	}
-	if h.Assist, err = tx.ResolveAssist(w.ID, w.By, w.Resolution, reason); err != nil {
-		return h, keep(err)
-	}
-	if w.run == nil {
-		return h, nil
-	}
-	facts, err := openFacts(tx, w, row)
-	if err != nil {
-		return h, err
-	}
-	opened := flow.Opened{Assist: h.Assist, Facts: facts, By: ledger.Actor(w.By), Venue: w.venue}
-	h.Result, err = w.run(tx, w.rt, opened, w.Details) // not kept if it refuses: the assist stays claimed
-	return h, err
-}
-
-// sayJourney tells the caller what has become of a journey of theirs.
-func sayJourney(x *edge.Exchange, rt *flow.Runtime) error {
-	var run ledger.Run
-	found := false
-	err := view(x, rt, func(q ledger.Querier) (err error) {
-		run, found, err = ledger.FindRun(q, x.Param("id"))
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	p := x.Principal()
-	if !found || run.Tenant != p.Tenant || run.Principal != ledger.Actor(p) {
-		return ProblemJourneyUnknown.Error(gateway.Text{})
-	}
-	body := journeyBody{ID: run.ID, Plan: run.Plan, Venue: run.Venue, State: string(run.State), StartedAt: run.StartedAt, EndedAt: run.EndedAt, Status: run.Status}
-	if len(run.Key) > 0 && len(run.Body) > 0 {
-		plain, err := journey.OpenAnswer(rt.Ledger.Keys(), run.Key, run.Body)
-		if err != nil {
-			return err
-		}
-		body.Answer = plain
-	}
-	err = view(x, rt, func(q ledger.Querier) (err error) {
-		body.Assists, err = assistsOf(q, run.ID)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	b, err := json.Marshal(body)
-	if err != nil {
-		return err
-	}
-	x.Raw(http.StatusOK, "application/json", b)
-	return nil
 }

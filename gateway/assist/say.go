@@ -1,20 +1,16 @@
 package assist
 
 import (
-	"context"
-	"errors"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/warmgate/warmgate/gateway"
-	"github.com/warmgate/warmgate/gateway/edge"
-	"github.com/warmgate/warmgate/gateway/journey"
+	"github.com/warmgate/warmgate/gateway/flow"
 	"github.com/warmgate/warmgate/gateway/ledger"
-	"github.com/warmgate/warmgate/gateway/seal"
 )
 
-// assistBody is an assist as staff see it. The facts are told to the one who has claimed it alone.
+// assistBody is an assist as staff see it.
 type assistBody struct {
 	ID          string             `json:"id"`
 	Seq         int64              `json:"seq"`
@@ -27,15 +23,15 @@ type assistBody struct {
 	NotDone     []string           `json:"not_done"`
 	Tried       []string           `json:"tried"`
 	NextAction  string             `json:"next_action"`
-	Resolutions []resolutionName   `json:"resolutions"`
+	Resolutions []resolutionName   `json:"resolutions"` // none once it is resolved
 	OpenedAt    time.Time          `json:"opened_at"`
-	ClaimedBy   string             `json:"claimed_by,omitempty"`
+	ClaimedBy   string             `json:"claimed_by,omitzero"`
 	ClaimedAt   time.Time          `json:"claimed_at,omitzero"`
-	ResolvedBy  string             `json:"resolved_by,omitempty"`
+	ResolvedBy  string             `json:"resolved_by,omitzero"`
 	ResolvedAt  time.Time          `json:"resolved_at,omitzero"`
-	Resolution  string             `json:"resolution,omitempty"`
-	Facts       jsontext.Value     `json:"facts,omitempty"`
-	Result      any                `json:"result,omitempty"`
+	Resolution  string             `json:"resolution,omitzero"`
+	Facts       jsontext.Value     `json:"facts,omitzero"`  // in the clear, for the one who has claimed it
+	Result      jsontext.Value     `json:"result,omitzero"` // for the one who has just settled it
 }
 
 type resolutionName struct {
@@ -49,39 +45,42 @@ type listBody struct {
 }
 
 type journeyBody struct {
-	ID        string         `json:"id"`
-	Plan      string         `json:"plan"`
-	Venue     string         `json:"venue"`
-	State     string         `json:"state"`
-	StartedAt time.Time      `json:"started_at"`
-	EndedAt   time.Time      `json:"ended_at,omitzero"`
-	Status    int            `json:"status,omitempty"` // of the answer
-	Answer    jsontext.Value `json:"answer,omitempty"`
-	Assists   []journeyHelp  `json:"assists"`
+	ID        string          `json:"id"`
+	Plan      string          `json:"plan"`
+	Venue     string          `json:"venue"`
+	State     ledger.RunState `json:"state"`
+	StartedAt time.Time       `json:"started_at"`
+	EndedAt   time.Time       `json:"ended_at,omitzero"`
+	Status    int             `json:"status,omitzero"` // of the answer
+	Answer    jsontext.Value  `json:"answer,omitzero"` // gone once the run is erased
+	Assists   []journeyHelp   `json:"assists"`
 }
 
 type journeyHelp struct {
 	ID         string             `json:"id"`
 	Kind       string             `json:"kind"`
 	State      ledger.AssistState `json:"state"`
-	Resolution string             `json:"resolution,omitempty"`
+	Resolution string             `json:"resolution,omitzero"`
 }
 
-func (d *door) say(a ledger.Assist, facts []byte, result any, lang string) assistBody {
+// say puts an assist into words, without facts and result. at is its venue, nil where the configuration has it no more.
+func (d *door) say(a ledger.Assist, at *gateway.Venue, lang string) assistBody {
 	b := assistBody{
 		ID: a.ID, Seq: a.Seq, Journey: a.Run, Plan: a.Plan, Kind: a.Kind, Venue: a.Venue, State: a.State, Done: words(a.Done),
 		NotDone: words(a.NotDone), Tried: words(a.Tried), NextAction: a.NextAction.In(lang), Resolutions: []resolutionName{},
-		OpenedAt: a.OpenedAt, ClaimedBy: a.ClaimedBy, ClaimedAt: a.ClaimedAt, ResolvedBy: a.ResolvedBy, ResolvedAt: a.ResolvedAt,
-		Resolution: a.Resolution, Facts: facts, Result: result,
+		OpenedAt: flow.At(at, a.OpenedAt), ClaimedBy: a.ClaimedBy, ClaimedAt: flow.At(at, a.ClaimedAt),
+		ResolvedBy: a.ResolvedBy, ResolvedAt: flow.At(at, a.ResolvedAt), Resolution: a.Resolution,
 	}
-	if a.State != ledger.AssistResolved {
-		for _, r := range d.resolutions(a.Kind) {
-			b.Resolutions = append(b.Resolutions, resolutionName{Resolution: r.Word, Name: r.Name.In(lang)})
-		}
+	if a.State == ledger.AssistResolved {
+		return b
+	}
+	for _, r := range d.resolutions(a.Kind) {
+		b.Resolutions = append(b.Resolutions, resolutionName{Resolution: r.Word, Name: r.Name.In(lang)})
 	}
 	return b
 }
 
+// words is a list that is there also where it is empty.
 func words(w []string) []string {
 	if w == nil {
 		return []string{}
@@ -89,14 +88,14 @@ func words(w []string) []string {
 	return w
 }
 
-// assistsOf lists what help a run has needed.
+// assistsOf lists what help a run has needed, the first one first.
 func assistsOf(q ledger.Querier, run string) ([]journeyHelp, error) {
-	help := []journeyHelp{}
 	rows, err := q.Query(`SELECT id, kind, state, resolution FROM assists WHERE run = $1 ORDER BY opened_at, kind`, run)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
+	help := []journeyHelp{}
 	for rows.Next() {
 		var h journeyHelp
 		if err := rows.Scan(&h.ID, &h.Kind, &h.State, &h.Resolution); err != nil {
@@ -105,28 +104,4 @@ func assistsOf(q ledger.Querier, run string) ([]journeyHelp, error) {
 		help = append(help, h)
 	}
 	return help, rows.Err()
-}
-
-// boxOf opens the data key of the run that an assist belongs to; false where it was erased.
-func boxOf(q ledger.Querier, w Work, run string) (seal.Box, bool, error) {
-	row, found, err := ledger.FindRun(q, run)
-	if err != nil || !found || len(row.Key) == 0 {
-		return seal.Box{}, false, err
-	}
-	box, err := w.rt.Ledger.Keys().OpenBox(row.Key)
-	return box, err == nil, err
-}
-
-func openFacts(q ledger.Querier, w Work, a ledger.Assist) ([]byte, error) {
-	row, found, err := ledger.FindRun(q, a.Run)
-	if err != nil || !found || len(row.Key) == 0 || len(a.Facts) == 0 {
-		return nil, err
-	}
-	return journey.OpenFacts(w.rt.Ledger.Keys(), row.Key, a.Facts)
-}
-
-func asProblem(err error, into **gateway.Error) bool { return errors.As(err, into) }
-
-func untilDeadline(x *edge.Exchange) (context.Context, context.CancelFunc) {
-	return context.WithDeadline(context.Background(), x.Deadline())
 }

@@ -1,6 +1,11 @@
 package flow
 
 import (
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
 	"github.com/go-json-experiment/json"
 
 	"github.com/warmgate/warmgate/gateway"
@@ -16,8 +21,9 @@ type Said struct {
 }
 
 // Serve makes an edge handler of a plan. read turns the request into the plan's input; its errors are answered and leave
-// nothing behind. say puts a good outcome into words; it is pure and may run again. Refusals and assists are put into
-// words here, the same for every journey.
+// nothing behind. say puts a good outcome into words; it is pure and may run again, and after the exchange has ended, so
+// it holds on to nothing of the exchange. Refusals and assists are put into words here, the same for every journey. The
+// route has to name its venue.
 func Serve[In, Out any](
 	rt *Runtime, plan *journey.Live[In, Out], read func(x *edge.Exchange) (In, error),
 	say func(o journey.Outcome[Out], lang string) Said,
@@ -31,16 +37,20 @@ func Serve[In, Out any](
 	}
 }
 
-// Run is the second half of Serve, for a call whose address does not name its venue.
+// Run is the second half of Serve, for a call whose address does not name its venue. Where a reload has taken the venue
+// away since it was found, the error is venue-unknown; the others are those of journey.Live.Run.
 func Run[In, Out any](
 	rt *Runtime, x *edge.Exchange, at *gateway.Venue, plan *journey.Live[In, Out], in In,
 	say func(o journey.Outcome[Out], lang string) Said,
 ) error {
+	bindings := rt.Bindings(at.ID)
+	if bindings == nil {
+		return gateway.ProblemVenueUnknown.Error(gateway.Text{})
+	}
 	req := x.Request()
-	req.Venue = at
-	req.Bindings = rt.Bindings(at.ID)
+	req.Venue, req.Bindings = at, bindings
 	answer, err := plan.Run(rt.Engine, req, in, func(o journey.Outcome[Out]) journey.Answer {
-		return render(o, req.Lang, say)
+		return render(o, at, req.Lang, say)
 	})
 	if err != nil {
 		return err
@@ -49,22 +59,51 @@ func Run[In, Out any](
 	return nil
 }
 
-func render[Out any](o journey.Outcome[Out], lang string, say func(journey.Outcome[Out], string) Said) journey.Answer {
+// At returns t as the people of venue v read it: in the venue's zone, to the millisecond. Where v or its zone is nil it
+// is UTC. The zero time stays zero.
+func At(v *gateway.Venue, t time.Time) time.Time {
+	t = t.Truncate(time.Millisecond)
+	if v == nil || v.Location == nil {
+		return t.UTC()
+	}
+	return t.In(v.Location)
+}
+
+func render[Out any](o journey.Outcome[Out], at *gateway.Venue, lang string, say func(journey.Outcome[Out], string) Said) journey.Answer {
+	said := Said{Status: http.StatusAccepted}
 	switch {
 	case o.Err != nil:
-		if !o.Kept { // nothing was begun, so there is no journey to point to
-			status, body := edge.RenderProblem(o.Err, lang, "urn:uuid:"+o.ID)
-			return journey.Answer{Status: status, Body: body, Err: o.Err}
-		}
-		return edge.Refusal(o.Err, lang, o.ID)
+		return refused(o.Err, lang, o.ID, o.Kept)
 	case o.Assist != nil:
-		return encoded(202, handedOver{
+		said.Body = handedOver{
 			Journey: o.ID, Decision: "wait", Assist: assistSaid{ID: o.Assist.ID, Kind: o.Assist.Kind, State: o.Assist.State},
-			Message: waitForStaff.In(lang), Sources: o.Sources,
-		})
+			Message: waitForStaff.In(lang), Sources: sourcesAt(at, o.Sources),
+		}
+	default:
+		said = say(o, lang)
 	}
-	s := say(o, lang)
-	return encoded(s.Status, s.Body)
+	body, err := json.Marshal(said.Body)
+	if err != nil { // a mistake in the program: what has happened stays, and cannot be told
+		return refused(gateway.AsError(unspeakable(err)), lang, o.ID, o.Kept)
+	}
+	return journey.Answer{Status: said.Status, Body: body}
+}
+
+// refused puts a problem into words. It points to the journey where the ledger knows it, and else to the request.
+func refused(e *gateway.Error, lang, id string, kept bool) journey.Answer {
+	if kept {
+		return edge.Refusal(e, lang, id)
+	}
+	status, body := edge.RenderProblem(e, lang, "urn:uuid:"+id)
+	return journey.Answer{Status: status, Body: body, Err: e}
+}
+
+// unspeakable says which type could not be encoded. The encoder's own words are dropped: they may quote a value.
+func unspeakable(err error) error {
+	if s, ok := errors.AsType[*json.SemanticError](err); ok && s.GoType != nil {
+		return fmt.Errorf("cannot encode an answer: a value of type %v is no JSON", s.GoType)
+	}
+	return fmt.Errorf("cannot encode an answer: %T", err)
 }
 
 // handedOver is the body of a 202: a person decides.
@@ -73,7 +112,7 @@ type handedOver struct {
 	Decision string           `json:"decision"`
 	Message  string           `json:"message"`
 	Assist   assistSaid       `json:"assist"`
-	Sources  []gateway.Source `json:"sources,omitempty"`
+	Sources  []gateway.Source `json:"sources,omitzero"`
 }
 
 type assistSaid struct {
@@ -84,12 +123,15 @@ type assistSaid struct {
 
 var waitForStaff = gateway.Text{Zh: "请稍候，工作人员马上来协助您", En: "Please wait a moment: a member of staff is coming to help you"}
 
-func encoded(status int, body any) journey.Answer {
-	b, err := json.Marshal(body)
-	if err != nil { // the flows' own types: this is a mistake in the program
-		e := gateway.AsError(err)
-		status, b = edge.RenderProblem(e, gateway.LangEn, "")
-		return journey.Answer{Status: status, Body: b, Err: e}
+// sourcesAt returns the sources with their times as the venue's people read them; nil where there are none.
+func sourcesAt(v *gateway.Venue, of []gateway.Source) []gateway.Source {
+	if len(of) == 0 {
+		return nil
 	}
-	return journey.Answer{Status: status, Body: b}
+	said := make([]gateway.Source, len(of))
+	for i, s := range of {
+		said[i] = s
+		said[i].AsOf = At(v, s.AsOf)
+	}
+	return said
 }
