@@ -39,6 +39,9 @@ type Person struct {
 	Again     bool   `json:"again,omitempty"` // by an earlier run, and not this one's to take back
 }
 
+// own reports whether the admission is this journey's, to be taken back if it fails.
+func (p Person) own() bool { return !p.Again }
+
 // Refused is one ticket of several that did not let anybody in.
 type Refused struct {
 	Unit    string `json:"unit"`
@@ -68,7 +71,7 @@ var admit = &ledger.Decision[Claim, Admitted]{Name: "entry.admit", Run: func(tx 
 		n = min(n, c.People)
 	}
 	switch {
-	case n == 0:
+	case n == 0 && len(v.refusals) > 0:
 		return a, ledger.Keep(v.refusals[0])
 	case c.People > n:
 		return a, ledger.Keep(ProblemTooFewTickets.Error(gateway.Text{

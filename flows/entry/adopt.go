@@ -2,6 +2,7 @@ package entry
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -37,8 +38,15 @@ func earlierScan(tx *ledger.Tx, c Claim, a *Admitted) (bool, error) {
 		return true, ledger.Keep(ProblemScanReused.Error(gateway.Text{}).WithField("scan_id"))
 	}
 	a.At = time.UnixMilli(at).In(c.At.Location())
-	if err := adoptAdmissions(tx, c, strings.Fields(ids), a); err != nil || a.Again {
+	switch err := adoptAdmissions(tx, c, strings.Fields(ids), a); {
+	case err != nil:
 		return true, err
+	case len(a.People) == 0: // all were taken back: it is as if it had not been
+		a.At = c.At
+		_, err = tx.Exec(`DELETE FROM scans WHERE venue = $1 AND direction = 'entry' AND gate = $2 AND scan = $3`, c.Spot, c.Gate, c.Scan)
+		return false, err
+	case !slices.ContainsFunc(a.People, Person.own):
+		return true, nil
 	}
 	_, err = tx.Exec(`UPDATE scans SET run = $1 WHERE venue = $2 AND direction = 'entry' AND gate = $3 AND scan = $4`,
 		c.Journey, c.Spot, c.Gate, c.Scan)
@@ -86,11 +94,8 @@ func adoptAdmissions(tx *ledger.Tx, c Claim, ids []string, a *Admitted) error {
 		p.Code, a.Again = code, a.Again || p.Again
 		a.People = append(a.People, p)
 	}
-	if len(a.People) == 0 {
-		return ledger.Keep(ProblemTicketUsed.Error(gateway.Text{}))
-	}
 	for _, p := range a.People {
-		if p.Again {
+		if !p.own() {
 			continue
 		}
 		if _, err := tx.Exec(`UPDATE admissions SET run = $1 WHERE id = $2`, c.Journey, p.Admission); err != nil {

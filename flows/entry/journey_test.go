@@ -269,8 +269,11 @@ func TestPersonLetsAVisitorIn(t *testing.T) {
 		t.Fatalf("assists %+v", list)
 	}
 	path := "/v1/assists/" + list.Assists[0].ID
-	if a := staff("li", path+"/claim", nil); a.Status != http.StatusCreated || !strings.Contains(a.Text, ticket.Code) {
+	if a := staff("li", path+"/claim", nil); a.Status != http.StatusCreated || strings.Contains(a.Text, ticket.Code) {
 		t.Errorf("claim: %d %s", a.Status, a.Text)
+	}
+	if a := c.Do(flowtest.Call{Method: http.MethodGet, Path: path, Token: c.Token("li", "staff:assist")}); !strings.Contains(a.Text, ticket.Code) {
+		t.Errorf("the facts for the one who has claimed it: %d %s", a.Status, a.Text)
 	}
 	if a := staff("wang", path+"/claim", nil); a.Problem() != "assist-claimed" {
 		t.Errorf("claimed by another: %d %s", a.Status, a.Text)
