@@ -32,13 +32,13 @@ func TestAListIsFilteredByStateAndPagedByWhatChangedLast(t *testing.T) {
 	want(t, "claim", p.claim(p.li, all[2]), 201, "")
 	want(t, "resolution", p.resolve(p.li, all[2], "turn-away"), 201, "")
 	for query, expected := range map[string][]string{
-		"":                          {all[0], all[3], all[4], all[1], all[2]},
-		"?state=open":               {all[0], all[3], all[4]},
-		"?state=claimed":            {all[1]},
-		"?state=resolved":           {all[2]},
-		"?limit=2":                  {all[0], all[3]},
-		"?state=open&limit=1":       {all[0]},
-		"?state=open&after=1":       {all[3], all[4]},
+		"":                           {all[0], all[3], all[4], all[1], all[2]},
+		"?state=open":                {all[0], all[3], all[4]},
+		"?state=claimed":             {all[1]},
+		"?state=resolved":            {all[2]},
+		"?limit=2":                   {all[0], all[3]},
+		"?state=open&limit=1":        {all[0]},
+		"?state=open&after=1":        {all[3], all[4]},
 		"?after=9223372036854775807": nil,
 	} {
 		l := p.list(p.li, query)

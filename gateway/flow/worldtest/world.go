@@ -44,6 +44,7 @@ type World struct {
 	Fault   *ledgertest.Faulty
 	Runtime *flow.Runtime
 
+	setup  Setup
 	url    string
 	client *http.Client
 	logs   *logs
@@ -67,10 +68,22 @@ func (l *logs) Write(p []byte) (int, error) {
 	return l.b.Write(p)
 }
 
-// Start starts a world of flows. Everything ends with the test.
+// Setup is what flows that call systems need. The zero value is for flows that call none.
+type Setup struct {
+	Steps map[string]map[string]call.Policy // by plan and step
+	Bind  func(b *call.Bindings)            // binds the operations of a venue
+}
+
+// Start starts a world of flows that call no system. Everything ends with the test.
 func Start(t testing.TB, flows ...*flow.Flow) *World {
 	t.Helper()
-	w := &World{T: t, logs: &logs{}, venues: map[string]*gateway.Venue{}, bindings: map[string]*call.Bindings{}, tokens: map[string]*gateway.Principal{}}
+	return Setup{}.Start(t, flows...)
+}
+
+// Start is the function Start for flows that call systems.
+func (s Setup) Start(t testing.TB, flows ...*flow.Flow) *World {
+	t.Helper()
+	w := &World{T: t, setup: s, logs: &logs{}, venues: map[string]*gateway.Venue{}, bindings: map[string]*call.Bindings{}, tokens: map[string]*gateway.Principal{}}
 	logger := slog.New(slog.NewJSONHandler(w.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	w.openLedger(logger, flows)
 	c, err := cache.New(cache.Config{})
@@ -119,7 +132,7 @@ func (w *World) serve(logger *slog.Logger, flows []*flow.Flow) {
 	for _, f := range flows {
 		for _, p := range f.Plans {
 			_, adopt, err := p.Prove(journey.Timing{Journey: 20 * time.Second, Machine: Budget, Flush: 20 * time.Millisecond,
-				Overhead: 60 * time.Millisecond, Lease: 2 * time.Second})
+				Overhead: 60 * time.Millisecond, Lease: 2 * time.Second, Steps: w.setup.Steps[p.Name()]})
 			w.must(err)
 			adopt(w.Runtime.Engine)
 		}
@@ -166,9 +179,15 @@ func (w *World) Heal() {
 
 // Put puts a venue into the configuration, in place of one of the same id.
 func (w *World) Put(v *gateway.Venue) {
+	w.T.Helper()
+	b := call.NewBindings(v)
+	if w.setup.Bind != nil {
+		w.setup.Bind(b)
+	}
+	w.must(b.Err())
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.venues[v.ID], w.bindings[v.ID] = v, call.NewBindings(v)
+	w.venues[v.ID], w.bindings[v.ID] = v, b
 }
 
 // Drop takes a venue away, as a reload does; with bindings only, as one does in the middle of a request.
