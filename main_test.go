@@ -406,3 +406,155 @@ func TestReloadUnderTraffic(t *testing.T) {
 		t.Errorf("after the reloads: %d %s", status, text)
 	}
 }
+
+// Every command that the sandbox prints works when it is pasted.
+func TestPrintedCommandsWork(t *testing.T) {
+	curl, err := exec.LookPath("curl")
+	if err != nil {
+		t.Log("left out: there is no curl")
+		return
+	}
+	cmd := command(t, "sandbox", "--listen=127.0.0.1:0", "--admin=127.0.0.1:0", "--city=127.0.0.1:0")
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		_ = cmd.Process.Signal(syscall.SIGTERM)
+		if err := cmd.Wait(); err != nil {
+			t.Error(err)
+		}
+	}()
+	var said strings.Builder
+	for in := bufio.NewScanner(out); in.Scan() && in.Text() != "Ctrl-C stops it all."; {
+		said.WriteString(in.Text() + "\n")
+	}
+	n := 0
+	for line := range strings.SplitSeq(strings.ReplaceAll(said.String(), "\\\n", ""), "\n") {
+		if rest, ok := strings.CutPrefix(line, "curl "); ok {
+			n++
+			if out, err := exec.Command("sh", "-c", curl+" -f "+rest).CombinedOutput(); err != nil {
+				t.Errorf("%v: %s\n%s", err, line, out)
+			}
+		}
+	}
+	if n < 4 {
+		t.Errorf("%d commands were printed:\n%s", n, &said)
+	}
+}
+
+// process is a command that runs beside the test.
+type process struct {
+	t   *testing.T
+	cmd *exec.Cmd
+	log *lockedBuffer
+	out *bufio.Scanner
+}
+
+func (b *box) process(env []string, args ...string) *process {
+	b.t.Helper()
+	p := &process{t: b.t, cmd: command(b.t, args...), log: &lockedBuffer{}}
+	p.cmd.Env, p.cmd.Stderr = append(os.Environ(), env...), p.log
+	out, err := p.cmd.StdoutPipe()
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	p.out = bufio.NewScanner(out)
+	if err := p.cmd.Start(); err != nil {
+		b.t.Fatal(err)
+	}
+	b.t.Cleanup(func() { _ = p.cmd.Process.Kill(); _ = p.cmd.Wait() })
+	return p
+}
+
+func (p *process) line(prefix string) string {
+	p.t.Helper()
+	for p.out.Scan() {
+		if rest, ok := strings.CutPrefix(p.out.Text(), prefix); ok {
+			return rest
+		}
+	}
+	p.t.Fatalf("no line begins with %q:\n%s", prefix, p.log)
+	return ""
+}
+
+func (p *process) end() {
+	p.t.Helper()
+	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		p.t.Fatal(err)
+	}
+	if err := p.cmd.Wait(); err != nil {
+		p.t.Errorf("%v: %s", err, p.log)
+	}
+}
+
+// City and gateway run by hand, from the shipped files and the environment that the city prints. SIGTERM finishes what is
+// in flight; afterwards the ledger can be backed up, restored and verified.
+func TestCityAndServeByHand(t *testing.T) {
+	folder := t.TempDir()
+	if err := os.CopyFS(filepath.Join(folder, "configs"), os.DirFS("configs")); err != nil {
+		t.Fatal(err)
+	}
+	config, data := filepath.Join(folder, "configs", "gateway.yaml"), filepath.Join(folder, "data")
+	b := &box{t: t, stderr: &lockedBuffer{}, client: &http.Client{Timeout: 10 * time.Second}}
+	b.Tokens = map[string]string{}
+	for _, role := range []string{"gate", "reader"} {
+		out, err := command(t, "token", "--data="+data, "--role="+role).Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.Tokens[role] = strings.TrimSpace(string(out))
+	}
+	town := b.process(nil, "city", "-c", config, "--listen=127.0.0.1:0", "--data="+data+"/city", "--secrets="+data+"/secrets")
+	b.City = strings.TrimSuffix(town.line("# The city answers at "), ". Its twins, for the environment of serve:")
+	env := []string{town.line("export "), town.line("export "), "WARMGATE_LISTEN=127.0.0.1:0", "WARMGATE_ADMIN=127.0.0.1:0"}
+	gate := b.process(env, "serve", "-c", config)
+	var serving struct{ API, Admin string }
+	await(t, 10*time.Second, "serving", func() bool {
+		for line := range strings.SplitSeq(gate.log.String(), "\n") {
+			if strings.Contains(line, `"msg":"serving"`) && json.Unmarshal([]byte(line), &serving) == nil {
+				return true
+			}
+		}
+		return false
+	})
+	b.API, b.Admin = "http://"+serving.API, "http://"+serving.Admin
+
+	_, made := b.do("POST", b.City+"/make/octo/west-lake", nil, []byte("{}"))
+	var tickets []struct{ Units []struct{ Code string } }
+	if err := json.Unmarshal([]byte(made), &tickets); err != nil {
+		t.Fatal(err)
+	}
+	if status, text := b.do("PUT", b.City+"/dials/octo/west-lake", nil, []byte(`{"latency_ms":60}`)); status != 200 {
+		t.Fatalf("the dial: %d %s", status, text)
+	}
+	answer := make(chan string, 1)
+	go func() {
+		status, text, err := b.try("POST", b.API+"/v1/attractions/west-lake/entries", map[string]string{
+			"Authorization": "Bearer " + b.Tokens["gate"], "Content-Type": "application/json", "Idempotency-Key": `"by-hand"`,
+		}, []byte(`{"gate":"north-1","scan_id":"by-hand","ticket":{"code":"`+tickets[0].Units[0].Code+`"}}`))
+		answer <- fmt.Sprint(status, text, err)
+	}()
+	await(t, 5*time.Second, "the entry in flight", func() bool {
+		_, body := b.do("GET", b.Admin+"/metrics", nil, nil)
+		return strings.Contains(body, "warmgate_requests_in_flight 1\n")
+	})
+	gate.end()
+	if got := <-answer; !strings.HasPrefix(got, "201") {
+		t.Errorf("the entry in flight: %s", got)
+	}
+	town.end()
+
+	ledger := filepath.Join(data, "ledger.db")
+	for _, args := range [][]string{
+		{"audit", "verify", "--data", data}, {"ledger", "backup", ledger, filepath.Join(folder, "copy.db")},
+		{"ledger", "restore", filepath.Join(folder, "copy.db"), filepath.Join(folder, "restored.db")},
+	} {
+		if out, err := command(t, args...).CombinedOutput(); err != nil {
+			t.Errorf("%v: %v %s", args, err, out)
+		}
+	}
+}
