@@ -267,8 +267,8 @@ func (versionCmd) Run(p *program) error {
 			}
 		}
 	}
-	fmt.Fprintf(p.stdout, "warmgate %s%s\n", version, commit)
-	return nil
+	_, err := fmt.Fprintf(p.stdout, "warmgate %s%s\n", version, commit)
+	return err
 }
 
 type checkCmd struct {

@@ -165,8 +165,7 @@ func (f *File) placeOne(path string, err error) error {
 		line, column := f.find(full)
 		return &Mistake{File: f.name, Line: line, Column: column, Path: full, Message: e.Message}
 	}
-	var e yaml.Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[yaml.Error](err); ok {
 		m := &Mistake{File: f.name, Path: path, Message: e.GetMessage()}
 		if t := e.GetToken(); t != nil {
 			m.Line, m.Column = t.Position.Line, t.Position.Column

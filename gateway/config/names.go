@@ -4,6 +4,7 @@ import (
 	"encoding"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/goccy/go-yaml"
@@ -58,8 +59,7 @@ func (f *File) unknownEntry(path string, entry *ast.MappingValueNode, t reflect.
 
 // fieldOf returns the type of the field that has the name in its yaml tag, in t or in what is inlined there.
 func fieldOf(t reflect.Type, name string) (reflect.Type, bool) {
-	for i := range t.NumField() {
-		field := t.Field(i)
+	for field := range t.Fields() {
 		tag, rest, _ := strings.Cut(field.Tag.Get("yaml"), ",")
 		if strings.Contains(rest, "inline") {
 			if inner, ok := fieldOf(field.Type, name); ok {
@@ -78,14 +78,8 @@ func fieldOf(t reflect.Type, name string) (reflect.Type, bool) {
 
 // readsItself reports whether a type has its own way to be read.
 func readsItself(t reflect.Type) bool {
-	p := reflect.PointerTo(t)
-	for _, own := range []reflect.Type{
+	return slices.ContainsFunc([]reflect.Type{
 		reflect.TypeFor[yaml.NodeUnmarshaler](), reflect.TypeFor[yaml.BytesUnmarshaler](),
 		reflect.TypeFor[yaml.InterfaceUnmarshaler](), reflect.TypeFor[encoding.TextUnmarshaler](),
-	} {
-		if p.Implements(own) {
-			return true
-		}
-	}
-	return false
+	}, reflect.PointerTo(t).Implements)
 }
