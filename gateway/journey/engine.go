@@ -32,6 +32,7 @@ type Engine struct {
 	newID    func() string
 	keep     time.Duration // of an idempotent answer
 	behind   sync.WaitGroup
+	crew     crew
 
 	mu    sync.RWMutex
 	plans map[string]*bound
@@ -54,7 +55,7 @@ func NewEngine(c Config) *Engine {
 	}
 	return &Engine{
 		ledger: c.Ledger, caller: c.Caller, bindings: c.Bindings, logger: c.Logger, now: c.Now, keep: c.KeepFor,
-		newID: func() string { return uuid.Must(uuid.NewV7()).String() }, plans: map[string]*bound{},
+		newID: func() string { return uuid.Must(uuid.NewV7()).String() }, plans: map[string]*bound{}, crew: crew{work: make(chan func())},
 	}
 }
 
@@ -79,8 +80,11 @@ func (e *Engine) Handlers() map[string]outbox.Handler {
 	}
 }
 
-// Wait returns once everything that goes on behind answers has ended.
-func (e *Engine) Wait() { e.behind.Wait() }
+// Wait returns once everything that goes on behind answers has ended. No run may begin meanwhile.
+func (e *Engine) Wait() {
+	e.behind.Wait()
+	e.crew.dismiss()
+}
 
 // Recover hands the runs that died, their lease over, to the outbox. It returns how many it found. It is called at
 // start-up and every second after.

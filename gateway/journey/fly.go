@@ -33,7 +33,7 @@ func (r *run) launch() {
 			r.fliers[i]()
 			return
 		}
-		go r.fliers[i]()
+		r.engine.crew.run(r.fliers[i])
 	}
 }
 
