@@ -27,10 +27,13 @@ type shop struct {
 	unsell *call.Write[string, string]
 
 	mu    sync.Mutex
-	sold  map[string]int // effects at the backend
-	prior error          // before the effect
-	after error          // after it took place
-	finds error          // Find fails
+	sold  map[string]int   // effects at the backend
+	prior error            // before the effect
+	after error            // after it took place
+	finds error            // Find fails
+	says  map[string]error // by seat: instead of the effect
+	hangs bool             // until the call's deadline
+	tried []string
 	asks  atomic.Int64
 }
 
@@ -45,9 +48,17 @@ func newShop(t testing.TB) *shop {
 		return a, nil
 	})
 	call.BindWrite(s.bindings, s.sell, s.instance, call.Effect[string, string]{
-		Do: func(_ context.Context, _, seat string) (string, error) {
+		Do: func(ctx context.Context, _, seat string) (string, error) {
+			if s.hangs {
+				<-ctx.Done()
+				return "", ctx.Err()
+			}
 			s.mu.Lock()
 			defer s.mu.Unlock()
+			s.tried = append(s.tried, seat)
+			if err := s.says[seat]; err != nil {
+				return "", err
+			}
 			if s.prior != nil {
 				return "", s.prior
 			}

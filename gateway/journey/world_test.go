@@ -1,6 +1,7 @@
 package journey
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -36,7 +37,9 @@ type world struct {
 	mu      sync.Mutex
 	shift   time.Duration
 	commits int
-	dieAt   int  // after so many commits the process is dead; 0: never
+	dieAt   int // after so many commits the process is dead; 0: never
+	failAt  int // so many commits from now on one fails
+	failAs  ledgertest.Fault
 	dead    bool // nothing reaches the ledger or a backend any more
 }
 
@@ -57,7 +60,17 @@ type countingTx struct {
 }
 
 func (tx countingTx) Commit() error {
+	tx.w.mu.Lock()
+	tx.w.failAt--
+	fails, as := tx.w.failAt == 0, tx.w.failAs
+	tx.w.mu.Unlock()
+	if fails && as == ledgertest.Full {
+		return errors.Join(ledger.ErrUnavailable, tx.Rollback())
+	}
 	err := tx.StoreTx.Commit()
+	if fails {
+		return errors.Join(errLost, err)
+	}
 	tx.w.mu.Lock()
 	defer tx.w.mu.Unlock()
 	if err == nil {
@@ -87,6 +100,22 @@ func (w *world) dieAfter(n int) {
 	w.dieAt = w.commits + n
 }
 
+// faultAt lets one commit fail, the n-th from now on.
+func (w *world) faultAt(n int, fault ledgertest.Fault) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.failAt, w.failAs = n, fault
+}
+
+// logged returns what the engine logs from now on.
+func (w *world) logged() *bytes.Buffer {
+	out := new(bytes.Buffer)
+	c := w.config
+	c.Logger = slog.New(slog.NewTextHandler(out, nil))
+	w.engine = NewEngine(c)
+	return out
+}
+
 func (w *world) isDead() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -98,7 +127,7 @@ func (w *world) revive(plans ...Installable) {
 	w.t.Helper()
 	w.engine.Wait()
 	w.mu.Lock()
-	w.dieAt, w.dead = 0, false
+	w.dieAt, w.failAt, w.dead = 0, 0, false
 	w.mu.Unlock()
 	w.heal()
 	w.pass(time.Minute)
