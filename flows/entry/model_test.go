@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"flag"
 	"fmt"
 	"io/fs"
 	"log/slog"
@@ -52,7 +53,7 @@ type modelScan struct {
 }
 
 const (
-	modelTickets = 5
+	modelTickets = 4
 	modelSame    = time.Minute
 )
 
@@ -492,10 +493,13 @@ func (m *model) check(t *rapid.T) {
 func TestDecisionsFollowTheModel(t *testing.T) {
 	var now atomic.Int64
 	l := openModelLedger(t, func() time.Time { return time.UnixMilli(now.Load()) })
+	longer(t, map[string]string{"rapid.checks": "300", "rapid.steps": "80"})
 	walks := 0
 	rapid.Check(t, func(t *rapid.T) {
 		walks++
-		now.Store(time.Date(2026, 6, 1, 1, 0, 0, 0, time.UTC).UnixMilli())
+		begin := rapid.SampledFrom([]time.Time{
+			time.Date(2026, 6, 1, 9, 0, 0, 0, shanghai), time.Date(2026, 6, 1, 23, 59, 30, 0, shanghai)}).Draw(t, "begin")
+		now.Store(begin.UnixMilli())
 		m := &model{l: l, now: &now, spot: fmt.Sprintf("spot-%d", walks), capacity: int64(rapid.IntRange(1, 4).Draw(t, "capacity")),
 			visits: map[string][]*modelVisit{}, scans: map[string]modelScan{}}
 		m.day = m.today()
@@ -504,6 +508,19 @@ func TestDecisionsFollowTheModel(t *testing.T) {
 			"leave": m.leaves, "correct": m.corrects, "pass": m.passes, "": m.check,
 		})
 	})
+}
+
+// longer sets rapid's flags, unless the command has.
+func longer(t *testing.T, flags map[string]string) {
+	t.Helper()
+	flag.Visit(func(f *flag.Flag) { delete(flags, f.Name) })
+	for name, value := range flags {
+		before := flag.Lookup(name).DefValue
+		if err := flag.Set(name, value); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = flag.Set(name, before) })
+	}
 }
 
 func openModelLedger(t *testing.T, now func() time.Time) *ledger.Ledger {
