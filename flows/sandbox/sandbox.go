@@ -17,6 +17,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -93,6 +94,7 @@ type sandbox struct {
 	Config
 	self        string // the executable
 	data        string
+	lock        *os.File
 	sockets     []*os.File
 	city, serve *supervise.Child
 	http        *http.Client
@@ -113,10 +115,24 @@ func (s *sandbox) prepare() (err error) {
 		err = os.MkdirAll(s.data, 0o700)
 	}
 	if err == nil {
+		err = s.take()
+	}
+	if err == nil {
 		err = configs.Write(s.path("configs"))
 	}
 	if err != nil {
-		return fmt.Errorf("cannot prepare the data folder: %w", err)
+		return errors.Join(fmt.Errorf("cannot prepare the data folder: %w", err), s.close())
+	}
+	return nil
+}
+
+// take makes the sandbox the only one on its data folder, until the process ends.
+func (s *sandbox) take() (err error) {
+	if s.lock, err = os.OpenFile(s.path("sandbox.lock"), os.O_RDWR|os.O_CREATE, 0o600); err != nil {
+		return err
+	}
+	if err := syscall.Flock(int(s.lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		return fmt.Errorf("another sandbox works on %s", s.data)
 	}
 	return nil
 }
@@ -139,7 +155,10 @@ func (s *sandbox) close() error {
 	for _, f := range s.sockets {
 		err = errors.Join(err, f.Close())
 	}
-	if s.Data == "" {
+	if s.lock != nil {
+		err = errors.Join(err, s.lock.Close())
+	}
+	if s.Data == "" && s.data != "" {
 		err = errors.Join(err, os.RemoveAll(s.data))
 	}
 	return err
@@ -293,16 +312,17 @@ func (s *sandbox) started(name string) func(int) {
 // firstLine passes the first line of what is written to it on.
 type firstLine struct {
 	text  []byte
-	ready chan []byte
+	said  bool
+	ready chan []byte // holds one
 }
 
 // Write implements io.Writer.
 func (f *firstLine) Write(p []byte) (int, error) {
-	if f.ready != nil {
+	if !f.said {
 		f.text = append(f.text, p...)
 		if line, _, found := bytes.Cut(f.text, []byte("\n")); found {
+			f.said, f.text = true, nil
 			f.ready <- line
-			f.ready, f.text = nil, nil
 		}
 	}
 	return len(p), nil

@@ -13,15 +13,11 @@ import (
 
 func TestReadiness(t *testing.T) {
 	w := newWorld(t)
-	began := time.Now()
 	w.open()
 	w.await("ready", func() bool {
 		status, body, _ := w.get(w.admin+"/readyz", nil)
 		return status == 200 && body == `{"state":"ready"}`
 	})
-	if took := time.Since(began); took > time.Second {
-		t.Errorf("ready after %s", took)
-	}
 	select {
 	case v := <-w.stall.worked:
 		if v == nil || v.ID != "one" {
