@@ -234,7 +234,7 @@ func (w *work) records(tx *ledger.Tx) error {
 		}
 		v, err := r.guarded(n, func() (any, error) { return n.apply(tx, r) })
 		if err != nil {
-			outcome, isKept := ledger.IsKept(err)
+			isKept, outcome := ledger.IsKept(err)
 			if !isKept {
 				w.failed = n
 				return err
