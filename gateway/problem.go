@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"errors"
+	"maps"
 	"time"
 )
 
@@ -65,9 +66,7 @@ func (e *Error) WithRetryAfter(d time.Duration) *Error { c := *e; c.RetryAfter =
 func (e *Error) With(name string, value any) *Error {
 	c := *e
 	c.Extra = make(map[string]any, len(e.Extra)+1)
-	for k, v := range e.Extra {
-		c.Extra[k] = v
-	}
+	maps.Copy(c.Extra, e.Extra)
 	c.Extra[name] = value
 	return &c
 }

@@ -83,7 +83,7 @@ func (j *judge) core(r *http.Request, rec *httptest.ResponseRecorder) {
 
 func (j *judge) redemption(r *http.Request, rec *httptest.ResponseRecorder) {
 	schema := j.doc.Components.Schemas["Booking"].Value
-	var value any = decodeAny(j.t, rec.Body.Bytes())
+	value := decodeAny(j.t, rec.Body.Bytes())
 	if rec.Code != 200 {
 		schema = j.doc.Components.Schemas["ErrorUnprocessableEntity"].Value
 	}

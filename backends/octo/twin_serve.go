@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"mime"
 	"net/http"
 	"net/url"
@@ -90,14 +91,12 @@ func (r *twinRoute) match(method, path string) (string, bool) {
 // ServeHTTP answers one OCTO request.
 func (t *Twin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	routes := twinRoutes()
-	known := false
 	for i := range routes {
 		route := &routes[i]
 		arg, ok := route.match(r.Method, r.URL.Path)
 		if !ok {
 			continue
 		}
-		known = true
 		out, problem := t.handle(route, r, arg)
 		if problem != nil {
 			writeProblem(w, problem)
@@ -111,9 +110,7 @@ func (t *Twin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		writeJSON(w, http.StatusOK, out)
 		return
 	}
-	if !known {
-		writeProblem(w, &twinProblem{http.StatusNotFound, CodeBadRequest, "this supplier has no such operation", nil})
-	}
+	writeProblem(w, &twinProblem{http.StatusNotFound, CodeBadRequest, "this supplier has no such operation", nil})
 }
 
 func (t *Twin) handle(route *twinRoute, r *http.Request, arg string) (any, *twinProblem) {
@@ -186,9 +183,7 @@ func (r *twinRequest) strict(out any) *twinProblem {
 
 func writeProblem(w http.ResponseWriter, p *twinProblem) {
 	out := map[string]any{"error": p.code, "errorMessage": p.message}
-	for k, v := range p.extra {
-		out[k] = v
-	}
+	maps.Copy(out, p.extra)
 	writeJSON(w, p.status, out)
 }
 

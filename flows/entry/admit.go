@@ -135,7 +135,7 @@ func visits(tx *ledger.Tx, c Claim) (v visited, err error) {
 // refuseVisit says why a ticket that has been let in lets nobody in now: used, or not decided yet.
 func refuseVisit(tx *ledger.Tx, last lastSeen) (*gateway.Error, error) {
 	stands, err := standing(tx, last.run, last.how)
-	if outcome, isKept := ledger.IsKept(err); isKept {
+	if isKept, outcome := ledger.IsKept(err); isKept {
 		return gateway.AsError(outcome), nil
 	}
 	switch {

@@ -83,7 +83,7 @@ func admitByHand(tx *ledger.Tx, rt *flow.Runtime, a flow.Opened, details []byte)
 		}
 	}
 	admitted, err := admit.Run(tx, c)
-	if outcome, isKept := ledger.IsKept(err); isKept {
+	if isKept, outcome := ledger.IsKept(err); isKept {
 		err = outcome // a refusal leaves the assist as it is
 	}
 	if err != nil {

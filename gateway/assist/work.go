@@ -168,7 +168,7 @@ func unmarked(kind string, err error) error {
 	if h, ok := errors.AsType[journey.Handover](err); ok {
 		return fmt.Errorf("cannot settle an assist of kind %s: its resolution hands over as %s", kind, h.Kind)
 	}
-	outcome, _ := ledger.IsKept(err)
+	_, outcome := ledger.IsKept(err)
 	return outcome
 }
 

@@ -62,7 +62,7 @@ func (t *attempt[A, O]) fire() error {
 	t.began = time.Now()
 	t.out, t.err = guarded(&t.ctx, t.f, t.arg)
 	now := time.Now()
-	t.ctx.end(context.Canceled)
+	_ = t.ctx.end(context.Canceled)
 	t.in.leave()
 	return t.judge(now)
 }

@@ -58,7 +58,7 @@ func (c *attemptContext) Done() <-chan struct{} {
 		if c.err != nil {
 			close(c.done)
 		} else {
-			c.timer = time.AfterFunc(time.Until(c.deadline), func() { c.end(context.DeadlineExceeded) })
+			c.timer = time.AfterFunc(time.Until(c.deadline), func() { _ = c.end(context.DeadlineExceeded) })
 		}
 	}
 	return c.done

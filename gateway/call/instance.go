@@ -124,7 +124,7 @@ func NewInstance(name, system string, cfg InstanceConfig, logger *slog.Logger) (
 				judged >= uint32(b.MinCalls) && float64(n.TotalFailures) >= b.FailureShare*float64(judged)
 		},
 		IsSuccessful: func(err error) bool { return err == nil },
-		IsExcluded:   func(err error) bool { return err == errExcluded },
+		IsExcluded:   func(err error) bool { return errors.Is(err, errExcluded) },
 		OnStateChange: func(_ string, from, to gobreaker.State) {
 			in.half.Store(to == gobreaker.StateHalfOpen)
 			in.closed.Store(to == gobreaker.StateClosed)

@@ -86,21 +86,22 @@ func (r *Read[A, O]) Call(ctx context.Context, c *Caller, b *Bindings, p Policy,
 			return kept, gateway.Source{System: op.in.system, AsOf: entry.AsOf, State: gateway.Cached}, nil
 		case useAndRefresh:
 			r.refresh(newJob(ctx, c, op.in, p, op.f, a, start), key)
-			return r.stale(op, kept, entry)
+			return kept, r.stale(op, entry), nil
 		}
 	}
 	out, asOf, err := r.shared(ctx, newJob(ctx, c, op.in, p, op.f, a, start), key)
 	if err != nil && entry != nil && OutcomeOf(err) != RefusedOutcome {
 		if p.Cache.mayBackUp(entry.Absent, time.Since(entry.AsOf)) {
-			return r.stale(op, kept, entry)
+			return kept, r.stale(op, entry), nil
 		}
 	}
 	return r.answer(op, out, asOf, err)
 }
 
-func (r *Read[A, O]) stale(op *bound[A, O], kept O, e *cache.Entry) (O, gateway.Source, error) {
+// stale counts a stale answer and says so in its source.
+func (r *Read[A, O]) stale(op *bound[A, O], e *cache.Entry) gateway.Source {
 	op.in.counters.stale.Add(1)
-	return kept, gateway.Source{System: op.in.system, AsOf: e.AsOf, State: gateway.Stale}, nil
+	return gateway.Source{System: op.in.system, AsOf: e.AsOf, State: gateway.Stale}
 }
 
 func (r *Read[A, O]) answer(op *bound[A, O], out O, asOf time.Time, err error) (O, gateway.Source, error) {

@@ -72,7 +72,7 @@ func (j *job[A, O]) pause() bool {
 	if !j.enough(time.Until(j.deadline) - pause) {
 		return false
 	}
-	time.Sleep(pause)
+	<-time.After(pause) // bounded by the slice; nobody may cut it short, since what waits is the attempt itself
 	return j.enough(time.Until(j.deadline))
 }
 

@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -155,10 +156,8 @@ func (f *file) add(words []string) error {
 		if err != nil || id == 0 {
 			return errors.New("a master key's id is a number from 1 to 4294967295")
 		}
-		for _, have := range f.ids {
-			if have == uint32(id) {
-				return fmt.Errorf("master key %d appears twice", id)
-			}
+		if slices.Contains(f.ids, uint32(id)) {
+			return fmt.Errorf("master key %d appears twice", id)
 		}
 		key, err := parseKey(words[2])
 		if err != nil {

@@ -259,7 +259,7 @@ func FuzzParseFile(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		got, err := parseFile(data)
 		if err != nil {
-			for _, word := range strings.Fields(string(data)) {
+			for word := range strings.FieldsSeq(string(data)) {
 				if len(word) > 16 && strings.Contains(err.Error(), word) {
 					t.Fatalf("the error shows what the file says: %v", err)
 				}

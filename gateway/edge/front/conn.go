@@ -266,7 +266,8 @@ func (c *conn) refuse(why *gateway.Error) {
 	if lang := c.language(); lang != nil {
 		b = append(append(append(b, "Accept-Language: "...), lang...), "\r\n"...)
 	}
-	c.instead = append(b, "\r\n"...)
+	b = append(b, "\r\n"...)
+	c.instead = b
 	c.why, c.over, c.left, c.length = why, true, 0, 0
 	if c.at.IsZero() {
 		c.at = time.Now()

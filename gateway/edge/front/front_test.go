@@ -197,8 +197,7 @@ func TestConfigIsValidated(t *testing.T) {
 			t.Errorf("%s is not reported in %v", path, err)
 		}
 	}
-	var field *gateway.FieldError
-	if !errors.As(err, &field) {
+	if _, ok := errors.AsType[*gateway.FieldError](err); !ok {
 		t.Errorf("%T holds no FieldError", err)
 	}
 	if _, err := New(cfg, slog.Default(), echo, testProblem); err == nil {

@@ -197,7 +197,7 @@ func testKeep(t *testing.T, open Open) {
 		return 7, ledger.Keep(errors.Join(insert(id)(tx), errNo))
 	}}
 	out, err := ledger.Do(t.Context(), l.Ledger, d, "c")
-	if _, marked := ledger.IsKept(err); out != 7 || !errors.Is(err, errNo) || marked {
+	if marked, _ := ledger.IsKept(err); out != 7 || !errors.Is(err, errNo) || marked {
 		t.Errorf("Do: %d, %v (still marked: %v)", out, err, marked)
 	}
 	if ledger.Keep(nil) != nil {
