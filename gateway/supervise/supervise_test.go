@@ -78,9 +78,9 @@ func spec(t *testing.T, child string) supervise.Spec {
 	return supervise.Spec{Name: child, Path: self, Args: []string{"test", child}, Stderr: os.Stderr}
 }
 
-// stop stops a child within a second.
+// stop stops a child.
 func stop(c *supervise.Child) error {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	return c.Stop(ctx)
 }
