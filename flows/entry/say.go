@@ -22,7 +22,7 @@ type admissionBody struct {
 	People     int              `json:"people"`
 	Admissions []personBody     `json:"admissions"`
 	Refused    []Refused        `json:"refused,omitempty"`
-	Again      bool             `json:"again,omitempty"`
+	Again      bool             `json:"again,omitzero"`
 	AdmittedAt time.Time        `json:"admitted_at"`
 	VerifiedBy string           `json:"verified_by"`
 	Inside     int64            `json:"inside"`
@@ -57,7 +57,7 @@ type leftBody struct {
 	Decision string `json:"decision"` // always "open"
 	Message  string `json:"message"`
 	People   int64  `json:"people"`
-	Again    bool   `json:"again,omitempty"`
+	Again    bool   `json:"again,omitzero"`
 	Inside   int64  `json:"inside"`
 }
 

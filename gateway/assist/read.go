@@ -132,7 +132,7 @@ func sayJourney(x *edge.Exchange, rt *flow.Runtime) error {
 	var help []journeyHelp
 	p := x.Principal()
 	err := view(x, rt, func(q ledger.Querier) (err error) {
-		found := false
+		var found bool
 		if run, found, err = ledger.FindRun(q, x.Param("id")); err != nil {
 			return err
 		}
@@ -146,11 +146,10 @@ func sayJourney(x *edge.Exchange, rt *flow.Runtime) error {
 		return err
 	}
 	at := rt.Venue(run.Venue)
-	body := journeyBody{ID: run.ID, Plan: run.Plan, Venue: run.Venue, State: run.State, StartedAt: flow.At(at, run.StartedAt), Assists: help}
-	if run.State == ledger.RunRunning || run.State == ledger.RunRecovering {
-		return x.JSON(http.StatusOK, body)
+	body := journeyBody{
+		ID: run.ID, Plan: run.Plan, Venue: run.Venue, State: run.State, StartedAt: flow.At(at, run.StartedAt),
+		EndedAt: flow.At(at, run.EndedAt), Status: run.Status, Assists: help,
 	}
-	body.EndedAt, body.Status = flow.At(at, run.EndedAt), run.Status
 	if len(run.Key) > 0 {
 		if body.Answer, err = journey.OpenAnswer(rt.Ledger.Keys(), run.Key, run.Body); err != nil {
 			return fmt.Errorf("cannot open the answer of journey %s: %w", run.ID, err)

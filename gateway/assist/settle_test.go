@@ -324,6 +324,16 @@ func TestFactsAreForTheOneWhoHasClaimedTheAssist(t *testing.T) {
 	}
 }
 
+func TestFactsAreToldNoMoreOnceTheAssistIsSettled(t *testing.T) {
+	p := start(t)
+	_, id := p.stuck("help", "east")
+	want(t, "claim", p.claim(p.li, id), 201, "")
+	a := p.resolve(p.li, id, "turn-away")
+	if s := p.one(p.li, id); s.State != "resolved" || s.Facts != nil || strings.Contains(a.Body, secret) {
+		t.Errorf("%+v, after %s", s, a.Body)
+	}
+}
+
 func (p *place) erase(run string) {
 	p.T.Helper()
 	p.Write(func(tx *ledger.Tx) error {
