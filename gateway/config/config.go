@@ -101,8 +101,10 @@ func Read(name string, text []byte, env func(string) (string, bool)) (*File, err
 	}
 	f := &File{name: name}
 	switch {
-	case len(parsed.Docs) != 1 || parsed.Docs[0].Body == nil:
+	case len(parsed.Docs) > 1:
 		return nil, &Mistake{File: name, Message: fmt.Sprintf("must hold one document, not %d", len(parsed.Docs))}
+	case len(parsed.Docs) == 0 || parsed.Docs[0].Body == nil:
+		return nil, &Mistake{File: name, Message: "must hold one document, and holds nothing"}
 	case parsed.Docs[0].Body.Type() != ast.MappingType && parsed.Docs[0].Body.Type() != ast.MappingValueType:
 		return nil, &Mistake{File: name, Line: 1, Column: 1, Message: "must begin with names and values"}
 	}
@@ -166,7 +168,7 @@ func (f *File) placeOne(path string, err error) error {
 		return &Mistake{File: f.name, Line: line, Column: column, Path: full, Message: e.Message}
 	}
 	if e, ok := errors.AsType[yaml.Error](err); ok {
-		m := &Mistake{File: f.name, Path: path, Message: e.GetMessage()}
+		m := &Mistake{File: f.name, Path: path, Message: said(e)}
 		if t := e.GetToken(); t != nil {
 			m.Line, m.Column = t.Position.Line, t.Position.Column
 		}

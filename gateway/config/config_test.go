@@ -16,6 +16,11 @@ type part struct {
 
 type document struct {
 	URL   string          `yaml:"url"`
+	Count int64           `yaml:"count"`
+	Small uint8           `yaml:"small"`
+	Share float64         `yaml:"share"`
+	On    bool            `yaml:"on"`
+	Wait  time.Duration   `yaml:"wait"`
 	Parts map[string]part `yaml:"parts"`
 	List  []part          `yaml:"list"`
 	Later config.Section  `yaml:"later"`
@@ -55,9 +60,19 @@ func TestMistakesNameFileLineAndColumn(t *testing.T) {
 		{"a part's name in a list", "url: x\nlist:\n  - { slice: 1s }\n  - { slice: 1s, size: 2 }\n", `a.yaml:4:18: unknown field "size"`},
 		{"name twice", "url: x\nurl: y\n", `a.yaml:2:1: mapping key "url" already defined at [1:1]`},
 		{"wrong type", "url: x\nparts:\n  a:\n    slice: soon\n", `a.yaml:4:12: time: invalid duration "soon"`},
-		{"list for a text", "url: [x]\n", "a.yaml:1:6: cannot unmarshal []interface {} into Go struct field document.URL of type string"},
+		{"list for a text", "url: [x]\n", "a.yaml:1:6: must be text, is a list"},
+		{"text for a number", "url: x\ncount: many\n", "a.yaml:2:8: must be a whole number, is text"},
+		{"fraction for a whole number", "count: 1.5\n", "a.yaml:1:8: must be a whole number, is a number with a fraction"},
+		{"number out of bounds", "small: 256\n", "a.yaml:1:8: must be 0 to 255, is 256"},
+		{"text for a share", "share: half\n", "a.yaml:1:8: must be a number, is text"},
+		{"text for a switch", "on: 1\n", "a.yaml:1:5: must be true or false, is a whole number"},
+		{"duration without a unit", "wait: 30\n", "a.yaml:1:7: must be a duration with its unit, such as 250ms, 30s or 10m, is a whole number"},
+		{"text for a part", "parts:\n  a: x\n", "a.yaml:2:6: must be names and values, is text"},
+		{"text for a list", "list: x\n", "a.yaml:1:7: must be a list, is text"},
 		{"not YAML", "url: [x\n", "a.yaml:1:6: sequence end token ']' not found"},
-		{"nothing in it", "# only a comment\n", "a.yaml: must hold one document, not 1"},
+		{"nothing in it", "# only a comment\n", "a.yaml: must hold one document, and holds nothing"},
+		{"nothing at all", "", "a.yaml: must hold one document, and holds nothing"},
+		{"two documents", "url: x\n---\nurl: y\n", "a.yaml: must hold one document, not 2"},
 		{"a list", "- x\n", "a.yaml:1:1: must begin with names and values"},
 		{"environment", "url: ${NOBODY}\n", "a.yaml:1:6: the environment has no NOBODY, and no default is given"},
 		{"open brace", "url: ${NOBODY\n", "a.yaml:1:6: ${ has no closing brace"},

@@ -11,8 +11,8 @@ import (
 	"github.com/goccy/go-yaml/ast"
 )
 
-// unknown returns a mistake for every name in node that a value of type t has no place for. What stands behind an alias
-// is judged where it is anchored.
+// unknown returns a mistake for every name in node that a value of type t has no place for, and for every fraction where
+// a whole number belongs, which decoding would cut off. What stands behind an alias is judged where it is anchored.
 func (f *File) unknown(path string, node ast.Node, t reflect.Type) (wrong []error) {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
@@ -23,6 +23,12 @@ func (f *File) unknown(path string, node ast.Node, t reflect.Type) (wrong []erro
 	switch n := node.(type) {
 	case *ast.AnchorNode:
 		return f.unknown(path, n.Value, t)
+	case *ast.FloatNode:
+		if whole(t) {
+			line, column := start(n)
+			return []error{&Mistake{File: f.name, Line: line, Column: column, Path: path,
+				Message: fmt.Sprintf("must be %s, is a number with a fraction", wanted(t))}}
+		}
 	case *ast.SequenceNode:
 		if t.Kind() == reflect.Slice {
 			for _, v := range n.Values {
