@@ -164,6 +164,7 @@ func (k *killer) count() {
 		for _, c := range t.scans {
 			k.totals.scans++
 			k.totals.attempts += c.attempts
+			k.totals.keys += c.keys
 			k.totals.answers[c.last]++
 		}
 	}

@@ -43,7 +43,7 @@ func provesKill(r *run) error {
 
 // killTotals is what all blocks came to.
 type killTotals struct {
-	kills, blocks, scans, people, replays, attempts                   int
+	kills, blocks, scans, people, replays, attempts, keys             int
 	answers                                                           map[string]int
 	lost, endless, doubled, wrong, twice, forgotten, miscounted, late int
 	slowest                                                           time.Duration
@@ -52,6 +52,7 @@ type killTotals struct {
 func (t *killTotals) say(to *report) {
 	to.note("kills / blocks", "%d / %d", t.kills, t.blocks)
 	to.note("scans / attempts at them", "%d / %d", t.scans, t.attempts)
+	to.note("keys changed, since the old one repeats a retryable refusal", "%d", t.keys)
 	for _, word := range slices.Sorted(maps.Keys(t.answers)) {
 		to.note("final answer "+word, "%d", t.answers[word])
 	}

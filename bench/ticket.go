@@ -106,6 +106,9 @@ func (t *tries) insist(r *run, api *client, a ask, pause time.Duration) {
 		if final || wait(r.ctx, pause) != nil {
 			return
 		}
+		if got.replay { // "try again" will be said under this key for ever
+			a.key = uuid.NewString()
+		}
 	}
 }
 

@@ -18,6 +18,7 @@ type scan struct {
 	ask      ask
 	ticket   *ticketTried
 	attempts int
+	keys     int    // that it had to take anew
 	last     string // the last answer, or why there was none
 	final    answer
 	done     bool
@@ -137,15 +138,19 @@ func (v *visits) scan(t *ticketTried, gate int, code string) *scan {
 	return s
 }
 
-// insist sends a scan until its answer is final.
+// insist sends a scan until its answer is final. "With staff" is: a person settles it.
 func (v *visits) insist(s *scan) {
 	for !v.over() {
 		s.attempts++
 		got, err := v.api.do(s.ask, 2*time.Second)
 		s.last = got.word(err)
-		if err == nil && !got.retry {
+		if err == nil && (!got.retry || got.problem == "with-staff") {
 			s.final, s.done = got, true
 			return
+		}
+		if got.replay { // "try again" will be said under this key for ever
+			s.ask.key = uuid.NewString()
+			s.keys++
 		}
 		pause(20 * time.Millisecond)
 	}

@@ -1,0 +1,41 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"testing"
+
+	"github.com/warmgate/warmgate/flows/entry/entrytest"
+)
+
+// provesMatrix takes one visitor through each fault of ticketing and of the ledger, as the entry's own test does, and
+// prints what came of each.
+func provesMatrix(r *run) error {
+	testing.Init()
+	if err := flag.CommandLine.Parse(nil); err != nil {
+		return err
+	}
+	var rows []entrytest.Row
+	testing.Benchmark(func(b *testing.B) { // a testing.TB outside of a test
+		if rows == nil {
+			rows = entrytest.Matrix(b, r.n == 1)
+		}
+	})
+	if len(rows) == 0 {
+		return errors.New("the matrix did not come to its end")
+	}
+	held := 0
+	for _, row := range rows {
+		if row.Held() {
+			held++
+		}
+		r.report.figures = append(r.report.figures, figure{
+			name:  fmt.Sprintf("%s: %s (%s)", row.Backend, row.Fault, row.Case),
+			value: fmt.Sprintf("%3.0f ms, %s", millis(row.Took), row.Got), target: "≤ " + entrytest.Budget.String() + ", " + row.Want,
+			missed: !row.Held(), broken: !row.Held(),
+		})
+	}
+	r.report.exactly("fields that held", held, len(rows))
+	return nil
+}
