@@ -56,6 +56,7 @@ func TestBadInput(t *testing.T) {
 		{"fraction", entryCall("a").sends(`{"scan_id":"s","people":1.5}`), 400, "field-invalid", "people"},
 		{"time without offset", entryCall("a").sends(`{"scan_id":"s","at":"2026-01-01T00:00:00"}`), 400, "field-invalid", "at"},
 		{"media type", entryCall("a").with("Content-Type", "text/plain"), 415, "media-type-unknown", "header Content-Type"},
+		{"coded body", entryCall("a").with("Content-Encoding", "gzip"), 415, "media-type-unknown", "header Content-Encoding"},
 		{"no media type", entryCall("a").with("Content-Type", ""), 415, "media-type-unknown", "header Content-Type"},
 		{"no key", entryCall("a").with("Idempotency-Key", ""), 400, "idempotency-key-missing", "header Idempotency-Key"},
 		{"bare token key", entryCall("a").with("Idempotency-Key", "abc"), 400, "header-invalid", "header Idempotency-Key"},

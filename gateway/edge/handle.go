@@ -180,10 +180,14 @@ func (x *Exchange) take(who limit.Who) error {
 	return decision.Err()
 }
 
-// checkMedia refuses a body of another media type.
+// checkMedia refuses a body of another media type, and one that is coded (RFC 9110 §8.4).
 func (x *Exchange) checkMedia() error {
 	if len(x.Body()) == 0 {
 		return nil
+	}
+	if coding := x.ctx.Request.Header.ContentEncoding(); len(coding) > 0 && !bytes.EqualFold(coding, []byte("identity")) {
+		return ProblemMediaTypeUnknown.Error(gateway.Text{
+			Zh: "请求内容不得压缩。", En: "The body must not be compressed."}).WithField("header Content-Encoding")
 	}
 	media, _, _ := bytes.Cut(x.ctx.Request.Header.ContentType(), []byte(";"))
 	if bytes.EqualFold(bytes.TrimSpace(media), []byte(x.route.Consumes)) {

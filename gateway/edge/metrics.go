@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/valyala/fasthttp"
 
 	"github.com/warmgate/warmgate/gateway"
 	"github.com/warmgate/warmgate/gateway/limit"
@@ -21,6 +22,7 @@ type metrics struct {
 	problems *prometheus.CounterVec
 	shed     *prometheus.CounterVec
 	replays  *prometheus.CounterVec
+	handed   *prometheus.CounterVec
 	streams  prometheus.Gauge
 	panics   prometheus.Counter
 	unknown  *routeCounters
@@ -32,6 +34,7 @@ type routeCounters struct {
 	duration prometheus.Observer
 	exceeded prometheus.Counter
 	replays  prometheus.Counter
+	handed   prometheus.Counter
 }
 
 func newMetrics(r prometheus.Registerer) (*metrics, error) {
@@ -50,10 +53,11 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 		problems: counter("problems_total", "Problems answered, by type.", "type"),
 		shed:     counter("shed_total", "Requests turned away under load, by route and reason.", "route", "reason"),
 		replays:  counter("idempotent_replays_total", "Answers that repeated an earlier one.", "route"),
+		handed:   counter("handed_over_total", "Citizens who were told to wait for a person (202), by route.", "route"),
 		streams:  prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "warmgate", Name: "streams_open", Help: "Streams open."}),
 		panics:   prometheus.NewCounter(prometheus.CounterOpts{Namespace: "warmgate", Name: "panics_total", Help: "Requests that panicked."}),
 	}
-	for _, c := range []prometheus.Collector{m.requests, m.duration, m.journeys, m.exceeded, m.problems, m.shed, m.replays, m.streams, m.panics} {
+	for _, c := range []prometheus.Collector{m.requests, m.duration, m.journeys, m.exceeded, m.problems, m.shed, m.replays, m.handed, m.streams, m.panics} {
 		if err := r.Register(c); err != nil {
 			return nil, err
 		}
@@ -64,7 +68,8 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 
 // forRoute returns the children of a route; each exists from the start, so that a rate can be taken of it.
 func (m *metrics) forRoute(name string) *routeCounters {
-	c := &routeCounters{duration: m.duration.WithLabelValues(name), exceeded: m.exceeded.WithLabelValues(name), replays: m.replays.WithLabelValues(name)}
+	c := &routeCounters{duration: m.duration.WithLabelValues(name), exceeded: m.exceeded.WithLabelValues(name),
+		replays: m.replays.WithLabelValues(name), handed: m.handed.WithLabelValues(name)}
 	for i := 2; i < len(c.classes); i++ {
 		c.classes[i] = m.requests.WithLabelValues(name, strconv.Itoa(i)+"xx")
 	}
@@ -86,6 +91,8 @@ func (m *metrics) observe(x *Exchange, took time.Duration) {
 	}
 	if x.replayed {
 		c.replays.Inc()
+	} else if x.ctx.Response.StatusCode() == fasthttp.StatusAccepted {
+		c.handed.Inc()
 	}
 	if x.served && !x.replayed && x.route.Journey != "" {
 		m.journeys.WithLabelValues(x.route.Journey, x.route.VenueKind).Observe((x.elapsed + took).Seconds())

@@ -123,15 +123,23 @@ func TestMetricsAndLog(t *testing.T) {
 	})
 	w.do(entryCall("b").good())
 	w.do(entryCall("b").good())
+	w.on(func(x *Exchange) error {
+		w.keep(x, Earlier{Ended: true, Status: 202, Body: []byte(`{"decision":"wait"}`)})
+		x.settled(202, []byte(`{"decision":"wait"}`), "", false)
+		return nil
+	})
+	w.do(entryCall("c").good())
+	w.do(entryCall("c").good()) // the same person, still waiting
 	got := w.scrape()
 	for _, want := range []string{
-		`warmgate_requests_total{class="2xx",route="scenic-entry"} 2`,
+		`warmgate_requests_total{class="2xx",route="scenic-entry"} 4`,
 		`warmgate_requests_total{class="4xx",route="scenic-entry"} 1`,
 		`warmgate_requests_total{class="4xx",route="unknown"} 1`,
-		`warmgate_journey_duration_seconds_bucket{journey="entry",venue_kind="attraction",le="5"} 2`,
-		`warmgate_journey_duration_seconds_bucket{journey="entry",venue_kind="attraction",le="3"} 1`,
+		`warmgate_journey_duration_seconds_bucket{journey="entry",venue_kind="attraction",le="5"} 3`,
+		`warmgate_journey_duration_seconds_bucket{journey="entry",venue_kind="attraction",le="3"} 2`,
 		`warmgate_problems_total{type="test-used"} 1`,
-		`warmgate_idempotent_replays_total{route="scenic-entry"} 1`,
+		`warmgate_idempotent_replays_total{route="scenic-entry"} 2`,
+		`warmgate_handed_over_total{route="scenic-entry"} 1`,
 		`warmgate_budget_exceeded_total{route="scenic-entry"} 0`,
 	} {
 		if !strings.Contains(got, want) {
