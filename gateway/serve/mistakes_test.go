@@ -27,7 +27,7 @@ func TestMistakes(t *testing.T) {
 		{"a name twice", "gateway.yaml", "venues: venues\n", "venues: venues\nvenues: others\n",
 			`gateway.yaml:5:1: mapping key "venues" already defined at [4:1]`},
 		{"a wrong type", "gateway.yaml", "lease: 3s", "lease: [3s]",
-			"gateway.yaml:18:12: cannot unmarshal []interface {} into Go struct field Config.Flows of type time.Duration"},
+			"gateway.yaml:18:12: must be a duration with its unit, such as 250ms, 30s or 10m, is a list"},
 		{"no duration", "gateway.yaml", "lease: 3s", "lease: soon",
 			`gateway.yaml:18:12: time: invalid duration "soon"`},
 		{"an address", "gateway.yaml", "admin: 127.0.0.1:0", "admin: here",
