@@ -39,7 +39,7 @@ func (c *until) Done() <-chan struct{} {
 		if c.err != nil {
 			close(c.done)
 		} else {
-			c.timer = time.AfterFunc(time.Until(c.at), func() { c.end(context.DeadlineExceeded) })
+			c.timer = time.AfterFunc(time.Until(c.at), func() { _ = c.end(context.DeadlineExceeded) })
 		}
 	}
 	return c.done

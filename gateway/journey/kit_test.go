@@ -1,7 +1,6 @@
 package journey
 
 import (
-	"context"
 	"flag"
 	"os"
 	"path/filepath"
@@ -39,7 +38,6 @@ func golden(t *testing.T, path, got string) {
 // Operations for plans that are never run.
 var (
 	look   = call.NewRead[string, string]("kit.look", call.ReadSpec[string, string]{})
-	count  = call.NewRead[string, int]("kit.count", call.ReadSpec[string, int]{})
 	listed = call.NewRead[string, []string]("kit.list", call.ReadSpec[string, []string]{})
 	sell   = call.NewWrite[string, string]("kit.sell", call.WriteSpec[string]{})
 	unsell = call.NewWrite[string, string]("kit.unsell", call.WriteSpec[string]{})
@@ -78,5 +76,3 @@ func fast(steps ...string) Timing {
 	}
 	return t
 }
-
-var _ context.Context = (*until)(nil)

@@ -32,7 +32,9 @@ type shop struct {
 	after error            // after it took place
 	finds error            // Find fails
 	says  map[string]error // by seat: instead of the effect
+	slow  bool             // each call uses three fifths of its time, and refuses
 	hangs bool             // until the call's deadline
+	gate  chan struct{}    // the effect waits for it, where there is one
 	tried []string
 	asks  atomic.Int64
 }
@@ -52,6 +54,19 @@ func newShop(t testing.TB) *shop {
 			if s.hangs {
 				<-ctx.Done()
 				return "", ctx.Err()
+			}
+			if s.slow {
+				s.mu.Lock()
+				s.tried = append(s.tried, seat)
+				s.mu.Unlock()
+				deadline, _ := ctx.Deadline()
+				timer := time.NewTimer(time.Until(deadline) * 3 / 5)
+				defer timer.Stop()
+				<-timer.C
+				return "", call.Refuse(Taken, nil)
+			}
+			if s.gate != nil {
+				<-s.gate
 			}
 			s.mu.Lock()
 			defer s.mu.Unlock()

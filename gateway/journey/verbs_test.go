@@ -14,8 +14,8 @@ import (
 	"github.com/warmgate/warmgate/gateway/ledger/ledgertest"
 )
 
-// go1 declares a plan from string to string, proves it and runs it once.
-func (s *shop) go1(in string, steps []string, body func(b *Builder, in Ref[string]) Ref[string]) Answer {
+// once declares a plan from string to string, proves it and runs it once.
+func (s *shop) once(in string, steps []string, body func(b *Builder, in Ref[string]) Ref[string]) Answer {
 	s.t.Helper()
 	p, err := Define("verbs", body)
 	proven := prove(s.t, p, err, timing(steps...))
@@ -27,7 +27,7 @@ func (s *shop) go1(in string, steps []string, body func(b *Builder, in Ref[strin
 	return a
 }
 
-// asRefused is the plan's undeclared no.
+// errPlain is a failure that no plan declares.
 var errPlain = errors.New("a plain failure")
 
 // failing is a record that fails, kept or not, after it has written.
@@ -45,7 +45,7 @@ func isA(v string) (bool, error) { return strings.HasPrefix(v, "A"), nil }
 func TestWhenTakesOneBranch(t *testing.T) {
 	for in, want := range map[string]string{"A1": "then A1", "B1": "else B1"} {
 		s := newShop(t)
-		a := s.go1(in, []string{"yes", "no"}, func(b *Builder, in Ref[string]) Ref[string] {
+		a := s.once(in, []string{"yes", "no"}, func(b *Builder, in Ref[string]) Ref[string] {
 			return When(b, "when", Check(b, "is", isA, in),
 				func(b *Builder) Ref[string] {
 					return Check(b, "then", func(v string) (string, error) { return "then " + v, nil }, Ask(b, "yes", s.find, in, down))
@@ -66,7 +66,7 @@ func TestWhenTakesOneBranch(t *testing.T) {
 func TestTryMakesAFailureData(t *testing.T) {
 	s := newShop(t)
 	s.prior = call.Refuse("sold-out", nil)
-	a := s.go1("A1", []string{"sell"}, func(b *Builder, in Ref[string]) Ref[string] {
+	a := s.once("A1", []string{"sell"}, func(b *Builder, in Ref[string]) Ref[string] {
 		return Check(b, "look at it", func(r Result[string]) (string, error) {
 			return fmt.Sprint(call.OutcomeOf(r.Err), r.Deferred), nil
 		}, Try(b, Commit(b, "sell", s.sell, in, later)))
@@ -79,30 +79,25 @@ func TestTryMakesAFailureData(t *testing.T) {
 // A commit costs what the proof allows for: one flush for a record, two for a commit behind it.
 func TestPlanPaysTheFlushesOfItsProof(t *testing.T) {
 	s := newShop(t)
-	one := func(b *Builder, in Ref[string]) Ref[string] { return Record(b, "hold", hold, in) }
+	held := func(b *Builder, in Ref[string]) Ref[string] { return Record(b, "hold", hold, in, UndoRecord(release)) }
 	for i, c := range []struct {
-		want int
-		body func(b *Builder, in Ref[string]) Ref[string]
+		want  int
+		steps []string
+		body  func(b *Builder, in Ref[string]) Ref[string]
 	}{
-		{1, one},
-		{1, func(b *Builder, in Ref[string]) Ref[string] {
-			return Record(b, "note", note, Check(b, "same", same, one(b, in)), Pivot())
+		{1, nil, held},
+		{1, nil, func(b *Builder, in Ref[string]) Ref[string] { // two records, one commit
+			return Record(b, "note", note, Check(b, "same", same, held(b, in)), Pivot())
 		}},
-		{2, func(b *Builder, in Ref[string]) Ref[string] {
-			return Commit(b, "sell", s.sell, Record(b, "hold", hold, in, UndoRecord(release)), later, sold, Pivot())
+		{2, []string{"sell"}, func(b *Builder, in Ref[string]) Ref[string] {
+			return Commit(b, "sell", s.sell, held(b, in), later, sold, Pivot())
 		}},
-		{2, func(b *Builder, in Ref[string]) Ref[string] {
-			return Record(b, "note", note, Commit(b, "sell", s.sell, Record(b, "hold", hold, in, UndoRecord(release)), later, sold, Pivot()))
+		{2, []string{"sell"}, func(b *Builder, in Ref[string]) Ref[string] {
+			return Record(b, "note", note, Commit(b, "sell", s.sell, held(b, in), later, sold, Pivot()))
 		}},
 	} {
-		body := c.body
-		if i == 1 {
-			body = func(b *Builder, in Ref[string]) Ref[string] {
-				return Record(b, "note", note, Check(b, "same", same, Record(b, "hold", hold, in, UndoRecord(release))), Pivot())
-			}
-		}
 		var a Answer
-		if n := s.flushes(func() { a = s.go1(fmt.Sprint("A", i), []string{"sell"}[:min(1, i/2)], body) }); n != c.want || a.Status != 201 {
+		if n := s.flushes(func() { a = s.once(fmt.Sprint("A", i), c.steps, c.body) }); n != c.want || a.Status != 201 {
 			t.Errorf("plan %d: %d flushes, want %d; answer %+v", i, n, c.want, a)
 		}
 	}
@@ -124,7 +119,7 @@ func TestRecordThatFailsIsLeftOutAlone(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := newShop(t)
-			a := s.go1("A1", []string{"sell"}, func(b *Builder, in Ref[string]) Ref[string] {
+			a := s.once("A1", []string{"sell"}, func(b *Builder, in Ref[string]) Ref[string] {
 				done := Commit(b, "sell", s.sell, Record(b, "hold", hold, in, UndoRecord(release)), later, sold, Pivot())
 				return Record(b, "more", note, Record(b, "fails", failing(c.err), Record(b, "before", note, done), c.opts...))
 			})
@@ -145,12 +140,11 @@ func TestUndoGoesBackwards(t *testing.T) {
 	var order []string
 	take := func(name string) *ledger.Decision[string, string] {
 		return &ledger.Decision[string, string]{Name: name, Run: func(tx *ledger.Tx, v string) (string, error) {
-			sold, _ := s.taken2(v)
-			order = append(order, fmt.Sprintf("%s with %d sold", name, sold))
+			order = append(order, fmt.Sprintf("%s with %d sold", name, s.soldOf(v)))
 			return v, nil
 		}}
 	}
-	a := s.go1("A1", []string{"first", "second"}, func(b *Builder, in Ref[string]) Ref[string] {
+	a := s.once("A1", []string{"first", "second"}, func(b *Builder, in Ref[string]) Ref[string] {
 		r1 := Record(b, "r1", note, in, UndoRecord(take("r1")))
 		c1 := Commit(b, "first", s.sell, r1, Refuse(problemSold), sold, Undo(s.unsell))
 		r2 := Record(b, "r2", note, Check(b, "again", func(string) (string, error) { return "A1", nil }, c1), UndoRecord(take("r2")))
@@ -173,10 +167,10 @@ func TestUndoGoesBackwards(t *testing.T) {
 	}
 }
 
-func (s *shop) taken2(seat string) (sold int, err error) {
+func (s *shop) soldOf(seat string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.sold[seat], nil
+	return s.sold[seat]
 }
 
 func TestChooseGoesOnOnlyAfterTaken(t *testing.T) {
@@ -198,7 +192,7 @@ func TestChooseGoesOnOnlyAfterTaken(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			s := newShop(t)
 			s.says = c.says
-			a := s.go1("", []string{"sell"}, func(b *Builder, in Ref[string]) Ref[string] {
+			a := s.once("", []string{"sell"}, func(b *Builder, in Ref[string]) Ref[string] {
 				list := Check(b, "list", func(string) ([]string, error) { return c.list, nil }, in)
 				return Choose(b, "sell", s.sell, list, 2, Refuse(problemHeld), sold, Undo(s.unsell))
 			})
@@ -213,7 +207,7 @@ func TestCommitEachHasAResultForEach(t *testing.T) {
 	s := newShop(t)
 	s.says = map[string]error{"A2": call.Refuse("sold-out", nil), "A3": errLost}
 	plan := func(list ...string) Answer {
-		return s.go1("", []string{"sell"}, func(b *Builder, in Ref[string]) Ref[string] {
+		return s.once("", []string{"sell"}, func(b *Builder, in Ref[string]) Ref[string] {
 			each := CommitEach(b, "sell", s.sell, Check(b, "list", func(string) ([]string, error) { return list, nil }, in), 4, later)
 			return Check(b, "sum", func(rs []Result[string]) (string, error) {
 				var words []string
@@ -240,7 +234,7 @@ func TestCommitEachHasAResultForEach(t *testing.T) {
 func TestHandoverOfACheck(t *testing.T) {
 	for hold2, want := range map[bool]int{true: 1, false: 0} {
 		s := newShop(t)
-		a := s.go1("A1", []string{"sell"}, func(b *Builder, in Ref[string]) Ref[string] {
+		a := s.once("A1", []string{"sell"}, func(b *Builder, in Ref[string]) Ref[string] {
 			held := Record(b, "hold", hold, in, UndoRecord(release))
 			ask := Check(b, "ask", func(string) (string, error) { return "", Handover{Kind: "help", Next: handover.Next, Hold: hold2} }, held)
 			return Commit(b, "sell", s.sell, ask, later, sold, Pivot())
@@ -287,7 +281,7 @@ func TestPanicsAreFailuresOfTheirStep(t *testing.T) {
 		},
 	} {
 		log := s.logged()
-		a := s.go1("A1", nil, body)
+		a := s.once("A1", nil, body)
 		if a.Err == nil || a.Err.Problem.Kind != gateway.Internal {
 			t.Errorf("%s: %+v", name, a)
 		}

@@ -15,7 +15,6 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/warmgate/warmgate/gateway"
-	"github.com/warmgate/warmgate/gateway/cache"
 	"github.com/warmgate/warmgate/gateway/call"
 	"github.com/warmgate/warmgate/gateway/ledger"
 	"github.com/warmgate/warmgate/gateway/ledger/ledgertest"
@@ -110,6 +109,7 @@ func (w *world) faultAt(n int, fault ledgertest.Fault) {
 // logged returns what the engine logs from now on.
 func (w *world) logged() *bytes.Buffer {
 	out := new(bytes.Buffer)
+	w.engine.Wait()
 	c := w.config
 	c.Logger = slog.New(slog.NewTextHandler(out, nil))
 	w.engine = NewEngine(c)
@@ -158,12 +158,8 @@ func newWorld(t testing.TB) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := cache.New(cache.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
 	w.config = Config{
-		Ledger: w.ledger, Caller: call.NewCaller(c, keys, 1), Bindings: func(string) *call.Bindings { return w.bindings },
+		Ledger: w.ledger, Caller: call.NewCaller(nil, keys, 1), Bindings: func(string) *call.Bindings { return w.bindings },
 		Logger: slog.New(slog.DiscardHandler), Now: w.clock,
 	}
 	w.engine = NewEngine(w.config)
