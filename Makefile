@@ -8,7 +8,8 @@ LINT_VERSION := v2.15.0
 LINT := bin/golangci-lint-$(LINT_VERSION)
 
 ARGS ?=
-BENCH ?= .
+PROOF ?= all
+N ?=
 FUZZTIME ?= 10s
 
 .PHONY: help
@@ -45,8 +46,8 @@ $(LINT):
 	mv bin/golangci-lint $@
 
 .PHONY: bench
-bench: ## run the benchmarks (BENCH=pattern)
-	go test -run '^$$' -bench '$(BENCH)' -benchmem ./...
+bench: ## take the figures of docs/proofs.md at their full scale (PROOF=name N=scale)
+	go run ./bench $(PROOF) $(if $(N),-n $(N))
 
 .PHONY: fuzz
 fuzz: ## run each fuzz target for a while (FUZZTIME=10s)

@@ -30,11 +30,14 @@ func provesMatrix(r *run) error {
 		if row.Held() {
 			held++
 		}
-		r.report.figures = append(r.report.figures, figure{
-			name:  fmt.Sprintf("%s: %s (%s)", row.Backend, row.Fault, row.Case),
-			value: fmt.Sprintf("%3.0f ms, %s", millis(row.Took), row.Got), target: "≤ " + entrytest.Budget.String() + ", " + row.Want,
-			missed: !row.Held(), broken: !row.Held(),
-		})
+		f := figure{
+			name: fmt.Sprintf("%s: %s (%s)", row.Backend, row.Fault, row.Case), value: fmt.Sprintf("%s, %3.0f ms", row.Got, millis(row.Took)),
+			target: fmt.Sprintf("≤ %s, %s for the client", entrytest.Budget, entrytest.Slack), missed: !row.Held(), broken: !row.Held(),
+		}
+		if f.missed {
+			f.target += ", " + row.Want
+		}
+		r.report.figures = append(r.report.figures, f)
 	}
 	r.report.exactly("fields that held", held, len(rows))
 	return nil
