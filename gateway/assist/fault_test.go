@@ -24,7 +24,7 @@ func unavailable(t *testing.T, what string, a worldtest.Answer) {
 	if s, err := strconv.Atoi(a.Header.Get("Retry-After")); err != nil || s < 1 {
 		t.Errorf("%s: Retry-After %q", what, a.Header.Get("Retry-After"))
 	}
-	if a.Took > worldtest.Budget+150*time.Millisecond {
+	if a.Took > worldtest.Budget+250*time.Millisecond {
 		t.Errorf("%s: took %v", what, a.Took)
 	}
 }

@@ -63,8 +63,8 @@ type Connection struct {
 
 // Assist is a kind of help that a journey may need, with the ways in which a person can settle it.
 type Assist struct {
-	Kind        string // as in journey.Handover
-	Resolutions []Resolution
+	Kind        string       // as in journey.Handover; unique over all flows
+	Resolutions []Resolution // at least one
 }
 
 // Resolution is one way to settle an assist.
@@ -72,15 +72,17 @@ type Resolution struct {
 	Word string // "admit", "turn-away"
 	Name gateway.Text
 
-	// Run does what the resolution means, in the commit that settles the assist. It has the rules of a decision; nil:
-	// settling the assist is all. details is the member of that name in the request's body, empty where it has none.
+	// Run does what the resolution means, in the commit that settles the assist; nil: settling the assist is all. It has
+	// the rules of a decision, but whatever its error, and whether that is marked with ledger.Keep or not, nothing is kept:
+	// the assist stays claimed. details is the member of that name in the request's body, empty where it has none. result
+	// is encoded as JSON and told to the one who settles; it outlives the journey's erasure, so it holds nothing personal.
 	Run func(tx *ledger.Tx, rt *Runtime, a Opened, details []byte) (result any, err error)
 }
 
 // Opened is an assist as a resolution sees it.
 type Opened struct {
 	ledger.Assist
-	Facts []byte // in the clear: {"input": …, step: value, …}
+	Facts []byte // in the clear: {"input": …, step: value, …}; nil once the journey has been erased
 	By    string // who settles it
 	Venue *gateway.Venue
 }
