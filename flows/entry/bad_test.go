@@ -46,6 +46,7 @@ func left(t testing.TB, c *flowtest.City, before map[string]int64) {
 }
 
 func TestBadBodies(t *testing.T) {
+	t.Parallel()
 	signer, other := entrytest.NewSigner(t), entrytest.NewSigner(t)
 	c := start(t, flowtest.DefaultSettings+signer.Settings())
 	ticket := c.Tickets[spot].Fresh()
@@ -128,6 +129,7 @@ func TestBadBodies(t *testing.T) {
 }
 
 func TestBadAddressesAndKeys(t *testing.T) {
+	t.Parallel()
 	c := start(t, "")
 	before := tables(c)
 	for _, x := range []struct {
@@ -163,6 +165,7 @@ func TestBadAddressesAndKeys(t *testing.T) {
 }
 
 func TestBadTokens(t *testing.T) {
+	t.Parallel()
 	folder := t.TempDir()
 	revoked := filepath.Join(folder, "revoked")
 	if err := os.WriteFile(revoked, []byte("sub * thief\n"), 0o600); err != nil {

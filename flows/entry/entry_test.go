@@ -92,6 +92,7 @@ func effects(c *flowtest.City, unit string) (n int) {
 }
 
 func TestVisitorComesThroughTheGate(t *testing.T) {
+	t.Parallel()
 	c := start(t, "")
 	ticket := c.Tickets[spot].Fresh()
 	got := opened(t, enter(c, "north-1", code(ticket.Code)))
@@ -104,6 +105,7 @@ func TestVisitorComesThroughTheGate(t *testing.T) {
 }
 
 func TestWhatIsRefusedAtTheGate(t *testing.T) {
+	t.Parallel()
 	c := start(t, "")
 	for _, x := range []struct {
 		want    octo.Want
@@ -134,6 +136,7 @@ func TestWhatIsRefusedAtTheGate(t *testing.T) {
 }
 
 func TestOneTicketOnce(t *testing.T) {
+	t.Parallel()
 	c := start(t, "")
 	ticket := c.Tickets[spot].Fresh()
 	opened(t, enter(c, "north-1", code(ticket.Code)))

@@ -44,6 +44,7 @@ func inside(c *flowtest.City) int64 {
 }
 
 func TestGroupComesInTogetherOrInParts(t *testing.T) {
+	t.Parallel()
 	c := start(t, "")
 	group := issue(c, octo.Want{Scenario: octo.Group})
 	whole := opened(t, enter(c, "north-1", m{"reference": group.SupplierReference}))
@@ -72,6 +73,7 @@ func TestGroupComesInTogetherOrInParts(t *testing.T) {
 }
 
 func TestTicketForSeveralEntriesNeedsAnExitBetween(t *testing.T) {
+	t.Parallel()
 	c := start(t, "")
 	ticket := issue(c, octo.Want{Scenario: octo.OtherProduct}) // boat: three entries
 	for n := 1; n <= 3; n++ {
@@ -94,6 +96,7 @@ func TestTicketForSeveralEntriesNeedsAnExitBetween(t *testing.T) {
 }
 
 func TestCapacityIsNeverExceeded(t *testing.T) {
+	t.Parallel()
 	c := start(t, strings.Replace(flowtest.DefaultSettings, "capacity: 1000", "capacity: 3", 1))
 	for range 3 {
 		opened(t, enter(c, "north-1", code(c.Tickets[spot].Fresh().Code)))
@@ -178,6 +181,9 @@ func dial(c *flowtest.City, d twin.Dial) {
 
 func TestTicketingIsLateAfterTheTicketWasFound(t *testing.T) {
 	for _, after := range []bool{false, true} {
+		if after && testing.Short() {
+			continue // the matrix has it too
+		}
 		t.Run(fmt.Sprintf("after the effect %t", after), func(t *testing.T) {
 			c := start(t, "")
 			ticket := c.Tickets[spot].Fresh()
@@ -200,6 +206,7 @@ func warm(c *flowtest.City) {
 }
 
 func TestOfflineOnlyASignatureOrAPrewarmedTicketAdmits(t *testing.T) {
+	t.Parallel()
 	public, private, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -248,6 +255,7 @@ func TestOfflineOnlyASignatureOrAPrewarmedTicketAdmits(t *testing.T) {
 }
 
 func TestPersonLetsAVisitorIn(t *testing.T) {
+	t.Parallel()
 	c := start(t, "")
 	dial(c, twin.Dial{Fault: twin.Refuse})
 	ticket := c.Tickets[spot].Fresh()

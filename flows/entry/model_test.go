@@ -64,7 +64,7 @@ func unit(i int) string { return fmt.Sprintf("unit-%d", i) }
 // do commits a decision as a run's step would.
 func do[A, O any](t *rapid.T, m *model, d *ledger.Decision[A, O], a A) (O, error) {
 	o, err := ledger.Do(context.Background(), m.l, d, a)
-	err, _ = ledger.IsKept(err)
+	_, err = ledger.IsKept(err)
 	if problem := (*gateway.Error)(nil); err != nil && !errors.As(err, &problem) {
 		t.Fatalf("%s: %v", d.Name, err)
 	}

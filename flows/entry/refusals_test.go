@@ -51,6 +51,7 @@ func entering(c *flowtest.City, gate string, ticket m) flowtest.Call {
 // TestEveryRefusalHasItsSentence holds each refusal of a ticket against its problem type, its status and the sentence
 // that the visitor reads, in both languages; none of them lets anybody in or redeems anything.
 func TestEveryRefusalHasItsSentence(t *testing.T) {
+	t.Parallel()
 	c := start(t, onlyEntry)
 	used := c.Tickets[spot].Fresh()
 	opened(t, enter(c, "north-1", code(used.Units[0].Code)))
@@ -113,6 +114,7 @@ func TestEveryRefusalHasItsSentence(t *testing.T) {
 // TestTicketingRefusesBetweenTheLookAndTheRedemption has the ticket cancelled, or used elsewhere, once it was found: the
 // claim is released with the refusal.
 func TestTicketingRefusesBetweenTheLookAndTheRedemption(t *testing.T) {
+	t.Parallel()
 	c := start(t, "")
 	warm(c)
 	for name, spoil := range map[string]func(octo.Made) string{
@@ -149,6 +151,7 @@ func redeemElsewhere(c *flowtest.City, code string) {
 }
 
 func TestIdempotencyLifeCycle(t *testing.T) {
+	t.Parallel()
 	c := start(t, "")
 	ticket := c.Tickets[spot].Fresh()
 	call := entering(c, "north-1", code(ticket.Code))
@@ -212,6 +215,7 @@ func TestSameKeyWhileTheFirstRuns(t *testing.T) {
 }
 
 func TestClientThatCannotWait(t *testing.T) {
+	t.Parallel()
 	c := flowtest.Options{Gateway: func(file string) string {
 		return strings.Replace(file, "machine_budget: 800ms\n    flush: 40ms", "machine_budget: 6s\n    flush: 1200ms", 1)
 	}}.Start(t, flows(t), flowtest.Spot{ID: spot})
@@ -230,6 +234,7 @@ func TestClientThatCannotWait(t *testing.T) {
 }
 
 func TestAnswerSaysWhereItsTimeWent(t *testing.T) {
+	t.Parallel()
 	c := start(t, "")
 	call := entering(c, "north-1", code(c.Tickets[spot].Fresh().Units[0].Code))
 	call.Header = map[string]string{"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "Journey-Elapsed": "3.5"}

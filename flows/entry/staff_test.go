@@ -90,6 +90,7 @@ func quiet(c *flowtest.City) {
 }
 
 func TestRedemptionIsLateAndAPersonDecides(t *testing.T) {
+	t.Parallel()
 	for name, d := range map[string]twin.Dial{
 		"before the effect": {Fault: twin.Hang}, "after the effect": {Fault: twin.Hang, AfterEffect: true}, "nothing was sent": {Fault: twin.Refuse},
 	} {
@@ -98,6 +99,7 @@ func TestRedemptionIsLateAndAPersonDecides(t *testing.T) {
 				name += " and settled"
 			}
 			t.Run(name+" admit", func(t *testing.T) {
+				t.Parallel()
 				c := start(t, asking)
 				ticket := late(t, c, d)
 				open := waiting(c)
@@ -130,6 +132,7 @@ func TestRedemptionIsLateAndAPersonDecides(t *testing.T) {
 				}
 			})
 			t.Run(name+" turn away", func(t *testing.T) {
+				t.Parallel()
 				c := start(t, asking)
 				ticket := late(t, c, d)
 				dial(c, twin.Dial{})
@@ -155,6 +158,7 @@ func TestRedemptionIsLateAndAPersonDecides(t *testing.T) {
 }
 
 func TestOfTwoResolutionsAtOnceOneWins(t *testing.T) {
+	t.Parallel()
 	c := start(t, asking)
 	ticket := late(t, c, twin.Dial{Fault: twin.Hang})
 	dial(c, twin.Dial{})
@@ -186,6 +190,7 @@ func TestOfTwoResolutionsAtOnceOneWins(t *testing.T) {
 }
 
 func TestStaffLetNobodyInPastTheCapacity(t *testing.T) {
+	t.Parallel()
 	c := start(t, strings.Replace(flowtest.DefaultSettings, "capacity: 1000", "capacity: 1", 1))
 	dial(c, twin.Dial{Fault: twin.Refuse})
 	waits := enter(c, "north-1", code(c.Tickets[spot].Fresh().Code))
@@ -215,6 +220,7 @@ func TestStaffLetNobodyInPastTheCapacity(t *testing.T) {
 
 // TestWhomStaffLetInIsKnownInEveryForm has staff admit on a QR code, and the same ticket shown again as something else.
 func TestWhomStaffLetInIsKnownInEveryForm(t *testing.T) {
+	t.Parallel()
 	for _, prewarmed := range []bool{false, true} {
 		c := start(t, strings.Replace(flowtest.DefaultSettings, "every: 1s, max_age: 1h", "every: 1s, max_age: 1s", 1))
 		ticket := c.Tickets[spot].Fresh()
@@ -246,6 +252,7 @@ func TestWhomStaffLetInIsKnownInEveryForm(t *testing.T) {
 
 // TestPartOfAGroupIsLetInByHand lets two of five in on the group's reference; three tickets stay good.
 func TestPartOfAGroupIsLetInByHand(t *testing.T) {
+	t.Parallel()
 	c := start(t, "")
 	group := issue(c, octo.Want{Scenario: octo.Group})
 	show := m{"reference": group.SupplierReference}
@@ -277,6 +284,7 @@ func TestPartOfAGroupIsLetInByHand(t *testing.T) {
 
 // TestTicketingWillNotRedeemWhomItFindsInside has the ticket used elsewhere before the outbox comes: a person settles it.
 func TestTicketingWillNotRedeemWhomItFindsInside(t *testing.T) {
+	t.Parallel()
 	c := start(t, "")
 	ticket := issue(c, octo.Want{Scenario: octo.Redeemed}) // used an hour ago, and the gateway is not told
 	signer, settings := signedSpot(t)

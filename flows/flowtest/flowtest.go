@@ -83,7 +83,7 @@ func Start(t testing.TB, flows []*flow.Flow, spots ...Spot) *City {
 // Start is the function Start with options.
 func (o Options) Start(t testing.TB, flows []*flow.Flow, spots ...Spot) *City {
 	t.Helper()
-	c := &City{T: t, Folder: t.TempDir(), Tickets: map[string]*octo.Twin{}, logs: &lockedWriter{}, flows: flows}
+	c := &City{T: t, Folder: folder(t), Tickets: map[string]*octo.Twin{}, logs: &lockedWriter{}, flows: flows}
 	var err error
 	if c.Twins, err = twin.NewCity(twin.Config{Seed: 1}); err != nil {
 		t.Fatal(err)
@@ -106,6 +106,18 @@ func (o Options) Start(t testing.TB, flows []*flow.Flow, spots ...Spot) *City {
 	c.Run()
 	t.Cleanup(c.Stop)
 	return c
+}
+
+// folder is where the city's files are: in memory where the tests are to be short, so that they don't wait for a disk.
+func folder(t testing.TB) string {
+	t.Helper()
+	if testing.Short() {
+		if memory, err := os.MkdirTemp("/dev/shm", "warmgate-test"); err == nil {
+			t.Cleanup(func() { _ = os.RemoveAll(memory) })
+			return memory
+		}
+	}
+	return t.TempDir()
 }
 
 func (c *City) addSpot(s Spot) {
