@@ -58,6 +58,7 @@ type addedTimes struct {
 	mu                             sync.Mutex
 	client, path, added, own, late *hdrhistogram.Histogram
 	wrong                          map[string]int
+	cpu                            time.Duration // that the gateway's process used
 }
 
 func newAddedTimes() *addedTimes {
@@ -126,12 +127,14 @@ func measureAdded(r *run, w *world, twin *sockets, serve *child) (*addedTimes, e
 	if err := openLoop(r.ctx, warmUp, addedRate, func(i int, at time.Time) { one(i, at, false) }); err != nil {
 		return nil, err
 	}
+	before := serve.cpu()
 	if err := openLoop(r.ctx, r.n, addedRate, func(i int, at time.Time) { one(warmUp+i, at, true) }); err != nil {
 		return nil, err
 	}
 	if err := broken.Load(); err != nil {
 		return nil, *err
 	}
+	m.cpu = serve.cpu() - before
 	return m, nil
 }
 
@@ -142,6 +145,7 @@ func (m *addedTimes) say(to *report, n int) {
 		to.note("entries answered otherwise: "+what, "%d", m.wrong[what])
 	}
 	to.atLeast("entries that opened the gate, of those begun", "×", float64(m.client.TotalCount())/float64(n), 1, 2)
+	to.note("processor time of the gateway, for each entry", "%.2f ms", millis(m.cpu)/float64(n))
 	to.note("client's time, p50 / p99", "%.2f / %.2f ms", ms(m.client, 50), ms(m.client, 99))
 	to.note("longest path of its calls, p50 / p99", "%.2f / %.2f ms", ms(m.path, 50), ms(m.path, 99))
 	to.note("started late by the load generator, p50 / p99", "%.2f / %.2f ms", ms(m.late, 50), ms(m.late, 99))

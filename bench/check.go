@@ -47,7 +47,7 @@ func (f *findings) settled() bool { return f.wrong == 0 && f.twice == 0 }
 func (k *killer) check() error {
 	deadline := k.restart.Add(settledWithin)
 	var f findings
-	miscounted := false
+	var miscounted bool
 	for {
 		s, err := k.look()
 		if err != nil {

@@ -54,7 +54,8 @@ func (c *child) start() (time.Duration, error) {
 		return 0, err
 	}
 	defer admin.Close()
-	c.process = exec.Command(c.program, "serve", "-c", filepath.Join(c.world.path("configs"), "gateway.yaml"),
+	c.process = exec.Command(c.program, //nolint:gosec // the program that this one has built
+		"serve", "-c", filepath.Join(c.world.path("configs"), "gateway.yaml"),
 		"--log-level", "warn", "--api-fd", "3", "--admin-fd", "4")
 	c.process.ExtraFiles = []*os.File{api, admin}
 	c.process.Stderr = c.log
@@ -97,8 +98,11 @@ func (c *child) kill() error {
 	if err := c.process.Process.Kill(); err != nil {
 		return err
 	}
-	<-c.ended
+	killed := <-c.ended // says so
 	c.process = nil
+	if _, is := errors.AsType[*exec.ExitError](killed); !is {
+		return fmt.Errorf("serve had ended before it was killed: %w", killed)
+	}
 	return nil
 }
 
@@ -134,6 +138,22 @@ func (c *child) status(field string) float64 {
 		}
 	}
 	return 0
+}
+
+// cpu returns the processor time that the process has used, as Linux counts it: hundredths of a second; 0 elsewhere.
+func (c *child) cpu() time.Duration {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", c.process.Process.Pid))
+	if err != nil {
+		return 0
+	}
+	_, after, _ := strings.Cut(string(text), ") ") // behind the name, which may hold anything
+	words := strings.Fields(after)
+	if len(words) < 13 {
+		return 0
+	}
+	user, _ := strconv.Atoi(words[11])
+	system, _ := strconv.Atoi(words[12])
+	return time.Duration(user+system) * 10 * time.Millisecond
 }
 
 // lastWords returns the end of the program's log.

@@ -25,8 +25,9 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := command(ctx, os.Args[1:], os.Stdout); err != nil {
+	err := command(ctx, os.Args[1:], os.Stdout)
+	stop()
+	if err != nil {
 		fmt.Fprintf(os.Stderr, "bench: %v\n", err)
 		os.Exit(1)
 	}
@@ -143,7 +144,8 @@ func (r *run) program() (string, error) {
 		return r.binary, nil
 	}
 	to := filepath.Join(r.dir, "warmgate")
-	build := exec.CommandContext(r.ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", to, "github.com/warmgate/warmgate")
+	build := exec.CommandContext( //nolint:gosec // a path of our own making
+		r.ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", to, "github.com/warmgate/warmgate")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if text, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("cannot build the program: %w\n%s", err, text)

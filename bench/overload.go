@@ -103,14 +103,10 @@ func (o *overload) take() error {
 		return err
 	}
 	closedLoop(o.run.ctx, overloadWorkers, overloadWarm, func(int) { _, _ = o.enter() })
-	var opened atomic.Int64
-	began := time.Now()
-	closedLoop(o.run.ctx, overloadWorkers, d, func(int) {
-		if got, err := o.enter(); err == nil && got.status == http.StatusCreated {
-			opened.Add(1)
-		}
-	})
-	capacity := float64(opened.Load()) / time.Since(began).Seconds()
+	capacity := 0.0
+	for range 3 { // the best of three: what the machine can do when nobody else is at it
+		capacity = max(capacity, o.capacity(d/3))
+	}
 	if capacity < 1 {
 		return errors.New("nobody came through the gate")
 	}
@@ -119,12 +115,24 @@ func (o *overload) take() error {
 	if err := o.stock(n); err != nil {
 		return err
 	}
-	began = time.Now()
+	began := time.Now()
 	if err := openLoop(o.run.ctx, n, rate, o.one); err != nil {
 		return err
 	}
 	o.say(capacity, rate, n, time.Since(began))
 	return nil
+}
+
+// capacity returns how many entries a second open the gate in a closed loop.
+func (o *overload) capacity(d time.Duration) float64 {
+	var opened atomic.Int64
+	began := time.Now()
+	closedLoop(o.run.ctx, overloadWorkers, d, func(int) {
+		if got, err := o.enter(); err == nil && got.status == http.StatusCreated {
+			opened.Add(1)
+		}
+	})
+	return float64(opened.Load()) / time.Since(began).Seconds()
 }
 
 // stock issues tickets, enough for n entries.
@@ -194,7 +202,7 @@ func (o *overload) say(capacity, rate float64, n int, took time.Duration) {
 		return 100 * float64(o.served[kind]) / float64(max(1, o.served[kind]+o.shed[kind]))
 	}
 	goodput := float64(o.served[kindEntry]) / took.Seconds()
-	to.note("capacity, closed loop of entries", "%.0f/s", capacity)
+	to.note("capacity, closed loop of entries, best of three", "%.0f/s", capacity)
 	to.note("asked for, open loop", "%.0f/s, %d requests", rate, n)
 	to.note("served: entries / corrections / reads", "%.0f %% / %.0f %% / %.0f %%", share(kindEntry), share(kindCorrection), share(kindRead))
 	to.note("answered otherwise", "%v", o.other)

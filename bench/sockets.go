@@ -53,9 +53,7 @@ func (s *sockets) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			s.keep(parts[1], path, took)
 		}
 	})
-	if s.latency > 0 {
-		time.Sleep(s.latency)
-	}
+	pause(s.latency)
 	s.behind.ServeHTTP(w, r)
 }
 

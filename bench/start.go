@@ -179,9 +179,9 @@ func (f filler) Apply(tx *ledger.Tx) error {
 			Args: box.Seal(make([]byte, 160), "args"), Result: box.Seal(make([]byte, 40), "result"), BegunAt: tx.Now(), SettledAt: tx.Now()}); err != nil {
 			return err
 		}
-		if _, err := tx.Exec(`INSERT INTO admissions (id, venue, supplier, unit, entry, gate, run, shown, how, state, admitted_at, left_at)
-			VALUES ($1, $2, $3, $4, 1, 'north-1', $5, $6, 'ticketing', 'in', $7, 0)`,
-			id+"-1", spot, spot, unit, id, shown[:], tx.Now().UnixMilli()); err != nil {
+		if _, err := tx.Exec(`INSERT INTO admissions (id, venue, supplier, unit, entry, gate, run, shown, how, state, day, admitted_at, left_at)
+			VALUES ($1, $2, $3, $4, 1, 'north-1', $5, $6, 'ticketing', 'in', $7, $8, 0)`,
+			id+"-1", spot, spot, unit, id, shown[:], tx.Now().Format(time.DateOnly), tx.Now().UnixMilli()); err != nil {
 			return err
 		}
 		if err := tx.EndRun(id, ledger.RunDone, true, 201, box.Seal(make([]byte, 500), "answer")); err != nil {
