@@ -1,7 +1,6 @@
 package entry_test
 
 import (
-	"context"
 	"crypto/ed25519"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -22,10 +21,6 @@ import (
 	"github.com/warmgate/warmgate/flows/flowtest"
 	"github.com/warmgate/warmgate/gateway/auth"
 )
-
-func soon() (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.Background(), 10*time.Second)
-}
 
 // tables counts the rows of every table that a request could leave something in.
 func tables(c *flowtest.City) map[string]int64 {

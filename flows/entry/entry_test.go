@@ -9,6 +9,7 @@ import (
 
 	"github.com/warmgate/warmgate/backends/octo"
 	"github.com/warmgate/warmgate/flows/entry"
+	"github.com/warmgate/warmgate/flows/entry/entrytest"
 	"github.com/warmgate/warmgate/flows/flowtest"
 	"github.com/warmgate/warmgate/gateway/assist"
 	"github.com/warmgate/warmgate/gateway/flow"
@@ -33,6 +34,16 @@ func flows(t testing.TB) []*flow.Flow {
 
 func start(t testing.TB, settings string) *flowtest.City {
 	return flowtest.Start(t, flows(t), flowtest.Spot{ID: spot, Settings: settings})
+}
+
+// warmStart starts a city that has brought these tickets in.
+func warmStart(t testing.TB, settings string, want octo.Want) (*flowtest.City, octo.Made) {
+	t.Helper()
+	var made octo.Made
+	c := flowtest.Options{Before: func(c *flowtest.City) { made = issue(c, want) }}.
+		Start(t, flows(t), flowtest.Spot{ID: spot, Settings: settings})
+	entrytest.Warmed(c, spot)
+	return c, made
 }
 
 // issue makes tickets at the spot's supplier.

@@ -185,9 +185,7 @@ func TestTicketingIsLateAfterTheTicketWasFound(t *testing.T) {
 			continue // the matrix has it too
 		}
 		t.Run(fmt.Sprintf("after the effect %t", after), func(t *testing.T) {
-			c := start(t, "")
-			ticket := c.Tickets[spot].Fresh()
-			warm(c)
+			c, ticket := warmStart(t, "", octo.Want{})
 			dial(c, twin.Dial{Fault: twin.Hang, AfterEffect: after})
 			got := opened(t, enter(c, "north-1", code(ticket.Units[0].Code)))
 			if got.VerifiedBy != "prewarmed" || len(got.Pending) != 1 {

@@ -28,13 +28,11 @@ func signedSpot(t testing.TB) (sign func(octo.Made) m, settings string) {
 func TestResidentComesInByTheirIDNumber(t *testing.T) {
 	t.Parallel()
 	for _, offline := range []bool{false, true} {
-		c := start(t, "")
 		id := idNumber(7)
 		for n := 7; !strings.HasSuffix(id, "X"); n++ {
 			id = idNumber(n)
 		}
-		family := issue(c, octo.Want{Reference: strings.ToLower(id), Units: 2})
-		warm(c)
+		c, family := warmStart(t, "", octo.Want{Reference: strings.ToLower(id), Units: 2})
 		if offline {
 			dial(c, twin.Dial{Fault: twin.Refuse})
 		}
@@ -68,7 +66,7 @@ func TestResidentComesInByTheirIDNumber(t *testing.T) {
 func TestOneTicketInEveryForm(t *testing.T) {
 	t.Parallel()
 	sign, settings := signedSpot(t)
-	c := start(t, settings)
+	c, boat := warmStart(t, settings, octo.Want{Scenario: octo.OtherProduct}) // three entries
 	ticket := c.Tickets[spot].Fresh()
 	forms := []m{code(ticket.Units[0].Code), {"reference": ticket.SupplierReference}, {"reference": ticket.Units[0].SupplierReference}, sign(ticket)}
 	opened(t, enter(c, "north-1", forms[0]))
@@ -77,8 +75,6 @@ func TestOneTicketInEveryForm(t *testing.T) {
 			t.Errorf("form %d: %d %s", i, a.Status, a.Text)
 		}
 	}
-	boat := issue(c, octo.Want{Scenario: octo.OtherProduct}) // three entries
-	warm(c)
 	opened(t, enter(c, "north-1", code(boat.Units[0].Code)))
 	if a := leave(c, 1, m{"reference": boat.SupplierReference}); a.Status != 201 || inside(c) != 1 {
 		t.Errorf("out as a reference: %d %s, %d inside", a.Status, a.Text, inside(c))
@@ -144,10 +140,8 @@ func TestReloadDropsNobody(t *testing.T) {
 func TestNothingPersonalIsToldOrKept(t *testing.T) {
 	t.Parallel()
 	sign, settings := signedSpot(t)
-	c := start(t, settings)
 	id, unknown := idNumber(21), idNumber(22)
-	byID := issue(c, octo.Want{Reference: id})
-	warm(c)
+	c, byID := warmStart(t, settings, octo.Want{Reference: id})
 	secrets := []string{id, unknown, strings.ToLower(id), byID.SupplierReference, "Zhang San"}
 	var bodies strings.Builder
 	note := func(ticket m) flowtest.Answer {

@@ -87,6 +87,14 @@ func Warm(c *flowtest.City, spots ...string) {
 	}
 }
 
+// Warmed waits until the first pre-warming of a spot has ended: that of the tickets that were there at the start.
+func Warmed(c *flowtest.City, spot string) {
+	c.T.Helper()
+	c.Eventually("the tickets of "+spot+" are brought in", func() bool {
+		return c.Number(`SELECT count(*) FROM prewarms WHERE venue = $1 AND as_of > 0`, spot) == 1
+	})
+}
+
 // Effects is how often ticketing believes a ticket to be redeemed now: 0 or 1, or there is a mistake.
 func Effects(c *flowtest.City, spot, unit string) (n int) {
 	for _, r := range c.Tickets[spot].ReadBooks().Redemptions {
