@@ -147,6 +147,9 @@ func (c *serveCmd) Run(p *program) error {
 		},
 	})
 	if err != nil {
+		if p.ctx.Err() != nil {
+			return nil // told to stop before it was open
+		}
 		return err
 	}
 	closing := func(err error) error { return errors.Join(err, g.Close(context.WithoutCancel(p.ctx))) }

@@ -154,6 +154,45 @@ func TestSandboxSaysWhichAddressIsTaken(t *testing.T) {
 	}
 }
 
+// The city comes back too, on its addresses, with its books as they were last kept.
+func TestKilledCityComesBack(t *testing.T) {
+	b := sandboxtest.Start(t)
+	_, before := b.Do("GET", b.City+"/twins", nil, nil)
+	b.Client.CloseIdleConnections()
+	if err := syscall.Kill(b.PIDs.City, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	if line := b.Line(); !strings.HasPrefix(line, `{"restarted":"city","pid":`) {
+		t.Errorf("said %s", line)
+	}
+	sandboxtest.Await(t, 10*time.Second, "all twins back where they were", func() bool {
+		_, after := b.Do("GET", b.City+"/twins", nil, nil)
+		return after == before
+	})
+	if status, text := b.Example("scenic-entry"); status != 201 {
+		t.Errorf("the example: %d %s", status, text)
+	}
+}
+
+// A sandbox that is told to stop before it is up stops as well as any other.
+func TestSandboxStopsWhileItStarts(t *testing.T) {
+	data := t.TempDir()
+	cmd := sandboxtest.Command(t, "sandbox", "--json", "--listen=127.0.0.1:0", "--admin=127.0.0.1:0", "--city=127.0.0.1:0", "--data="+data)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	sandboxtest.Await(t, 10*time.Second, "the first file", func() bool {
+		_, err := os.Stat(filepath.Join(data, "sandbox.lock"))
+		return err == nil
+	})
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Error(err)
+	}
+}
+
 // Two sandboxes on one folder would write over each other's books.
 func TestOneSandboxForAFolder(t *testing.T) {
 	data := t.TempDir()

@@ -138,7 +138,7 @@ func (c *Child) PID() int {
 }
 
 // Stop asks the child to end (SIGTERM) and waits for it; when ctx ends first it is killed. The error says that it had to
-// be, or that it did not end well. It may be called again.
+// be, or that it did not end well; to die of the signal is to end well. It may be called again.
 func (c *Child) Stop(ctx context.Context) error {
 	c.stopped.Do(func() { close(c.stop) })
 	ran := c.signal(syscall.SIGTERM)
@@ -146,7 +146,7 @@ func (c *Child) Stop(ctx context.Context) error {
 	case <-c.done:
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		if ran && c.last != nil {
+		if ran && c.last != nil && !terminated(c.last) {
 			return fmt.Errorf("%s did not end well: %w", c.spec.Name, c.last)
 		}
 		return nil
@@ -155,6 +155,16 @@ func (c *Child) Stop(ctx context.Context) error {
 		<-c.done
 		return fmt.Errorf("%s did not end in time and was killed: %w", c.spec.Name, ctx.Err())
 	}
+}
+
+// terminated reports whether a process died of SIGTERM itself: it had not come so far as to catch it.
+func terminated(err error) bool {
+	exit, ok := errors.AsType[*exec.ExitError](err)
+	if !ok {
+		return false
+	}
+	status, ok := exit.Sys().(syscall.WaitStatus)
+	return ok && status.Signaled() && status.Signal() == syscall.SIGTERM
 }
 
 // signal reports whether there was a process to send it to.
