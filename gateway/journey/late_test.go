@@ -337,3 +337,23 @@ func TestLivePlanIsProvedAnewBetweenRuns(t *testing.T) {
 		t.Error("a bad timing is adopted")
 	}
 }
+
+// What was begun beside an effect that is being brought about elsewhere is not called, and does not stay begun.
+func TestNothingStaysBegunThatIsNotCalled(t *testing.T) {
+	s := newShop(t)
+	s.prior = errLost
+	s.once("A1", []string{"sell"}, func(b *Builder, in Ref[string]) Ref[string] { return Commit(b, "sell", s.sell, in, Without()) })
+	s.prior, s.tried = nil, nil
+	a := s.once("A1", []string{"one", "two"}, func(b *Builder, in Ref[string]) Ref[string] {
+		other := Check(b, "other", func(string) (string, error) { return "A2", nil }, in)
+		one := Commit(b, "one", s.sell, in, Refuse(problemHeld), sold, Undo(s.unsell))
+		two := Commit(b, "two", s.sell, other, Refuse(problemHeld), sold, Undo(s.unsell))
+		return Record(b, "note", note, Join(b, "both", one, two, both), Pivot())
+	})
+	if a.Err == nil || a.Err.Problem != ProblemStillRunning || a.Err.RetryAfter <= 0 || s.tried != nil {
+		t.Errorf("answer %+v after %v", a, s.tried)
+	}
+	if op := s.operation("sell/A2"); op.State != ledger.OpRefused {
+		t.Errorf("the other sale is %s", op.State)
+	}
+}
