@@ -52,11 +52,14 @@ func (e *Engine) load(ctx context.Context, run, key string, states ...ledger.OpS
 	return o, true, nil
 }
 
+// lateMargin lets a late call end by its own time-out, which the breaker counts, and not by the outbox's.
+const lateMargin = 20 * time.Millisecond
+
 // late is the policy of a call that no citizen waits for: all of the attempt's time, once.
 func late(ctx context.Context) call.Policy {
 	left := 10 * time.Second
 	if deadline, ok := ctx.Deadline(); ok {
-		left = max(time.Until(deadline), time.Millisecond)
+		left = max(time.Until(deadline)-lateMargin, time.Millisecond)
 	}
 	return call.Policy{Slice: left, AttemptTimeout: left, Attempts: 1}
 }
