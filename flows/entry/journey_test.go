@@ -102,8 +102,12 @@ func TestCapacityIsNeverExceeded(t *testing.T) {
 		opened(t, enter(c, "north-1", code(c.Tickets[spot].Fresh().Code)))
 	}
 	ticket := c.Tickets[spot].Fresh()
-	if a := enter(c, "north-1", code(ticket.Code)); a.Problem() != "spot-full" || a.Header.Get("Retry-After") == "" {
-		t.Errorf("a fourth: %d %s", a.Status, a.Text)
+	for lang, title := range map[string]string{"en": "The place is full at the moment; please wait a little", "zh-CN": "景点已满，请稍候"} {
+		call := entering(c, "north-1", code(ticket.Code))
+		call.Header = map[string]string{"Accept-Language": lang}
+		if a := c.Do(call); a.Status != 409 || a.Problem() != "spot-full" || a.Header.Get("Retry-After") == "" || refused(t, a).Title != title {
+			t.Errorf("a fourth: %d %s", a.Status, a.Text)
+		}
 	}
 	if n := effects(c, ticket.Units[0].UUID); n != 0 {
 		t.Errorf("a ticket that let nobody in was redeemed %d times", n)
