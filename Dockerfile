@@ -21,6 +21,8 @@ COPY --from=build --chown=65532:65532 /out/data /data
 COPY configs /etc/warmgate
 # The ledger, and what SQLite puts aside for a moment, live in the only place that may be written.
 ENV ZONEINFO=/zoneinfo.zip TMPDIR=/data
+# What the shipped configuration leaves to the environment. The second listener stays on the container's loopback.
+ENV WARMGATE_LISTEN=0.0.0.0:8080 WARMGATE_DATA=/data WARMGATE_SECRETS=/data/secrets WARMGATE_TOKEN_KEYS=/data/token-keys.json
 USER 65532:65532
 WORKDIR /data
 VOLUME /data

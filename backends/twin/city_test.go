@@ -218,8 +218,13 @@ func TestWhoHangsIsCutOffWhenTheDialChanges(t *testing.T) {
 // waitFor polls until ok, for at most five seconds.
 func waitFor(t *testing.T, ok func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(5 * time.Second); !ok(); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	end := time.After(5 * time.Second)
+	for !ok() {
+		select {
+		case <-tick.C:
+		case <-end:
 			t.Fatal("it never happened")
 		}
 	}
