@@ -82,14 +82,25 @@ func (t *attempt[A, O]) judge(now time.Time) error {
 	c, verdict := t.classify(!now.Before(t.ctx.deadline))
 	t.in.counters.landed(c, now.Sub(t.began))
 	if t.race == nil {
-		return verdict
+		return t.tell(verdict, now)
 	}
 	answered := c == classOK || c == classRefused
 	if answered && t.race.CompareAndSwap(raceOpen, raceWon) || t.race.Load() != raceWon {
-		return verdict
+		return t.tell(verdict, now)
 	}
 	t.in.counters.wasted.Add(1)
 	return errExcluded
+}
+
+// tell keeps the row of failures.
+func (t *attempt[A, O]) tell(verdict error, now time.Time) error {
+	switch verdict {
+	case nil:
+		t.in.row.success()
+	case errFailed:
+		t.in.row.failure(t.began, now, t.in.cfg.Breaker.Window)
+	}
+	return verdict
 }
 
 func (t *attempt[A, O]) classify(late bool) (class, error) {

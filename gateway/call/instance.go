@@ -24,7 +24,7 @@ type BreakerConfig struct {
 	Bucket       time.Duration `yaml:"bucket"`        // the window's step; 0: 1s
 	MinCalls     int           `yaml:"min_calls"`     // fewer attempts in the window never open it by share; 0: 20
 	FailureShare float64       `yaml:"failure_share"` // this share of failures opens it; 0: 0.5
-	Consecutive  int           `yaml:"consecutive"`   // so many failures in a row open it, whatever the share; 0: 5
+	Consecutive  int           `yaml:"consecutive"`   // so many failures, each begun after the one before, open it whatever the share; 0: 5
 	OpenFor      time.Duration `yaml:"open_for"`      // then probes are let through; 0: 2s
 	Probes       int           `yaml:"probes"`        // so many must succeed to close it, the first failure opens it again; 0: 2
 	ProbeTimeout time.Duration `yaml:"probe_timeout"` // hard end of a probe, where sooner than its attempt's own; 0: that one
@@ -97,6 +97,7 @@ type Instance struct {
 	inFlight     atomic.Int64 // attempts that have not landed, losing hedges included
 	calls        atomic.Int64 // calls under way, back-off included
 	extra        atomic.Int64 // hedges and retries that hold a share of the budget
+	row          row          // of failures
 	counters     counters
 }
 
@@ -120,7 +121,7 @@ func NewInstance(name, system string, cfg InstanceConfig, logger *slog.Logger) (
 		Timeout:      b.OpenFor,
 		ReadyToTrip: func(n gobreaker.Counts) bool {
 			judged := n.TotalSuccesses + n.TotalFailures
-			return n.ConsecutiveFailures >= uint32(b.Consecutive) ||
+			return n.ConsecutiveFailures >= uint32(b.Consecutive) && in.row.n.Load() >= int64(b.Consecutive) ||
 				judged >= uint32(b.MinCalls) && float64(n.TotalFailures) >= b.FailureShare*float64(judged)
 		},
 		IsSuccessful: func(err error) bool { return err == nil },

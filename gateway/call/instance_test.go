@@ -6,6 +6,8 @@ import (
 	"errors"
 	"log/slog"
 	"os"
+	"strconv"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -100,6 +102,31 @@ func TestBreakerWindowRolls(t *testing.T) {
 		w.call(second)
 		w.state(t, "closed")
 		w.call(second)
+		w.state(t, "open")
+	})
+}
+
+// Calls that were under way together and met one stall say one thing, not many: only failures that follow one another
+// are in a row.
+func TestOneStallIsOneFailureInARow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, InstanceConfig{Breaker: BreakerConfig{Consecutive: 3, MinCalls: 1000}})
+		w.serve = func(ctx context.Context, _ int, _ string) (int, error) { return hold(ctx, time.Hour, 0, nil) }
+		together := func(n int) {
+			var calls sync.WaitGroup
+			for i := range n {
+				calls.Go(func() {
+					time.Sleep(time.Duration(i) * ms)
+					_, _, _ = w.read.Call(context.Background(), w.caller, w.b, Policy{Slice: 100 * ms}, "ticket-"+strconv.Itoa(i))
+				})
+			}
+			calls.Wait()
+		}
+		together(20)
+		w.state(t, "closed")
+		together(20)
+		w.state(t, "closed")
+		together(1)
 		w.state(t, "open")
 	})
 }

@@ -1,0 +1,39 @@
+package call
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// row counts failures in a row. Attempts that were under way together when the backend, the network or this machine
+// stalled fail together, and are one failure of the row: the next one has to begin after it. Without that, a hiccup of
+// a tenth of a second under load would shut the instance for seconds. Safe for concurrent use.
+type row struct {
+	n    atomic.Int64
+	mu   sync.Mutex
+	last time.Time // when the last counted failure ended; guarded by mu
+}
+
+// success ends the row.
+func (r *row) success() {
+	if r.n.Load() != 0 {
+		r.mu.Lock()
+		r.n.Store(0)
+		r.mu.Unlock()
+	}
+}
+
+// failure counts an attempt that began and ended then, unless it was under way with one that is counted. What is older
+// than window is forgotten.
+func (r *row) failure(began, ended time.Time, window time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if ended.Sub(r.last) > window {
+		r.n.Store(0)
+	}
+	if r.n.Load() == 0 || !began.Before(r.last) {
+		r.n.Add(1)
+		r.last = ended
+	}
+}
