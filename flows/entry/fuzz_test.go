@@ -3,6 +3,7 @@ package entry
 import (
 	"crypto/ed25519"
 	"encoding/base64"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -73,9 +74,7 @@ func signTicket(t testing.TB, key any, method jwt.SigningMethod, header map[stri
 	change(claims)
 	token := jwt.NewWithClaims(method, claims)
 	token.Header["typ"] = "ticket+jwt"
-	for k, v := range header {
-		token.Header[k] = v
-	}
+	maps.Copy(token.Header, header)
 	text, err := token.SignedString(key)
 	if err != nil {
 		t.Fatal(err)

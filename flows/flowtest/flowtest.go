@@ -112,7 +112,7 @@ func (o Options) Start(t testing.TB, flows []*flow.Flow, spots ...Spot) *City {
 func folder(t testing.TB) string {
 	t.Helper()
 	if testing.Short() {
-		if memory, err := os.MkdirTemp("/dev/shm", "warmgate-test"); err == nil {
+		if memory, err := os.MkdirTemp("/dev/shm", "warmgate-test"); err == nil { //nolint:usetesting // in memory
 			t.Cleanup(func() { _ = os.RemoveAll(memory) })
 			return memory
 		}
