@@ -124,6 +124,6 @@ func (d *door) routes(rt *flow.Runtime) []edge.Route {
 		post("/v1/assists/{id}/claim", d.claims, readNothing),
 		post("/v1/assists/{id}/release", d.releases, readNothing),
 		post("/v1/assists/{id}/resolution", d.resolves, d.readResolution),
-		get("journey", "/v1/journeys/{id}", "", limit.Normal, nil, sayJourney),
+		get("journey", "/v1/journeys/{id}", "", limit.Normal, nil, d.sayJourney),
 	}
 }

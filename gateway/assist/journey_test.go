@@ -25,6 +25,7 @@ type told struct {
 	EndedAt   string         `json:"ended_at"`
 	Status    *int           `json:"status"`
 	Answer    jsontext.Value `json:"answer"`
+	Decision  string         `json:"decision"`
 	Assists   []struct {
 		ID         string `json:"id"`
 		Kind       string `json:"kind"`
@@ -75,12 +76,18 @@ func TestAJourneyTellsWhatHasBecomeOfIt(t *testing.T) {
 	}
 	run, id := p.stuck("help", "east")
 	p.claim(p.li, id)
-	if j := p.journey(p.citizen, run); j.Assists[0].ID != id || j.Assists[0].State != "claimed" || j.Assists[0].Kind != "visitor-stuck" {
+	if j := p.journey(p.citizen, run); j.Assists[0].ID != id || j.Assists[0].State != "claimed" || j.Decision != "wait" || j.Assists[0].Kind != "visitor-stuck" {
 		t.Errorf("while somebody works on it: %+v", j)
 	}
 	p.resolve(p.li, id, "turn-away")
-	if j := p.journey(p.citizen, run); j.State != "assist" || j.Assists[0].State != "resolved" || j.Assists[0].Resolution != "turn-away" {
+	if j := p.journey(p.citizen, run); j.State != "assist" || j.Decision != "closed" || j.Assists[0].State != "resolved" || j.Assists[0].Resolution != "turn-away" {
 		t.Errorf("once it is settled: %+v", j)
+	}
+	run, id = p.stuck("help", "east")
+	p.claim(p.li, id)
+	p.resolve(p.li, id, "admit")
+	if j := p.journey(p.citizen, run); j.Decision != "open" {
+		t.Errorf("once the visitor is let in: %+v", j)
 	}
 }
 

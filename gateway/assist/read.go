@@ -126,8 +126,23 @@ func number(x *edge.Exchange, name string, absent, least, most uint64) (int64, e
 	return int64(n), nil
 }
 
+// decided is what people have decided about a journey: "wait" until they have.
+func (d *door) decided(help []journeyHelp) (decision string) {
+	for _, h := range help {
+		if h.State != ledger.AssistResolved {
+			return "wait"
+		}
+		for _, r := range d.resolutions(h.Kind) {
+			if r.Word == h.Resolution && r.Decision != "" {
+				decision = r.Decision
+			}
+		}
+	}
+	return decision
+}
+
 // sayJourney tells the caller what has become of a journey of theirs. Another's is unknown.
-func sayJourney(x *edge.Exchange, rt *flow.Runtime) error {
+func (d *door) sayJourney(x *edge.Exchange, rt *flow.Runtime) error {
 	var run ledger.Run
 	var help []journeyHelp
 	p := x.Principal()
@@ -148,7 +163,7 @@ func sayJourney(x *edge.Exchange, rt *flow.Runtime) error {
 	at := rt.Venue(run.Venue)
 	body := journeyBody{
 		ID: run.ID, Plan: run.Plan, Venue: run.Venue, State: run.State, StartedAt: flow.At(at, run.StartedAt),
-		EndedAt: flow.At(at, run.EndedAt), Status: run.Status, Assists: help,
+		EndedAt: flow.At(at, run.EndedAt), Status: run.Status, Decision: d.decided(help), Assists: help,
 	}
 	if len(run.Key) > 0 {
 		if body.Answer, err = journey.OpenAnswer(rt.Ledger.Keys(), run.Key, run.Body); err != nil {

@@ -51,8 +51,9 @@ type journeyBody struct {
 	State     ledger.RunState `json:"state"`
 	StartedAt time.Time       `json:"started_at"`
 	EndedAt   time.Time       `json:"ended_at,omitzero"`
-	Status    int             `json:"status,omitzero"` // of the answer
-	Answer    jsontext.Value  `json:"answer,omitzero"` // gone once the run is erased
+	Status    int             `json:"status,omitzero"`   // of the answer
+	Answer    jsontext.Value  `json:"answer,omitzero"`   // gone once the run is erased
+	Decision  string          `json:"decision,omitzero"` // a person's: what a machine that waits is to do now
 	Assists   []journeyHelp   `json:"assists"`
 }
 

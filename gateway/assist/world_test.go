@@ -109,9 +109,10 @@ func resolutions() []flow.Resolution {
 	word := func(w string, run func(*ledger.Tx, *flow.Runtime, flow.Opened, []byte) (any, error)) flow.Resolution {
 		return flow.Resolution{Word: w, Name: gateway.Text{Zh: "处理" + w, En: "To " + w}, Run: run}
 	}
+	away, in := word("turn-away", nil), word("admit", admit(func() (any, error) { return map[string]int{"inside": 1}, nil }))
+	away.Decision, in.Decision = "closed", "open"
 	return []flow.Resolution{
-		word("turn-away", nil),
-		word("admit", admit(func() (any, error) { return map[string]int{"inside": 1}, nil })),
+		away, in,
 		word("quiet", admit(func() (any, error) { return nil, nil })),
 		word("full", admit(func() (any, error) { return nil, problemFull.Error(gateway.Text{}) })),
 		word("full-kept", admit(func() (any, error) { return nil, ledger.Keep(problemFull.Error(gateway.Text{})) })),

@@ -72,6 +72,10 @@ type Resolution struct {
 	Word string // "admit", "turn-away"
 	Name gateway.Text
 
+	// Decision is what the journey's state says from then on, for the machine that waits for it: "open", "closed". "":
+	// nothing is decided for a machine.
+	Decision string
+
 	// Run does what the resolution means, in the commit that settles the assist; nil: settling the assist is all. It has
 	// the rules of a decision, but whatever its error, and whether that is marked with ledger.Keep or not, nothing is kept:
 	// the assist stays claimed. details is the member of that name in the request's body, empty where it has none. result

@@ -235,3 +235,10 @@ func ListAssists(q Querier, tenant string, venues []string, state AssistState, a
 	rows, err := q.Query(query+` ORDER BY seq LIMIT $3`, args...)
 	return list(rows, err, scanAssist)
 }
+
+// WaitingAssists counts the assists that nobody has resolved, of every tenant, and says when the oldest was opened.
+func WaitingAssists(q Querier) (waiting int64, oldest time.Time, err error) {
+	var at int64
+	err = q.QueryRow(`SELECT COUNT(*), COALESCE(MIN(opened_at), 0) FROM assists WHERE state <> 'resolved'`).Scan(&waiting, &at)
+	return waiting, instant(at), err
+}

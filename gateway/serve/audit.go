@@ -17,6 +17,9 @@ import (
 // made beside it and removed, so that a gateway may go on working. The error says that the trail could not be read; what
 // is wrong with it is the report's Mismatch.
 func VerifyAudit(ctx context.Context, data string) (report ledger.Report, err error) {
+	if _, err := os.Stat(filepath.Join(data, ledgerFile)); err != nil {
+		return report, fmt.Errorf("cannot verify the audit trail: there is no ledger: %w", err)
+	}
 	anchors, err := readAnchors(filepath.Join(data, anchorsFile)) // before the copy, which then holds all that they saw
 	if err != nil {
 		return report, err

@@ -36,6 +36,7 @@ func (f *figures) Collect(into chan<- prometheus.Metric) {
 	}
 	if f.g.outbox != nil {
 		f.outbox(out)
+		f.assists(out)
 	}
 	if f.g.edge != nil {
 		f.front(out)
@@ -74,6 +75,27 @@ func (f *figures) outbox(out sender) {
 	out.gauge("warmgate_outbox_in_flight", "Deliveries under way.", float64(s.InFlight))
 	out.count("warmgate_outbox_attempts_total", "Deliveries by outcome.", float64(s.Delivered), "outcome", "delivered")
 	out.count("warmgate_outbox_attempts_total", "Deliveries by outcome.", float64(s.Failed), "outcome", "failed")
+}
+
+// assists tells what waits for staff: it is what an operator is woken for.
+func (f *figures) assists(out sender) {
+	ctx, cancel := context.WithTimeout(context.Background(), scrapeWait)
+	defer cancel()
+	var open int64
+	var oldest time.Time
+	err := f.g.ledger.View(ctx, func(q ledger.Querier) (err error) {
+		open, oldest, err = ledger.WaitingAssists(q)
+		return err
+	})
+	if err != nil {
+		return
+	}
+	out.gauge("warmgate_assists_waiting", "Assists that nobody has resolved.", float64(open))
+	age := 0.0
+	if open > 0 {
+		age = f.g.opts.Now().Sub(oldest).Seconds()
+	}
+	out.gauge("warmgate_assists_oldest_seconds", "For how long the oldest of them has waited.", age)
 }
 
 type sender chan<- prometheus.Metric
@@ -134,6 +156,11 @@ func (s sender) ledger(st ledger.Stats) {
 	s.count("warmgate_ledger_items_total", "Items by what became of them.", float64(st.LeftOut), "outcome", "left-out")
 	s.count("warmgate_ledger_items_total", "Items by what became of them.", float64(st.Failed), "outcome", "failed")
 	s.count("warmgate_ledger_items_total", "Items by what became of them.", float64(st.Refused), "outcome", "refused")
+	down := 0.0
+	if st.Down {
+		down = 1
+	}
+	s.gauge("warmgate_ledger_refusing", "1 while the last group commit was refused, until one succeeds.", down)
 	s.gauge("warmgate_ledger_wal_bytes", "Size of the write-ahead log.", float64(st.WALBytes))
 	s.histogram("warmgate_ledger_flush_seconds", "How long a group commit's flush took.", st.Flushes)
 	s.histogram("warmgate_ledger_commit_items", "Items in one group commit.", st.Sizes)

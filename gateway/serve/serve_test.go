@@ -43,7 +43,8 @@ func TestFigures(t *testing.T) {
 	for _, name := range []string{
 		`warmgate_backend_attempts_total{instance="drawer/one",outcome="ok"}`, `warmgate_backend_breaker_open{instance="drawer/two"}`,
 		`warmgate_backend_in_flight{instance="drawer/two"}`, `warmgate_backend_seconds_count{instance="drawer/one"}`,
-		"warmgate_ledger_commits_total", "warmgate_ledger_flush_seconds_count", "warmgate_ledger_wal_bytes", "warmgate_outbox_waiting",
+		"warmgate_ledger_commits_total", "warmgate_ledger_flush_seconds_count", "warmgate_ledger_wal_bytes", "warmgate_ledger_refusing",
+		"warmgate_outbox_waiting", "warmgate_assists_waiting", "warmgate_assists_oldest_seconds",
 		`warmgate_outbox_attempts_total{outcome="failed"}`, "warmgate_cache_entries", "warmgate_requests_in_flight", "warmgate_requests_waiting",
 		"warmgate_connections_open", "warmgate_connections_total", `warmgate_requests_total{class="2xx",route="stall"}`, "go_goroutines",
 	} {

@@ -141,3 +141,15 @@ func TestRestoreRefuses(t *testing.T) {
 	}
 	noParts(t, dir)
 }
+
+// TestBackupOfRelativePath copies and restores by paths that are relative to the working folder.
+func TestBackupOfRelativePath(t *testing.T) {
+	t.Chdir(t.TempDir())
+	closed(t, openAt(t, "ledger.db", sqlite.Config{}))
+	if err := sqlite.Backup(t.Context(), "ledger.db", "copy.db"); err != nil {
+		t.Fatal(err)
+	}
+	if err := sqlite.Restore(t.Context(), "copy.db", "restored.db"); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -154,9 +154,10 @@ func (dsn opener) Connect(ctx context.Context) (driver.Conn, error) {
 // Driver returns SQLite's.
 func (dsn opener) Driver() driver.Driver { return &msqlite.Driver{} }
 
-// address is a database's address for the driver. Percent signs and question marks of the path are escaped in it.
+// address is a database's address for the driver. Percent signs and question marks of the path are escaped in it, and a
+// relative path stays one: without a host it would be read as such.
 func address(path string, options ...string) string {
-	return (&url.URL{Scheme: "file", Path: path}).String() + "?" + strings.Join(options, "&")
+	return (&url.URL{Scheme: "file", Path: path, OmitHost: true}).String() + "?" + strings.Join(options, "&")
 }
 
 // connector describes a connection as every one of a ledger has to be: write-ahead log, flushed with every commit, what is
