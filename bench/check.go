@@ -33,6 +33,8 @@ func (k *killer) look() (s state, err error) {
 type findings struct {
 	twice, doubled, wrong, lost, endless int
 	people                               int // admitted in this block
+	left                                 int // redeemed for visitors who left without an answer: each must be inside
+	pending, prewarmed                   int // answers that opened a gate before ticketing was told, or without its word
 	what                                 []string
 }
 
@@ -54,7 +56,7 @@ func (k *killer) check() error {
 			return err
 		}
 		f = k.compare(s)
-		miscounted = s.inside != k.before+f.people
+		miscounted = s.inside != k.before+f.people+f.left
 		if f.settled() && !miscounted || time.Now().After(deadline) {
 			break
 		}
@@ -69,12 +71,12 @@ func (k *killer) check() error {
 	}
 	if miscounted {
 		t.miscounted++
-		f.what = append(f.what, "people inside: not as many as were let in")
+		f.what = append(f.what, "people inside: not as many as were let in and redeemed")
 	}
-	k.before += f.people
+	k.before += f.people + f.left
 	k.count()
 	t.twice, t.doubled, t.wrong, t.lost, t.people = t.twice+f.twice, t.doubled+f.doubled, t.wrong+f.wrong, t.lost+f.lost, t.people+f.people
-	t.endless += f.endless
+	t.endless, t.pending, t.prewarmed = t.endless+f.endless, t.pending+f.pending, t.prewarmed+f.prewarmed
 	asked, changed, err := k.visits.again()
 	t.replays, t.forgotten = t.replays+asked, t.forgotten+changed
 	for _, x := range f.what {
@@ -87,6 +89,15 @@ func (k *killer) check() error {
 func (k *killer) compare(s state) findings {
 	var f findings
 	for _, t := range k.visits.tickets {
+		if t.scans[0].left {
+			for _, unit := range t.units {
+				net := s.books[unit].Effects - s.books[unit].Undone
+				if f.left += net; net > 1 {
+					f.add(&f.twice, "ticket %s: redeemed %d times", unit, net)
+				}
+			}
+			continue
+		}
 		in := map[string]string{} // admission by unit
 		handed, done := false, true
 		for _, c := range t.scans {
@@ -129,6 +140,10 @@ func (k *killer) admit(f *findings, in map[string]string, s *scan) {
 		f.add(&f.lost, "an answer cannot be read: %v", err)
 		return
 	}
+	f.pending += min(1, len(body.Pending))
+	if body.VerifiedBy == "prewarmed" {
+		f.prewarmed++
+	}
 	for _, a := range body.Admissions {
 		if other, there := in[a.Unit]; there && other != a.ID {
 			f.add(&f.doubled, "ticket %s: two admissions", a.Unit)
@@ -165,6 +180,10 @@ func (k *killer) count() {
 			k.totals.scans++
 			k.totals.attempts += c.attempts
 			k.totals.keys += c.keys
+			if c.left {
+				k.totals.left++
+				continue
+			}
 			k.totals.answers[c.last]++
 		}
 	}

@@ -115,9 +115,11 @@ func entry(token, gate, scan, code string) ask {
 
 // admitted is the body of a 201 to an entry.
 type admitted struct {
-	Journey    string `json:"journey"`
-	People     int    `json:"people"`
-	Again      bool   `json:"again"`
+	Journey    string   `json:"journey"`
+	People     int      `json:"people"`
+	Again      bool     `json:"again"`
+	Pending    []string `json:"pending"`
+	VerifiedBy string   `json:"verified_by"`
 	Admissions []struct {
 		ID   string `json:"id"`
 		Unit string `json:"unit"`

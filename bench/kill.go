@@ -28,7 +28,8 @@ const (
 // and holds what visitors were told against the twin's books. Its ledger is on the disk, with every flush.
 //
 // A block is one to four kills in a row, the faults still on after the last restart; then they end, every visitor goes on
-// as a turnstile does (same scan, same key) until the answer is final, and all must be settled within 30 s of the restart.
+// as a turnstile does (same scan, same key) until the answer is final, but for some who leave when there
+// is none; and all must be settled within 30 s of the restart. Whoever is inside has had their ticket redeemed.
 func provesKill(r *run) error {
 	t := &killTotals{answers: map[string]int{}}
 	for world := 0; t.kills < r.n; world++ {
@@ -43,20 +44,22 @@ func provesKill(r *run) error {
 
 // killTotals is what all blocks came to.
 type killTotals struct {
-	kills, blocks, scans, people, replays, attempts, keys             int
-	answers                                                           map[string]int
-	lost, endless, doubled, wrong, twice, forgotten, miscounted, late int
-	slowest                                                           time.Duration
+	kills, blocks, scans, people, replays, attempts, keys, pending, prewarmed, left int
+	answers                                                                         map[string]int
+	lost, endless, doubled, wrong, twice, forgotten, miscounted, late               int
+	slowest                                                                         time.Duration
 }
 
 func (t *killTotals) say(to *report) {
 	to.note("kills / blocks", "%d / %d", t.kills, t.blocks)
 	to.note("scans / attempts at them", "%d / %d", t.scans, t.attempts)
 	to.note("keys changed, since the old one repeats a retryable refusal", "%d", t.keys)
+	to.note("visitors who left without an answer", "%d", t.left)
 	for _, word := range slices.Sorted(maps.Keys(t.answers)) {
 		to.note("final answer "+word, "%d", t.answers[word])
 	}
 	to.note("people let in", "%d", t.people)
+	to.note("gates opened before ticketing was told / on the day's list alone", "%d / %d", t.pending, t.prewarmed)
 	to.note("answers asked for again, after the settling", "%d", t.replays)
 	to.note("longest from the last restart to all settled", "%.1f s", t.slowest.Seconds())
 	to.exactly("tickets redeemed twice", t.twice, 0)

@@ -19,6 +19,8 @@ type scan struct {
 	ticket   *ticketTried
 	attempts int
 	keys     int    // that it had to take anew
+	leaves   bool   // the visitor goes away when there is no answer
+	left     bool   // and has
 	last     string // the last answer, or why there was none
 	final    answer
 	done     bool
@@ -111,7 +113,9 @@ func (v *visits) next() *scan {
 	if v.chance.IntN(5) == 0 {
 		v.second = append(v.second, v.scan(t, (gate+1)%len(v.gates), shown(made)))
 	}
-	return v.scan(t, gate, shown(made))
+	s := v.scan(t, gate, shown(made))
+	s.leaves = len(t.scans) == 1 && v.chance.IntN(4) == 0
+	return s
 }
 
 // ticket takes one out of the stock, or sells a new one; one of eight is for three people.
@@ -138,12 +142,16 @@ func (v *visits) scan(t *ticketTried, gate int, code string) *scan {
 	return s
 }
 
-// insist sends a scan until its answer is final. "With staff" is: a person settles it.
+// insist sends a scan until its answer is final, or the visitor has left. "With staff" is final: a person settles it.
 func (v *visits) insist(s *scan) {
 	for !v.over() {
 		s.attempts++
 		got, err := v.api.do(s.ask, 2*time.Second)
 		s.last = got.word(err)
+		if s.leaves && err != nil {
+			s.left = true
+			return
+		}
 		if err == nil && (!got.retry || got.problem == "with-staff") {
 			s.final, s.done = got, true
 			return
