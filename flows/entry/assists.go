@@ -16,16 +16,25 @@ import (
 var (
 	sayAdmit    = gateway.Text{Zh: "放行", En: "Let the visitor in"}
 	sayTurnAway = gateway.Text{Zh: "不放行", En: "Turn the visitor away"}
+	sayGone     = gateway.Text{Zh: "游客已离开或已入园", En: "The visitor has left, or is inside already"}
 	sayDone     = gateway.Text{Zh: "已处理", En: "Settled"}
+)
+
+// What a person's decision means for the gate.
+const (
+	decideOpen   = "open"
+	decideClosed = "closed"
 )
 
 func assists() []flow.Assist {
 	return []flow.Assist{
 		{Kind: handUnverified.Kind, Resolutions: []flow.Resolution{
-			{Word: "admit", Name: sayAdmit, Run: admitByHand}, {Word: "turn-away", Name: sayTurnAway},
+			{Word: "admit", Name: sayAdmit, Decision: decideOpen, Run: admitByHand},
+			{Word: "turn-away", Name: sayTurnAway, Decision: decideClosed}, {Word: "gone", Name: sayGone, Decision: decideClosed},
 		}},
 		{Kind: handRedeemLate.Kind, Resolutions: []flow.Resolution{
-			{Word: "admit", Name: sayAdmit, Run: admitHeld}, {Word: "turn-away", Name: sayTurnAway, Run: turnHeldAway},
+			{Word: "admit", Name: sayAdmit, Decision: decideOpen, Run: admitHeld},
+			{Word: "turn-away", Name: sayTurnAway, Decision: decideClosed, Run: turnHeldAway},
 		}},
 		{Kind: handRedeemUndelivered.Kind, Resolutions: []flow.Resolution{{Word: "settled", Name: sayDone}}},
 	}

@@ -260,9 +260,9 @@ func sayOccupancy(x *edge.Exchange, rt *flow.Runtime) error {
 	if err != nil {
 		return gateway.ProblemLedgerUnavailable.Error(gateway.Text{}).WithRetryAfter(time.Second).WithCause(err)
 	}
-	body := occupancyBody{Inside: inside, Capacity: settingsOf(v).Capacity, AsOf: now}
+	body := occupancyBody{Inside: inside, Capacity: settingsOf(v).Capacity, AsOf: flow.At(v, now)}
 	if !changed.IsZero() {
-		body.ChangedAt = changed.In(v.Location)
+		body.ChangedAt = flow.At(v, changed)
 	}
 	return x.JSON(http.StatusOK, body)
 }

@@ -143,7 +143,10 @@ func (o operations) plan() (*journey.Plan[Scan, Admission], error) {
 		redeemed := journey.CommitEach(b, stepRedeem, o.redeem, redeem, maxPeopleLimit, journey.Pivot(), journey.Undo(o.unredeem),
 			journey.DeferOrAssist(opensLate, redeemWithin, handRedeemUndelivered, handRedeemLate),
 			journey.Disclose("redeem the ticket", "ticket.code"))
-		return journey.Record(b, "settle", settle, journey.Join(b, "outcome", admitted, redeemed, outcome))
+		said := journey.Join(b, "outcome", admitted, redeemed, outcome)
+		return journey.When(b, "answer", journey.Check(b, "refused", anyRefused, said),
+			func(b *journey.Builder) journey.Ref[Admission] { return journey.Record(b, "settle", settle, said) },
+			func(b *journey.Builder) journey.Ref[Admission] { return journey.Check(b, "welcome", letAllIn, said) })
 	})
 }
 

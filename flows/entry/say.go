@@ -43,7 +43,7 @@ func sayAdmission(o journey.Outcome[Admission], lang string) flow.Said {
 	a := o.Value
 	body := admissionBody{
 		Journey: o.ID, Decision: "open", Message: welcome.In(lang), People: len(a.People), Refused: a.Refused, Again: a.Again,
-		AdmittedAt: a.At, VerifiedBy: a.How, Inside: a.Inside, Capacity: a.Capacity, Pending: o.Pending, Sources: o.Sources,
+		AdmittedAt: a.At.Truncate(time.Millisecond), VerifiedBy: a.How, Inside: a.Inside, Capacity: a.Capacity, Pending: o.Pending, Sources: o.Sources,
 	}
 	for _, p := range a.People {
 		body.Admissions = append(body.Admissions, personBody{ID: p.Admission, Unit: p.Unit, Entry: p.Entry})

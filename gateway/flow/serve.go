@@ -71,13 +71,14 @@ func At(v *gateway.Venue, t time.Time) time.Time {
 
 func render[Out any](o journey.Outcome[Out], at *gateway.Venue, lang string, say func(journey.Outcome[Out], string) Said) journey.Answer {
 	said := Said{Status: http.StatusAccepted}
+	o.Sources = sourcesAt(at, o.Sources)
 	switch {
 	case o.Err != nil:
 		return refused(o.Err, lang, o.ID, o.Kept)
 	case o.Assist != nil:
 		said.Body = handedOver{
 			Journey: o.ID, Decision: "wait", Assist: assistSaid{ID: o.Assist.ID, Kind: o.Assist.Kind, State: o.Assist.State},
-			Message: waitForStaff.In(lang), Sources: sourcesAt(at, o.Sources),
+			Message: waitForStaff.In(lang), Sources: o.Sources,
 		}
 	default:
 		said = say(o, lang)
