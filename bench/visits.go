@@ -114,7 +114,7 @@ func (v *visits) next() *scan {
 		v.second = append(v.second, v.scan(t, (gate+1)%len(v.gates), shown(made)))
 	}
 	s := v.scan(t, gate, shown(made))
-	s.leaves = len(t.scans) == 1 && v.chance.IntN(4) == 0
+	s.leaves = len(t.scans) == 1 && v.chance.IntN(2) == 0
 	return s
 }
 
