@@ -19,7 +19,7 @@ import (
 
 const (
 	writers   = 32
-	pairRound = 200 * time.Millisecond // of one measurement
+	pairRound = 150 * time.Millisecond // of one measurement
 	rowBody   = 64                     // bytes, beside an id of 36 and a time of 8
 )
 

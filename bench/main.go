@@ -48,9 +48,9 @@ func proofs() []proof {
 		{"admission", "a real admission's first commit, 32 writers, grouped against ungrouped", "pairs", 9, 21, provesAdmission},
 		{"engine", "the plan engine alone, instant backends, a plan of six calls", "benchmark runs", 1, 9, provesEngine},
 		{"ticket", "one ticket tried many times at once, many gates, each try under its own credential", "tries", 1000, 1000, provesTicket},
-		{"kill", "kill -9 of serve at random moments under load, with faults at random", "kills", 8, 500, provesKill},
+		{"kill", "kill -9 of serve at random moments under load, with faults at random", "kills", 5, 500, provesKill},
 		{"matrix", "one visitor through each fault of ticketing and of the ledger", "1: some of the fields, 2: all", 1, 2, provesMatrix},
-		{"overload", "five times the capacity, open loop", "seconds", 3, 20, provesOverload},
+		{"overload", "five times the capacity, open loop", "seconds", 2, 20, provesOverload},
 		{"start", "serve: ready, and idle memory, also after kill -9 with many rows", "rows", 10_000, 100_000, provesStart},
 	}
 }
