@@ -90,12 +90,7 @@ func (k *killer) compare(s state) findings {
 	var f findings
 	for _, t := range k.visits.tickets {
 		if t.scans[0].left {
-			for _, unit := range t.units {
-				net := s.books[unit].Effects - s.books[unit].Undone
-				if f.left += net; net > 1 {
-					f.add(&f.twice, "ticket %s: redeemed %d times", unit, net)
-				}
-			}
+			f.left += f.redeemed(s, t)
 			continue
 		}
 		in := map[string]string{} // admission by unit
@@ -131,6 +126,17 @@ func (k *killer) compare(s state) findings {
 		f.people += len(in)
 	}
 	return f
+}
+
+// redeemed returns how many of a ticket's people ticketing has redeemed.
+func (f *findings) redeemed(s state, t *ticketTried) (all int) {
+	for _, unit := range t.units {
+		net := s.books[unit].Effects - s.books[unit].Undone
+		if all += net; net > 1 {
+			f.add(&f.twice, "ticket %s: redeemed %d times", unit, net)
+		}
+	}
+	return all
 }
 
 // admit takes an answer that opened a gate into account.
