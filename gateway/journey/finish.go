@@ -38,10 +38,14 @@ func (r *run) finish(tx *ledger.Tx) error {
 	if err := tx.EndRun(r.req.ID, state, r.pivoted, r.answer.Status, body); err != nil {
 		return err
 	}
-	if i := r.req.Idempotency; i != nil {
-		return tx.EndIdempotency(i.Scope[:], r.req.ID, r.answer.Status, body, tx.Now().Add(r.engine.keep))
+	i := r.req.Idempotency
+	switch {
+	case i == nil:
+		return nil
+	case r.stop != nil && r.stop.err != nil && r.stop.err.Problem.Retryable: // to be tried again under the same key
+		return tx.DropIdempotency(i.Scope[:], r.req.ID)
 	}
-	return nil
+	return tx.EndIdempotency(i.Scope[:], r.req.ID, r.answer.Status, body, tx.Now().Add(r.engine.keep))
 }
 
 // unwind takes back what a stopped plan has done, in reverse, where its pivot has not settled; what stays unknown is

@@ -336,3 +336,35 @@ func TestRecoverySettlesWhatADeadRunHasBegun(t *testing.T) {
 		})
 	}
 }
+
+// TestRetryableRefusalFreesItsKey: what may succeed later is tried again under the same key, and not repeated for a day.
+func TestRetryableRefusalFreesItsKey(t *testing.T) {
+	for _, retryable := range []bool{false, true} {
+		s := newShop(t)
+		refused := &gateway.Problem{Type: "sold", Kind: gateway.Conflict, Retryable: retryable}
+		p, err := Define("shop", func(b *Builder, in Ref[string]) Ref[string] {
+			held := Record(b, "hold", hold, in, UndoRecord(release))
+			return Commit(b, "sell", s.sell, held, Pivot(), Undo(s.unsell), Defer(time.Hour, handover),
+				Refusals(map[string]*gateway.Problem{"": refused}))
+		})
+		proven := prove(t, p, err, timing("sell"))
+		s.engine.Install(proven)
+		ask := func() Answer {
+			req := s.request()
+			req.Idempotency = &Idempotency{Scope: [32]byte{9}}
+			a, err := proven.Run(s.engine, req, "A1", render)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return a
+		}
+		s.prior = call.Refuse("sold-out", nil)
+		if a := ask(); a.Status != 409 {
+			t.Fatalf("first answer %d %s", a.Status, a.Body)
+		}
+		s.prior = nil
+		if a := ask(); retryable != (a.Status == 201) || retryable == a.Replayed {
+			t.Errorf("retryable %t: again %d %s, replayed %t", retryable, a.Status, a.Body, a.Replayed)
+		}
+	}
+}
