@@ -83,10 +83,21 @@ func (r *run) submit(final bool) (*work, error) {
 	if err != nil {
 		return w, err
 	}
-	r.cursor, r.answer = w.r.cursor, w.r.answer
+	r.follow(w.r)
 	r.begun, r.writes = true, nil
 	r.ended = r.open == 0 || r.stop != nil
 	return w, nil
+}
+
+// follow moves the run to where its fork stands. Stations that had ended before are as they were, and those in flight are
+// not a commit's to move: both are left alone, since calls in flight may be reading them.
+func (r *run) follow(fork *run) {
+	for i := range r.at {
+		if r.at[i].progress == waiting {
+			r.at[i] = fork.at[i]
+		}
+	}
+	r.cursor, r.answer = fork.cursor, fork.answer
 }
 
 // failQueued gives the failure of a commit to the steps that needed it. What may go on without a record does, unless it

@@ -52,6 +52,7 @@ type run struct {
 	box    seal.Box // the run's data key, once something has to be kept
 	boxed  bool
 
+	at     []station // by node; calls in flight read the stations that they depend on, which have ended
 	cursor
 	inFlight int // calls that have not landed
 	steps    []StepTime
@@ -67,7 +68,6 @@ type run struct {
 
 // cursor is where the run stands: everything that a ledger commit may have to do again from the start.
 type cursor struct {
-	at       []station // by node
 	ready    []int     // steps whose dependencies have ended
 	queued   []int     // of those, the ones that wait for a backend or the ledger and are not started
 	open     int       // steps that have not ended
@@ -160,7 +160,7 @@ func (r *run) recycle() {
 		r.ends[i] = until{}
 	}
 	*r = run{bound: r.bound, landed: r.landed, ends: r.ends, fliers: r.fliers,
-		cursor: cursor{at: r.at, ready: r.ready[:0], queued: r.queued[:0]}}
+		at: r.at, cursor: cursor{ready: r.ready[:0], queued: r.queued[:0]}}
 	r.spare.Put(r)
 }
 

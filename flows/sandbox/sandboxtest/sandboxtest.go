@@ -202,7 +202,7 @@ func Await(t testing.TB, within time.Duration, what string, ok func() bool) {
 // trafficPace is between two requests of one of the four clients: 1,000 a second in all, below the limits as shipped.
 const trafficPace = 4 * time.Millisecond
 
-// Traffic asks without a pause until stop is called, which returns how many requests there were and what went wrong.
+// Traffic asks at a steady pace until stop is called, which returns how many requests there were and what went wrong.
 func (b *Box) Traffic() (stop func() (int64, []string)) {
 	var n atomic.Int64
 	var mu sync.Mutex
