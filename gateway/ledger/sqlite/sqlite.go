@@ -161,8 +161,7 @@ func address(path string, options ...string) string {
 }
 
 // connector describes a connection as every one of a ledger has to be: write-ahead log, flushed with every commit, what is
-// deleted overwritten (an erased data key must not linger in a free page),
-// checkpoints made by us.
+// deleted overwritten (an erased data key must not linger in a free page), checkpoints made by us.
 func connector(path string, busy time.Duration, more ...string) driver.Connector {
 	return opener(address(path, append([]string{fmt.Sprintf("_pragma=busy_timeout(%d)", busy.Milliseconds()),
 		"_pragma=journal_mode(WAL)", "_pragma=synchronous(FULL)", "_pragma=wal_autocheckpoint(0)",
