@@ -12,7 +12,7 @@ import (
 const (
 	defaultQueue  = 4096
 	defaultBatch  = 256
-	defaultUpkeep = time.Second
+	defaultUpkeep = 200 * time.Millisecond
 	maxQueue      = 1 << 20
 	maxBatch      = 4096
 	minUpkeep     = 10 * time.Millisecond
@@ -24,7 +24,7 @@ const (
 type Config struct {
 	Queue  int           `yaml:"queue"`  // items that may wait for the writer; 1 to 1,048,576; 0: 4096
 	Batch  int           `yaml:"batch"`  // items in one group commit, at most; 1 to 4096; 0: 256
-	Upkeep time.Duration `yaml:"upkeep"` // between two checkpoints in the background; 10 ms to 1 h; 0: 1 s
+	Upkeep time.Duration `yaml:"upkeep"` // between two checkpoints in the background; 10 ms to 1 h; 0: 200 ms
 
 	// Fatal is told, once, that a flush met an I/O error; it ends the process. Where it returns, or is nil, the ledger
 	// refuses everything from then on. It is called in the writer's goroutine, before anybody is answered.
