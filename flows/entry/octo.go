@@ -23,6 +23,9 @@ type octoOptions struct {
 // is ours.
 const redeemSkew = 2 * time.Minute
 
+// maxList bounds the list of a day's bookings: OCTO has no pages, and a booking takes about 4 KiB.
+const maxList = 256 << 20
+
 // octoDesk is a supplier that speaks OCTO, as this journey needs it.
 type octoDesk struct {
 	client *octo.Client
@@ -37,7 +40,7 @@ func connectOCTO(ops operations, warm *prewarmer, v *gateway.Venue, to flow.Conn
 	if err := to.Options(&opts); err != nil {
 		return nil, err
 	}
-	client, err := octo.New(octo.Config{BaseURL: to.URL, APIKey: to.Secrets["api_key"], Supplier: opts.Supplier})
+	client, err := octo.New(octo.Config{BaseURL: to.URL, APIKey: to.Secrets["api_key"], Supplier: opts.Supplier, MaxListBody: maxList})
 	if err != nil {
 		return nil, err
 	}
