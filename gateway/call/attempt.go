@@ -94,10 +94,10 @@ func (t *attempt[A, O]) judge(now time.Time) error {
 
 // tell keeps the row of failures.
 func (t *attempt[A, O]) tell(verdict error, now time.Time) error {
-	switch verdict {
-	case nil:
+	switch {
+	case verdict == nil:
 		t.in.row.success()
-	case errFailed:
+	case errors.Is(verdict, errFailed):
 		t.in.row.failure(t.began, now, t.in.cfg.Breaker.Window)
 	}
 	return verdict

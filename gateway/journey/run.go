@@ -52,7 +52,7 @@ type run struct {
 	box    seal.Box // the run's data key, once something has to be kept
 	boxed  bool
 
-	at     []station // by node; calls in flight read the stations that they depend on, which have ended
+	at []station // by node; calls in flight read the stations that they depend on, which have ended
 	cursor
 	inFlight int // calls that have not landed
 	steps    []StepTime
@@ -68,9 +68,9 @@ type run struct {
 
 // cursor is where the run stands: everything that a ledger commit may have to do again from the start.
 type cursor struct {
-	ready    []int     // steps whose dependencies have ended
-	queued   []int     // of those, the ones that wait for a backend or the ledger and are not started
-	open     int       // steps that have not ended
+	ready    []int // steps whose dependencies have ended
+	queued   []int // of those, the ones that wait for a backend or the ledger and are not started
+	open     int   // steps that have not ended
 	pivoted  bool
 	stop     *stop
 	handed   *ledger.Assist
