@@ -1,3 +1,4 @@
+// Package loadtest_test runs the k6 scripts of this folder against a whole gateway.
 package loadtest_test
 
 import (
