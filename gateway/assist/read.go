@@ -146,6 +146,11 @@ func (d *door) sayJourney(x *edge.Exchange, rt *flow.Runtime) error {
 	var run ledger.Run
 	var help []journeyHelp
 	p := x.Principal()
+	ctx, cancel := context.WithDeadline(context.Background(), x.Deadline())
+	defer cancel()
+	if err := rt.Ledger.Settled(ctx, x.Param("id")); err != nil {
+		return gateway.ProblemLedgerUnavailable.Error(gateway.Text{}).WithRetryAfter(time.Second).WithCause(err)
+	}
 	err := view(x, rt, func(q ledger.Querier) (err error) {
 		var found bool
 		if run, found, err = ledger.FindRun(q, x.Param("id")); err != nil {

@@ -68,6 +68,9 @@ func Refusal(e *gateway.Error, lang, id string) journey.Answer {
 // erased, is as good as none.
 func EarlierIn(l *ledger.Ledger) func(ctx context.Context, scope [32]byte) (Earlier, bool, error) {
 	return func(ctx context.Context, scope [32]byte) (e Earlier, found bool, err error) {
+		if err := l.Settled(ctx, string(scope[:])); err != nil {
+			return Earlier{}, false, err
+		}
 		var row ledger.Idempotency
 		if err := l.View(ctx, func(q ledger.Querier) (err error) {
 			row, found, err = ledger.FindIdempotency(q, scope[:])

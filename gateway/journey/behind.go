@@ -121,7 +121,7 @@ func (e *Engine) told(ctx context.Context, o open, err error) error {
 		return nil
 	}
 	system := o.bindings.System(o.node.effect.name())
-	return e.ledger.Commit(ctx, applied(func(tx *ledger.Tx) error { return o.node.disclose.audit(tx, o.op.Run, system) }))
+	return e.ledger.Commit(ctx, applied(func(tx *ledger.Tx) error { return o.node.disclose.audit(tx, auditDisclose, o.op.Run, system) }))
 }
 
 // deliver brings a deferred operation about: it asks whether it has happened, and does it if not. What the backend

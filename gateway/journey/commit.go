@@ -84,7 +84,7 @@ func (r *run) submit(final bool) (*work, error) {
 		return w, err
 	}
 	r.follow(w.r)
-	r.begun, r.writes = true, nil
+	r.begun, r.writes, r.firm = true, nil, false
 	r.ended = r.open == 0 || r.stop != nil
 	return w, nil
 }
@@ -165,7 +165,7 @@ func (w *work) Apply(tx *ledger.Tx) error {
 			return err
 		}
 	}
-	r.writes = nil
+	r.writes, r.firm = nil, false
 	for !w.final && r.needsLedger() { // what is known at once may lead to the next record
 		if err := w.records(tx); err != nil {
 			return err
@@ -337,10 +337,13 @@ func (r *run) beginItem(tx *ledger.Tx, n *node, it *item, arg any) error {
 	})
 	it.begun = true
 	r.keys = append(r.keys, it.key)
-	if err != nil || begun {
+	if err == nil && !begun {
+		err = r.meet(tx, n, it, existing)
+	}
+	if err != nil || !it.flies() {
 		return err
 	}
-	return r.meet(tx, n, it, existing)
+	return n.disclose.audit(tx, auditDisclose, r.req.ID, r.req.Bindings.System(n.effect.name())) // before anything is told
 }
 
 // meet decides what an operation that an earlier run began means for this one.

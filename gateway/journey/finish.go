@@ -33,7 +33,9 @@ func (r *run) finish(tx *ledger.Tx) error {
 		r.handed = &opened
 	}
 	r.begun = true
-	r.answer = r.render(r)
+	if !r.ended {
+		r.answer = r.render(r)
+	}
 	body := r.seal(r.answer.Body, sealedAnswer)
 	if err := tx.EndRun(r.req.ID, state, r.pivoted, r.answer.Status, body); err != nil {
 		return err
@@ -117,7 +119,11 @@ func (r *run) unwindCalls(tx *ledger.Tx, n *node, back bool) (taken bool, err er
 			continue
 		}
 		if r.at[n.index].progress == waiting && !it.adopted { // begun in this very commit: it will not be called
-			if _, err := tx.SettleOperation(it.key, []ledger.OpState{ledger.OpBegun}, ledger.OpRefused, nil, "not begun"); err != nil {
+			_, err := tx.SettleOperation(it.key, []ledger.OpState{ledger.OpBegun}, ledger.OpRefused, nil, "not begun")
+			if err == nil {
+				err = n.disclose.audit(tx, auditWithhold, r.req.ID, r.req.Bindings.System(n.effect.name()))
+			}
+			if err != nil {
 				return taken, err
 			}
 			continue
@@ -242,6 +248,8 @@ func (r *run) conclude() (err error) {
 		r.answer = r.render(r) // nothing was promised: nothing is kept
 	case r.unknown:
 		r.unkept(ledger.ErrUnknown) // nothing is written over what may stand there
+	case r.certain():
+		r.keepLater()
 	default:
 		w, err := r.submit(true)
 		if w.replay != nil {
@@ -257,17 +265,60 @@ func (r *run) conclude() (err error) {
 	return nil
 }
 
+// certain reports whether recovery would come to the very outcome that is at hand, so that the answer need not wait for a
+// flush: every effect has happened and was begun in the ledger before, the pivot among them, and nothing that the next
+// commit would keep is known to the ledger alone.
+func (r *run) certain() bool {
+	if r.stop != nil || r.open > 0 || r.firm || r.inFlight > 0 {
+		return false
+	}
+	for _, i := range r.effects {
+		if n := r.nodes[i]; n.kind != kindRecord && len(n.guards) == 0 && len(r.at[i].items) == 0 {
+			return false // recovery cannot tell it from a step that was never come to
+		}
+	}
+	happened, _ := r.pivotStands()
+	return happened
+}
+
+// keepLater answers first. The ledger is told with the next flush, and recovery finds out should that never be.
+func (r *run) keepLater() {
+	r.answer, r.ended = r.render(r), true
+	names := []string{r.req.ID}
+	if i := r.req.Idempotency; i != nil {
+		names = append(names, string(i.Scope[:]))
+	}
+	w := &work{from: r.fork(), final: true}
+	r.writes = nil
+	e, plan, id := r.engine, r.name, r.req.ID
+	e.behind.Add(1)
+	e.ledger.CommitBehind(w, func(err error) {
+		if err != nil {
+			e.unsettled(plan, id, err)
+		}
+		e.behind.Done()
+	}, names...)
+}
+
+// unsettled says that a run's end is not in the ledger.
+func (e *Engine) unsettled(plan, id string, err error) {
+	e.logger.Warn("cannot keep how a run ended; recovery will", "plan", plan, "journey", id, "error", err)
+}
+
 // heldKey looks for an earlier run that holds the idempotency key, before this one refuses without a commit: what it was
 // refused for may be what that run has done.
 func (r *run) heldKey() (held *ledger.Idempotency) {
 	r.looked = true
-	err := r.engine.ledger.View(&r.ends[0], func(q ledger.Querier) error {
-		i, found, err := ledger.FindIdempotency(q, r.req.Idempotency.Scope[:])
-		if found && (!i.Ended || i.ExpiresAt.After(r.engine.now())) {
-			held = &i
-		}
-		return err
-	})
+	err := r.engine.ledger.Settled(&r.ends[0], string(r.req.Idempotency.Scope[:]))
+	if err == nil {
+		err = r.engine.ledger.View(&r.ends[0], func(q ledger.Querier) error {
+			i, found, err := ledger.FindIdempotency(q, r.req.Idempotency.Scope[:])
+			if found && (!i.Ended || i.ExpiresAt.After(r.engine.now())) {
+				held = &i
+			}
+			return err
+		})
+	}
 	if err != nil || held != nil && !held.Ended && !held.LeaseUntil.After(r.engine.now()) {
 		return nil
 	}
@@ -277,7 +328,7 @@ func (r *run) heldKey() (held *ledger.Idempotency) {
 // unkept answers although the last commit failed. What was begun stands in the ledger and recovery will settle it: only
 // what recovery is certain to come to is told as it is. Nothing else can be promised without the ledger.
 func (r *run) unkept(err error) {
-	r.engine.logger.Warn("cannot keep how a run ended; recovery will", "plan", r.name, "journey", r.req.ID, "error", err)
+	r.engine.unsettled(r.name, r.req.ID, err)
 	done, possible := r.pivotStands()
 	certain := r.stop == nil && done || r.stop != nil && r.stop.handover == nil && !possible && !r.pivoted && !r.unknown
 	if !certain {

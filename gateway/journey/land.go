@@ -33,7 +33,7 @@ func (r *run) landAsk(n *node, l landing) {
 		r.sources = append(r.sources, l.source)
 	}
 	if l.source.State != gateway.Cached && call.OutcomeOf(l.err) != call.NotSentOutcome { // a stale answer was asked for again
-		r.audit(n, l.source.System)
+		r.audit(n, auditDisclose, l.source.System)
 	}
 	if l.err != nil {
 		r.fail(n, l.err)
@@ -49,8 +49,8 @@ func (r *run) landItem(n *node, it *item) (again bool) {
 		return false
 	}
 	outcome := call.OutcomeOf(it.err)
-	if outcome != call.NotSentOutcome {
-		r.audit(n, r.req.Bindings.System(n.effect.name()))
+	if outcome == call.NotSentOutcome {
+		r.audit(n, auditWithhold, r.req.Bindings.System(n.effect.name()))
 	}
 	switch outcome {
 	case call.Done:
@@ -154,6 +154,7 @@ func (r *run) settle(n *node, it *item, as ledger.OpState, reason string) {
 		}
 	}
 	key := it.key
+	r.firm = r.firm || as != ledger.OpDone
 	r.writes = append(r.writes, func(r *run, tx *ledger.Tx) error {
 		_, err := r.move(tx, key, as, r.seal(plain, sealedResult), reason)
 		return err
@@ -174,6 +175,7 @@ func (r *run) move(tx *ledger.Tx, key string, to ledger.OpState, result []byte, 
 // postpone leaves an operation to the outbox.
 func (r *run) postpone(it *item, m *meaning) {
 	key, due := it.key, m.due
+	r.firm = true
 	r.writes = append(r.writes, func(r *run, tx *ledger.Tx) error {
 		changed, err := r.move(tx, key, ledger.OpDeferred, nil, "")
 		if err != nil || !changed {
@@ -186,6 +188,7 @@ func (r *run) postpone(it *item, m *meaning) {
 // watch has the outbox find out what became of an operation. It waits until the call in flight must have ended.
 func (r *run) watch(n *node, it *item) {
 	key := it.key
+	r.firm = true
 	r.writes = append(r.writes, func(r *run, tx *ledger.Tx) error {
 		return tx.Enqueue(r.message(tx, kindSettle, key, r.quiet(n), 0))
 	})
@@ -204,17 +207,28 @@ func (r *run) message(tx *ledger.Tx, kind, key string, next time.Time, due time.
 	return m
 }
 
-// audit notes a disclosure for the next commit.
-func (r *run) audit(n *node, system string) {
+// What the audit trail says of a disclosure. That of an effect is written with its beginning, before anything is told;
+// where it then could not be sent, withhold takes that back.
+const (
+	auditDisclose = "disclose"
+	auditWithhold = "withhold"
+)
+
+// audit notes for the next commit what was disclosed, or was not after all.
+func (r *run) audit(n *node, action, system string) {
 	if len(n.disclose.fields) == 0 {
 		return
 	}
-	r.writes = append(r.writes, func(r *run, tx *ledger.Tx) error { return n.disclose.audit(tx, r.req.ID, system) })
+	r.firm = true
+	r.writes = append(r.writes, func(r *run, tx *ledger.Tx) error { return n.disclose.audit(tx, action, r.req.ID, system) })
 }
 
-// audit writes a disclosure on the audit trail.
-func (d disclosure) audit(tx *ledger.Tx, run, system string) error {
+// audit writes on the audit trail, where the step discloses anything.
+func (d disclosure) audit(tx *ledger.Tx, action, run, system string) error {
+	if len(d.fields) == 0 {
+		return nil
+	}
 	return tx.Audit(ledger.AuditEntry{
-		Run: run, Actor: ledger.ActorGateway, Action: "disclose", System: system, Purpose: d.purpose, Fields: d.fields,
+		Run: run, Actor: ledger.ActorGateway, Action: action, System: system, Purpose: d.purpose, Fields: d.fields,
 	})
 }

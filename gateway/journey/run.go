@@ -77,6 +77,7 @@ type cursor struct {
 	pending  []string
 	sources  []gateway.Source
 	writes   []func(r *run, tx *ledger.Tx) error // for the next commit
+	firm     bool                                // of those, some are not known to anybody else
 	records  []recorded
 	keys     []string // of the operations that the commit at hand begins
 	unproved int      // a Record that was the pivot and that nothing in the ledger shows yet; 0: none

@@ -12,9 +12,12 @@ import (
 const (
 	defaultQueue  = 4096
 	defaultBatch  = 256
+	defaultLinger = 5 * time.Millisecond
 	defaultUpkeep = 200 * time.Millisecond
 	maxQueue      = 1 << 20
 	maxBatch      = 4096
+	minLinger     = time.Millisecond
+	maxLinger     = time.Second
 	minUpkeep     = 10 * time.Millisecond
 	maxUpkeep     = time.Hour
 	closeWait     = 5 * time.Second // how long Close waits for what is in flight
@@ -24,6 +27,7 @@ const (
 type Config struct {
 	Queue  int           `yaml:"queue"`  // items that may wait for the writer; 1 to 1,048,576; 0: 4096
 	Batch  int           `yaml:"batch"`  // items in one group commit, at most; 1 to 4096; 0: 256
+	Linger time.Duration `yaml:"linger"` // that an item waits for company whose caller does not wait; 1 ms to 1 s; 0: 5 ms
 	Upkeep time.Duration `yaml:"upkeep"` // between two checkpoints in the background; 10 ms to 1 h; 0: 200 ms
 
 	// Fatal is told, once, that a flush met an I/O error; it ends the process. Where it returns, or is nil, the ledger
@@ -43,8 +47,9 @@ func (c Config) Validate() error {
 	number := func(v int64) string { return fmt.Sprint(v) }
 	within("queue", int64(c.Queue), 1, maxQueue, number)
 	within("batch", int64(c.Batch), 1, maxBatch, number)
-	within("upkeep", int64(c.Upkeep), int64(minUpkeep), int64(maxUpkeep),
-		func(v int64) string { return time.Duration(v).String() })
+	span := func(v int64) string { return time.Duration(v).String() }
+	within("linger", int64(c.Linger), int64(minLinger), int64(maxLinger), span)
+	within("upkeep", int64(c.Upkeep), int64(minUpkeep), int64(maxUpkeep), span)
 	return errors.Join(errs...)
 }
 
@@ -55,6 +60,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Batch == 0 {
 		c.Batch = defaultBatch
+	}
+	if c.Linger == 0 {
+		c.Linger = defaultLinger
 	}
 	if c.Upkeep == 0 {
 		c.Upkeep = defaultUpkeep

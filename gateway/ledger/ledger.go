@@ -29,6 +29,7 @@ type Ledger struct {
 	now   func() time.Time
 
 	queue   queue
+	behind  behind
 	stats   recorder
 	stop    context.CancelFunc // ends upkeep, and a Begin that waits
 	written chan struct{}      // closed when the writer has ended
@@ -48,7 +49,7 @@ func Open(
 		return nil, errors.Join(fmt.Errorf("cannot open the ledger: %w", err), store.Close())
 	}
 	l := &Ledger{store: store, cfg: cfg.withDefaults(), keys: keys, log: logger, now: now}
-	l.queue.init(l.cfg.Queue)
+	l.queue.init(l.cfg.Queue, l.cfg.Linger)
 	var life context.Context
 	life, l.stop = context.WithCancel(context.WithoutCancel(ctx))
 	l.written = make(chan struct{})
