@@ -12,6 +12,7 @@ import (
 
 	"github.com/warmgate/warmgate/backends/octo"
 	"github.com/warmgate/warmgate/backends/twin"
+	"github.com/warmgate/warmgate/backends/wire"
 	"github.com/warmgate/warmgate/gateway/call"
 	"go.uber.org/goleak"
 )
@@ -101,7 +102,7 @@ func TestATicketIsFoundRedeemedAndUndone(t *testing.T) {
 	}
 	_, err = w.client.Redeem(ctx, unit.Code)
 	e := asError(t, err)
-	if e.Fate != octo.Refused || e.Code != octo.CodeUnprocessable || !e.RedeemedAt.Equal(noon) {
+	if e.Fate != wire.Refused || e.Code != octo.CodeUnprocessable || !redeemedAt(err).Equal(noon) {
 		t.Fatalf("second Redeem: %+v", e)
 	}
 	for range 2 { // undoing is idempotent
@@ -217,16 +218,22 @@ func TestAvailability(t *testing.T) {
 		t.Fatalf("Availability by id = %+v, %v", again, err)
 	}
 	_, err = w.client.Availability(ctx, octo.AvailabilityQuery{ProductID: "opera", OptionID: "day", From: "2026-05-02", To: "2026-05-02"})
-	if e := asError(t, err); e.Fate != octo.Refused || e.Code != octo.CodeInvalidProduct {
+	if e := asError(t, err); e.Fate != wire.Refused || e.Code != octo.CodeInvalidProduct {
 		t.Fatalf("an unknown product: %+v", e)
 	}
 }
 
-func asError(t testing.TB, err error) *octo.Error {
+// redeemedAt is when a refused ticket was redeemed, as the refusal says; zero where it doesn't.
+func redeemedAt(err error) time.Time {
+	at, _ := errors.AsType[octo.RedeemedAt](err)
+	return time.Time(at)
+}
+
+func asError(t testing.TB, err error) *wire.Error {
 	t.Helper()
-	e, ok := errors.AsType[*octo.Error](err)
+	e, ok := errors.AsType[*wire.Error](err)
 	if !ok {
-		t.Fatalf("want an *octo.Error, got %v", err)
+		t.Fatalf("want a *wire.Error, got %v", err)
 	}
 	return e
 }
@@ -240,24 +247,24 @@ func TestNothingIsSent(t *testing.T) {
 		name   string
 		ctx    context.Context
 		call   func(context.Context) error
-		reason octo.Reason
+		reason wire.Reason
 	}{
-		{"no deadline", context.Background(), func(ctx context.Context) error { _, err := w.client.Redeem(ctx, "C"); return err }, octo.ReasonNoTime},
-		{"no time", within(t, time.Nanosecond), func(ctx context.Context) error { _, err := w.client.Redeem(ctx, "C"); return err }, octo.ReasonNoTime},
-		{"cancelled", gone, func(ctx context.Context) error { _, err := w.client.Redeem(ctx, "C"); return err }, octo.ReasonNoTime},
-		{"no code", ctx, func(ctx context.Context) error { _, err := w.client.Redeem(ctx, ""); return err }, octo.ReasonInput},
-		{"a long code", ctx, func(ctx context.Context) error { _, err := w.client.Redeem(ctx, strings.Repeat("c", 257)); return err }, octo.ReasonInput},
-		{"control characters", ctx, func(ctx context.Context) error { _, err := w.client.Lookup(ctx, "a\r\nb"); return err }, octo.ReasonInput},
-		{"not UTF-8", ctx, func(ctx context.Context) error { _, err := w.client.Lookup(ctx, "a\xff"); return err }, octo.ReasonInput},
-		{"a path for a uuid", ctx, func(ctx context.Context) error { _, err := w.client.Booking(ctx, "../redemption"); return err }, octo.ReasonInput},
+		{"no deadline", context.Background(), func(ctx context.Context) error { _, err := w.client.Redeem(ctx, "C"); return err }, wire.ReasonNoTime},
+		{"no time", within(t, time.Nanosecond), func(ctx context.Context) error { _, err := w.client.Redeem(ctx, "C"); return err }, wire.ReasonNoTime},
+		{"cancelled", gone, func(ctx context.Context) error { _, err := w.client.Redeem(ctx, "C"); return err }, wire.ReasonNoTime},
+		{"no code", ctx, func(ctx context.Context) error { _, err := w.client.Redeem(ctx, ""); return err }, wire.ReasonInput},
+		{"a long code", ctx, func(ctx context.Context) error { _, err := w.client.Redeem(ctx, strings.Repeat("c", 257)); return err }, wire.ReasonInput},
+		{"control characters", ctx, func(ctx context.Context) error { _, err := w.client.Lookup(ctx, "a\r\nb"); return err }, wire.ReasonInput},
+		{"not UTF-8", ctx, func(ctx context.Context) error { _, err := w.client.Lookup(ctx, "a\xff"); return err }, wire.ReasonInput},
+		{"a path for a uuid", ctx, func(ctx context.Context) error { _, err := w.client.Booking(ctx, "../redemption"); return err }, wire.ReasonInput},
 		{"not UTF-8 in a body", ctx, func(ctx context.Context) error {
 			_, err := w.client.Cancel(ctx, "9f3c2a1e-0000-4000-8000-000000000001", "\xff")
 			return err
-		}, octo.ReasonInput},
+		}, wire.ReasonInput},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			if e := asError(t, c.call(c.ctx)); e.Fate != octo.NotSent || e.Reason != c.reason {
+			if e := asError(t, c.call(c.ctx)); e.Fate != wire.NotSent || e.Reason != c.reason {
 				t.Errorf("want %s, got %v", c.reason, e)
 			}
 		})
@@ -273,10 +280,10 @@ func TestNothingIsSent(t *testing.T) {
 		for range 2 {
 			go func() { _, err := w.client.Redeem(within(t, 300*time.Millisecond), "C"); done <- err }()
 		}
-		if e := asError(t, <-done); e.Fate != octo.NotSent || e.Reason != octo.ReasonNoConn {
+		if e := asError(t, <-done); e.Fate != wire.NotSent || e.Reason != wire.ReasonNoConn {
 			t.Errorf("first: %v", e)
 		}
-		if e := asError(t, <-done); e.Fate != octo.Unknown || e.Reason != octo.ReasonTimeout {
+		if e := asError(t, <-done); e.Fate != wire.Unknown || e.Reason != wire.ReasonTimeout {
 			t.Errorf("second: %v", e)
 		}
 	})

@@ -12,28 +12,29 @@ import (
 
 	"github.com/warmgate/warmgate/backends/octo"
 	"github.com/warmgate/warmgate/backends/twin"
+	"github.com/warmgate/warmgate/backends/wire"
 )
 
 // TestEveryFaultHasItsFate is the client's half of the budget matrix.
 func TestEveryFaultHasItsFate(t *testing.T) {
 	want := map[twin.Fault]struct {
-		fate   octo.Fate
-		reason octo.Reason
+		fate   wire.Fate
+		reason wire.Reason
 		status int
 	}{
-		twin.Hang:    {octo.Unknown, octo.ReasonTimeout, 0},
-		twin.Slow:    {octo.Unknown, octo.ReasonTimeout, 0},
-		twin.Refuse:  {octo.NotSent, octo.ReasonDial, 0},
-		twin.Reset:   {octo.Unknown, octo.ReasonReset, 0},
-		twin.Status5: {octo.Unknown, octo.ReasonStatus, 500},
-		twin.Status4: {octo.Unknown, octo.ReasonRateLimited, 429},
-		twin.Garbage: {octo.Unknown, octo.ReasonGarbage, 200},
-		twin.Endless: {octo.Unknown, octo.ReasonTooLarge, 0},
+		twin.Hang:    {wire.Unknown, wire.ReasonTimeout, 0},
+		twin.Slow:    {wire.Unknown, wire.ReasonTimeout, 0},
+		twin.Refuse:  {wire.NotSent, wire.ReasonDial, 0},
+		twin.Reset:   {wire.Unknown, wire.ReasonReset, 0},
+		twin.Status5: {wire.Unknown, wire.ReasonStatus, 500},
+		twin.Status4: {wire.Unknown, wire.ReasonRateLimited, 429},
+		twin.Garbage: {wire.Unknown, wire.ReasonGarbage, 200},
+		twin.Endless: {wire.Unknown, wire.ReasonTooLarge, 0},
 	}
 	w := newWorld(t, func(c *octo.Config) { c.MaxBody = 64 << 10 })
 	for _, fault := range twin.Faults() {
 		limit := 10 * time.Second // for what is noticed at once, on a busy machine too
-		if want[fault].reason == octo.ReasonTimeout {
+		if want[fault].reason == wire.ReasonTimeout {
 			limit = 300 * time.Millisecond
 		}
 		for _, kept := range []bool{false, true} {
@@ -63,7 +64,7 @@ func TestEveryFaultHasItsFate(t *testing.T) {
 				if took > limit+700*time.Millisecond {
 					t.Errorf("took %s, the deadline was %s", took, limit)
 				}
-				if e.Reason == octo.ReasonTimeout != errors.Is(err, context.DeadlineExceeded) {
+				if e.Reason == wire.ReasonTimeout != errors.Is(err, context.DeadlineExceeded) {
 					t.Errorf("%v: context.DeadlineExceeded belongs to a timeout, and to it alone", err)
 				}
 				if strings.Contains(err.Error(), made.Units[0].Code) {
@@ -94,7 +95,7 @@ func TestTheAnswerIsLostAfterTheEffect(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err := w.client.Redeem(within(t, 200*time.Millisecond), made.Units[0].Code)
-		if e := asError(t, err); e.Fate != octo.Unknown {
+		if e := asError(t, err); e.Fate != wire.Unknown {
 			t.Errorf("%q: %+v", fault, e)
 		}
 		if err := w.city.Dial("octo", "*", twin.Dial{}); err != nil {
@@ -165,17 +166,17 @@ func TestAnswersInListsAreJudged(t *testing.T) {
 	for _, body := range []string{`null`, `{}`, `[null]`, `[{}]`, `[` + aBooking + `,{"uuid":"x"}]`} {
 		client := answerer(t, 200, nil, body)
 		_, err := client.Lookup(within(t, 5*time.Second), "C1")
-		if e := asError(t, err); e.Fate != octo.Unknown || e.Reason != octo.ReasonGarbage {
+		if e := asError(t, err); e.Fate != wire.Unknown || e.Reason != wire.ReasonGarbage {
 			t.Errorf("Lookup %s: %v", body, e)
 		}
 		_, err = client.Availability(within(t, 5*time.Second), octo.AvailabilityQuery{ProductID: "p", OptionID: "o"})
-		if e := asError(t, err); e.Fate != octo.Unknown || e.Reason != octo.ReasonGarbage {
+		if e := asError(t, err); e.Fate != wire.Unknown || e.Reason != wire.ReasonGarbage {
 			t.Errorf("Availability %s: %v", body, e)
 		}
 	}
 	client := answerer(t, 200, nil, `[]`)
 	_, err := client.Redeemed(within(t, 5*time.Second), "C1")
-	if e := asError(t, err); e.Fate != octo.Refused || e.Code != octo.CodeUnprocessable {
+	if e := asError(t, err); e.Fate != wire.Refused || e.Code != octo.CodeUnprocessable {
 		t.Errorf("Redeemed of a code that nobody knows: %v", e)
 	}
 }
@@ -186,29 +187,29 @@ func TestAnswersAreJudged(t *testing.T) {
 		status int
 		header map[string]string
 		body   string
-		fate   octo.Fate // 0: success
-		reason octo.Reason
+		fate   wire.Fate // 0: success
+		reason wire.Reason
 	}{
 		{"a booking with members that are new", 200, nil, aBooking, 0, ""},
-		{"an empty object", 200, nil, `{}`, octo.Unknown, octo.ReasonGarbage},
-		{"null", 200, nil, " null", octo.Unknown, octo.ReasonGarbage},
-		{"nothing", 200, nil, ``, octo.Unknown, octo.ReasonGarbage},
-		{"an array", 200, nil, `[]`, octo.Unknown, octo.ReasonGarbage},
-		{"a duplicate member", 200, nil, `{"id":"a",` + aBooking[1:], octo.Unknown, octo.ReasonGarbage},
-		{"bytes after the end", 200, nil, aBooking + `x`, octo.Unknown, octo.ReasonGarbage},
-		{"a success that is none", 200, nil, strings.Replace(aBooking, `"2026-05-02T05:00:00Z"`, "null", 1), octo.Unknown, octo.ReasonGarbage},
-		{"no capability in the answer", 200, map[string]string{"Octo-Capabilities": "octo/content"}, aBooking, octo.Unknown, octo.ReasonGarbage},
-		{"another 2xx", 202, nil, aBooking, octo.Unknown, octo.ReasonStatus},
-		{"a redirect", 302, map[string]string{"Location": "/octo/elsewhere"}, aBooking, octo.Unknown, octo.ReasonStatus},
-		{"an OCTO error", 400, nil, `{"error":"UNPROCESSABLE_ENTITY","errorMessage":"no"}`, octo.Refused, octo.ReasonRefused},
-		{"an OCTO error as 404", 404, nil, `{"error":"INVALID_BOOKING_UUID","errorMessage":"no","uuid":"x"}`, octo.Refused, octo.ReasonRefused},
-		{"an internal error under 400", 400, nil, `{"error":"INTERNAL_SERVER_ERROR","errorMessage":"no"}`, octo.Unknown, octo.ReasonStatus},
-		{"a proxy's 404", 404, nil, `<html>`, octo.Unknown, octo.ReasonGarbage},
-		{"a code that is none", 400, nil, `{"error":"no such 10010119","errorMessage":""}`, octo.Unknown, octo.ReasonGarbage},
-		{"a request timeout", 408, nil, `{"error":"BAD_REQUEST","errorMessage":"no"}`, octo.Unknown, octo.ReasonStatus},
-		{"a gateway's 503", 503, map[string]string{"Retry-After": "7"}, `{}`, octo.Unknown, octo.ReasonStatus},
-		{"a large body", 200, nil, `[` + strings.Repeat(" ", 8192) + `]`, octo.Unknown, octo.ReasonTooLarge},
-		{"a large head", 200, map[string]string{"X": strings.Repeat("x", 16<<10)}, aBooking, octo.Unknown, octo.ReasonReset},
+		{"an empty object", 200, nil, `{}`, wire.Unknown, wire.ReasonGarbage},
+		{"null", 200, nil, " null", wire.Unknown, wire.ReasonGarbage},
+		{"nothing", 200, nil, ``, wire.Unknown, wire.ReasonGarbage},
+		{"an array", 200, nil, `[]`, wire.Unknown, wire.ReasonGarbage},
+		{"a duplicate member", 200, nil, `{"id":"a",` + aBooking[1:], wire.Unknown, wire.ReasonGarbage},
+		{"bytes after the end", 200, nil, aBooking + `x`, wire.Unknown, wire.ReasonGarbage},
+		{"a success that is none", 200, nil, strings.Replace(aBooking, `"2026-05-02T05:00:00Z"`, "null", 1), wire.Unknown, wire.ReasonGarbage},
+		{"no capability in the answer", 200, map[string]string{"Octo-Capabilities": "octo/content"}, aBooking, wire.Unknown, wire.ReasonGarbage},
+		{"another 2xx", 202, nil, aBooking, wire.Unknown, wire.ReasonStatus},
+		{"a redirect", 302, map[string]string{"Location": "/octo/elsewhere"}, aBooking, wire.Unknown, wire.ReasonStatus},
+		{"an OCTO error", 400, nil, `{"error":"UNPROCESSABLE_ENTITY","errorMessage":"no"}`, wire.Refused, wire.ReasonRefused},
+		{"an OCTO error as 404", 404, nil, `{"error":"INVALID_BOOKING_UUID","errorMessage":"no","uuid":"x"}`, wire.Refused, wire.ReasonRefused},
+		{"an internal error under 400", 400, nil, `{"error":"INTERNAL_SERVER_ERROR","errorMessage":"no"}`, wire.Unknown, wire.ReasonStatus},
+		{"a proxy's 404", 404, nil, `<html>`, wire.Unknown, wire.ReasonGarbage},
+		{"a code that is none", 400, nil, `{"error":"no such 10010119","errorMessage":""}`, wire.Unknown, wire.ReasonGarbage},
+		{"a request timeout", 408, nil, `{"error":"BAD_REQUEST","errorMessage":"no"}`, wire.Unknown, wire.ReasonStatus},
+		{"a gateway's 503", 503, map[string]string{"Retry-After": "7"}, `{}`, wire.Unknown, wire.ReasonStatus},
+		{"a large body", 200, nil, `[` + strings.Repeat(" ", 8192) + `]`, wire.Unknown, wire.ReasonTooLarge},
+		{"a large head", 200, map[string]string{"X": strings.Repeat("x", 16<<10)}, aBooking, wire.Unknown, wire.ReasonReset},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

@@ -2,8 +2,8 @@
 // of a ticketing supplier that speaks the same protocol (NewTwin).
 //
 // The client asks for availability, finds bookings, confirms and cancels them, and redeems tickets. It does one attempt
-// for each call: caching, retries, hedges and breakers belong to gateway/call. Every failure is an *Error that says
-// whether nothing was sent, the backend definitely refused, or the outcome is unknown, because a gate may repeat the
+// for each call: caching, retries, hedges and breakers belong to gateway/call. Every failure is a *wire.Error
+// that says whether nothing was sent, the backend definitely refused, or the outcome is unknown, because a gate may repeat the
 // first, must report the second and must look up the third. What is left of the deadline goes along in milliseconds
 // (X-Request-Timeout-Ms), and so does the trace of call.WithTrace.
 //
@@ -29,26 +29,19 @@
 package octo
 
 import (
-	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
-	"net/url"
-	"strings"
 	"time"
 
-	"github.com/valyala/fasthttp"
+	"github.com/warmgate/warmgate/backends/wire"
 )
 
-// The bounds and defaults of Config.
 const (
-	defaultMaxConns    = 64
-	defaultMaxBody     = 1 << 20
+	connector          = "octo"
 	defaultMaxListBody = 32 << 20
-	defaultIdle        = 4 * time.Second
-	maxConns           = 10_000
-	maxBodyLimit       = 256 << 20
+	listConns          = 2
 	maxReference       = 256
-	maxAnswerHead      = 8 << 10
 )
 
 // capability is what the client asks for in Octo-Capabilities and expects back from the redemption calls.
@@ -69,48 +62,37 @@ type Config struct {
 // Client speaks to one supplier. It is safe for concurrent use. A call holds its connection until its answer or its
 // deadline: cancelling the context does not free it sooner.
 type Client struct {
-	base     string
-	auth     string
 	supplier string
-	calls    *fasthttp.HostClient
-	lists    *fasthttp.HostClient // its own connection and body bound, so that a day's list cannot starve the gates
+	calls    *wire.Client
+	lists    *wire.Client // its own connections and body bound, so that a day's list cannot starve the gates
 }
 
 // New validates the configuration and returns a client; it does not connect. The error names the field at fault.
 func New(cfg Config) (*Client, error) {
-	u, err := url.Parse(cfg.BaseURL)
-	switch {
-	case err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https"):
-		return nil, fmt.Errorf("cannot use octo base_url: want http(s)://host[:port][/prefix]")
-	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
-		return nil, fmt.Errorf("cannot use octo base_url: no user, query or fragment is allowed in it")
-	case !visible(cfg.APIKey, 4096):
-		return nil, fmt.Errorf("cannot use octo api_key: want 1 to 4096 visible ASCII characters, got %d bytes", len(cfg.APIKey))
-	case !visible(cfg.Supplier, 64):
-		return nil, fmt.Errorf("cannot use octo supplier: want 1 to 64 visible ASCII characters, got %d bytes", len(cfg.Supplier))
+	var key, supplier error
+	if !wire.IsVisible(cfg.APIKey, 4096) {
+		key = fmt.Errorf("cannot use octo api_key: want 1 to 4096 visible ASCII characters, got %d bytes", len(cfg.APIKey))
 	}
-	conns, err := within("max_conns", cfg.MaxConns, defaultMaxConns, 1, maxConns)
+	if !wire.IsVisible(cfg.Supplier, 64) {
+		supplier = fmt.Errorf("cannot use octo supplier: want 1 to 64 visible ASCII characters, got %d bytes", len(cfg.Supplier))
+	}
+	list, err := wire.Within(connector, "max_list_body", cfg.MaxListBody, defaultMaxListBody, wire.MinBody, wire.MaxBody)
+	if err := errors.Join(key, supplier, err); err != nil {
+		return nil, err
+	}
+	to := wire.Config{Connector: connector, BaseURL: cfg.BaseURL, MaxConns: cfg.MaxConns, MaxBody: cfg.MaxBody, Idle: cfg.Idle,
+		RootCAs: cfg.RootCAs, Header: []wire.Header{{Name: "Authorization", Value: "Bearer " + cfg.APIKey},
+			{Name: "Octo-Capabilities", Value: capability}}}
+	calls, err := wire.New(to)
 	if err != nil {
 		return nil, err
 	}
-	body, err := within("max_body", cfg.MaxBody, defaultMaxBody, 1<<10, maxBodyLimit)
+	to.MaxConns, to.MaxBody = listConns, list
+	lists, err := wire.New(to)
 	if err != nil {
 		return nil, err
 	}
-	list, err := within("max_list_body", cfg.MaxListBody, defaultMaxListBody, 1<<10, maxBodyLimit)
-	if err != nil {
-		return nil, err
-	}
-	if cfg.Idle < 0 {
-		return nil, fmt.Errorf("cannot use octo idle: want 0 or more, got %s", cfg.Idle)
-	}
-	return &Client{
-		base:     strings.TrimRight(cfg.BaseURL, "/"),
-		auth:     "Bearer " + cfg.APIKey,
-		supplier: cfg.Supplier,
-		calls:    hostClient(u, cfg, conns, body),
-		lists:    hostClient(u, cfg, 2, list),
-	}, nil
+	return &Client{supplier: cfg.Supplier, calls: calls, lists: lists}, nil
 }
 
 // Supplier returns the supplier's stable name.
@@ -118,59 +100,6 @@ func (c *Client) Supplier() string { return c.supplier }
 
 // Close closes the idle connections. Calls in flight end by themselves at their deadlines.
 func (c *Client) Close() {
-	c.calls.CloseIdleConnections()
-	c.lists.CloseIdleConnections()
-}
-
-func hostClient(u *url.URL, cfg Config, conns, body int) *fasthttp.HostClient {
-	isTLS := u.Scheme == "https"
-	addr := u.Host
-	if u.Port() == "" {
-		addr = fasthttp.AddMissingPort(u.Host, isTLS)
-	}
-	var conf *tls.Config
-	if isTLS {
-		conf = &tls.Config{ServerName: u.Hostname(), RootCAs: cfg.RootCAs, MinVersion: tls.VersionTLS12,
-			NextProtos: []string{"http/1.1"}, ClientSessionCache: tls.NewLRUClientSessionCache(16)}
-	}
-	idle := cfg.Idle
-	if idle == 0 {
-		idle = defaultIdle
-	}
-	return &fasthttp.HostClient{
-		Addr:                      addr,
-		Name:                      "warmgate",
-		IsTLS:                     isTLS,
-		TLSConfig:                 conf,
-		DialTimeout:               dialer(conf),
-		MaxConns:                  conns,
-		MaxIdleConnDuration:       idle,
-		MaxIdemponentCallAttempts: 1,
-		MaxResponseBodySize:       body,
-		ReadBufferSize:            maxAnswerHead,
-		SecureErrorLogMessage:     true,
-	}
-}
-
-func within(field string, v, def, lo, hi int) (int, error) {
-	if v == 0 {
-		return def, nil
-	}
-	if v < lo || v > hi {
-		return 0, fmt.Errorf("cannot use octo %s: want %d to %d, got %d", field, lo, hi, v)
-	}
-	return v, nil
-}
-
-// visible reports whether s has 1 to limit characters, all of them visible ASCII.
-func visible(s string, limit int) bool {
-	if s == "" || len(s) > limit {
-		return false
-	}
-	for i := range len(s) {
-		if s[i] <= ' ' || s[i] > '~' {
-			return false
-		}
-	}
-	return true
+	c.calls.Close()
+	c.lists.Close()
 }

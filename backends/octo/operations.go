@@ -6,8 +6,9 @@ import (
 	"slices"
 	"time"
 
-	"github.com/go-json-experiment/json"
 	"github.com/valyala/fasthttp"
+
+	"github.com/warmgate/warmgate/backends/wire"
 )
 
 // AvailabilityQuery asks for the slots of an option between two local dates ("2006-01-02", both included), or by id.
@@ -47,7 +48,7 @@ func (c *Client) Availability(ctx context.Context, q AvailabilityQuery) ([]Avail
 func (c *Client) BookingsByReference(ctx context.Context, supplierReference string) ([]Booking, error) {
 	const op = "BookingsByReference"
 	if !isReference(supplierReference) {
-		return nil, notSent(op, ReasonInput, nil)
+		return nil, c.calls.NotSent(op, wire.ReasonInput, nil)
 	}
 	path := "/bookings/?supplierReference=" + url.QueryEscape(supplierReference)
 	return c.bookings(ctx, &exchange{op: op, path: path})
@@ -58,7 +59,7 @@ func (c *Client) BookingsByReference(ctx context.Context, supplierReference stri
 func (c *Client) BookingsOn(ctx context.Context, date time.Time, productID string) ([]Booking, error) {
 	const op = "BookingsOn"
 	if !isReference(productID) {
-		return nil, notSent(op, ReasonInput, nil)
+		return nil, c.calls.NotSent(op, wire.ReasonInput, nil)
 	}
 	path := "/bookings/?localDate=" + date.Format(time.DateOnly) + "&productId=" + url.QueryEscape(productID)
 	return c.bookings(ctx, &exchange{op: op, list: true, path: path})
@@ -97,7 +98,8 @@ func (c *Client) Lookup(ctx context.Context, reference string) ([]Booking, error
 }
 
 // Redeem redeems the unit or the booking that the code belongs to and returns the booking afterwards. Not idempotent:
-// after an Unknown fate ask Redeemed. A redeemed ticket is refused with CodeUnprocessable and Error.RedeemedAt.
+// after an Unknown fate ask Redeemed. A redeemed ticket is refused with CodeUnprocessable and
+// RedeemedAt as its cause.
 func (c *Client) Redeem(ctx context.Context, code string) (*Booking, error) {
 	b, err := c.onCode(ctx, "Redeem", fasthttp.MethodPost, "/redemption/redeem", code)
 	if err != nil {
@@ -105,7 +107,8 @@ func (c *Client) Redeem(ctx context.Context, code string) (*Booking, error) {
 	}
 	for _, u := range b.Shown(code) {
 		if u.UTCRedeemedAt.IsZero() { // a success that contradicts itself is no success
-			return nil, unknown("Redeem", ReasonGarbage, fasthttp.StatusOK)
+			return nil, &wire.Error{Connector: connector, Op: "Redeem", Fate: wire.Unknown, Reason: wire.ReasonGarbage,
+				Status: fasthttp.StatusOK}
 		}
 	}
 	return b, nil
@@ -144,15 +147,15 @@ func (c *Client) Redeemed(ctx context.Context, code string) (time.Time, error) {
 		}
 	}
 	if !found {
-		return time.Time{}, &Error{Op: op, Fate: Refused, Reason: ReasonRefused, Status: fasthttp.StatusOK,
-			Code: CodeUnprocessable}
+		return time.Time{}, &wire.Error{Connector: connector, Op: op, Fate: wire.Refused, Reason: wire.ReasonRefused,
+			Status: fasthttp.StatusOK, Code: CodeUnprocessable}
 	}
 	return last, nil
 }
 
 func (c *Client) lookup(ctx context.Context, op, reference string) ([]Booking, error) {
 	if !isReference(reference) {
-		return nil, notSent(op, ReasonInput, nil)
+		return nil, c.calls.NotSent(op, wire.ReasonInput, nil)
 	}
 	path := "/redemption/lookup?reference=" + url.QueryEscape(reference)
 	return c.bookings(ctx, &exchange{op: op, redemption: true, path: path})
@@ -170,14 +173,14 @@ func (c *Client) bookings(ctx context.Context, x *exchange) ([]Booking, error) {
 
 func (c *Client) onBooking(ctx context.Context, op, method, uuid, action string, body any) (*Booking, error) {
 	if !isUUID(uuid) {
-		return nil, notSent(op, ReasonInput, nil)
+		return nil, c.calls.NotSent(op, wire.ReasonInput, nil)
 	}
 	return c.booking(ctx, &exchange{op: op, method: method, path: "/bookings/" + uuid + action, body: body})
 }
 
 func (c *Client) onCode(ctx context.Context, op, method, path, code string) (*Booking, error) {
 	if !isReference(code) {
-		return nil, notSent(op, ReasonInput, nil)
+		return nil, c.calls.NotSent(op, wire.ReasonInput, nil)
 	}
 	return c.booking(ctx, &exchange{op: op, method: method, path: path, redemption: true, body: redemptionBody{code}})
 }
@@ -206,12 +209,4 @@ func isReference(s string) bool {
 		}
 	}
 	return true
-}
-
-// encode returns the request body, nil when there is none.
-func encode(body any) ([]byte, error) {
-	if body == nil {
-		return nil, nil
-	}
-	return json.Marshal(body)
 }

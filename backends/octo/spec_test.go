@@ -19,6 +19,7 @@ import (
 	"github.com/getkin/kin-openapi/openapi3filter"
 	"github.com/getkin/kin-openapi/routers/legacy"
 	"github.com/warmgate/warmgate/backends/octo"
+	"github.com/warmgate/warmgate/backends/wire"
 )
 
 // published is the specification, beside the repository where that is at hand.
@@ -144,7 +145,7 @@ func exercise(t *testing.T, w world) {
 	const nobody = "9f3c2a1e-0000-4000-8000-000000000001"
 	must := func(err error) {
 		t.Helper()
-		if e, ok := err.(*octo.Error); err != nil && (!ok || e.Fate != octo.Refused) {
+		if e, ok := err.(*wire.Error); err != nil && (!ok || e.Fate != wire.Refused) {
 			t.Error(err)
 		}
 	}

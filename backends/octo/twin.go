@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
+
+	"github.com/warmgate/warmgate/backends/wire"
 )
 
 // TwinConfig says what the twin of a supplier sells and how it is reached.
@@ -85,7 +87,7 @@ func NewTwin(cfg TwinConfig) (*Twin, error) {
 	if cfg.Products == nil {
 		cfg.Products = DefaultProducts()
 	}
-	if !visible(cfg.Supplier, 64) || !visible(cfg.APIKey, 4096) {
+	if !wire.IsVisible(cfg.Supplier, 64) || !wire.IsVisible(cfg.APIKey, 4096) {
 		return nil, errors.New("cannot make an octo twin: supplier and api key are needed, in visible ASCII")
 	}
 	if len(cfg.Products) == 0 {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/warmgate/warmgate/backends/octo"
+	"github.com/warmgate/warmgate/backends/wire"
 	"pgregory.net/rapid"
 )
 
@@ -175,8 +176,8 @@ func TestScenariosAndWhatRedeemingThemSays(t *testing.T) {
 				return
 			}
 			e := asError(t, err)
-			if e.Fate != octo.Refused || e.Code != octo.CodeUnprocessable || !strings.Contains(e.Message, test.refused) ||
-				e.RedeemedAt.IsZero() != (test.scenario != octo.Redeemed) {
+			if e.Fate != wire.Refused || e.Code != octo.CodeUnprocessable || !strings.Contains(e.Message, test.refused) ||
+				redeemedAt(err).IsZero() != (test.scenario != octo.Redeemed) {
 				t.Errorf("Redeem: %+v", e)
 			}
 		})
@@ -220,7 +221,7 @@ func TestOneTicketManyGates(t *testing.T) {
 			defer mu.Unlock()
 			if err == nil {
 				admitted++
-			} else if e := asError(t, err); e.Fate != octo.Refused || !e.RedeemedAt.Equal(noon) {
+			} else if e := asError(t, err); e.Fate != wire.Refused || !redeemedAt(err).Equal(noon) {
 				t.Errorf("%+v", e)
 			}
 		})

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/warmgate/warmgate/backends/octo"
+	"github.com/warmgate/warmgate/backends/wire"
 	"github.com/warmgate/warmgate/gateway"
 	"github.com/warmgate/warmgate/gateway/call"
 	"github.com/warmgate/warmgate/gateway/flow"
@@ -258,23 +259,24 @@ func values(t *octo.Ticket) (all []string) {
 
 // isUnknown reports whether the supplier said that there is no such ticket.
 func isUnknown(err error) bool {
-	e, ok := errors.AsType[*octo.Error](err)
-	return ok && e.Fate == octo.Refused && (e.Code == octo.CodeInvalidBooking || e.Code == octo.CodeUnprocessable)
+	e, ok := errors.AsType[*wire.Error](err)
+	return ok && e.Fate == wire.Refused && (e.Code == octo.CodeInvalidBooking || e.Code == octo.CodeUnprocessable)
 }
 
 // fateOf says in the engine's words what a failed call may have done.
 func fateOf(err error) error {
-	e, ok := errors.AsType[*octo.Error](err)
+	e, ok := errors.AsType[*wire.Error](err)
 	if !ok {
 		return err
 	}
+	used, isUsed := errors.AsType[octo.RedeemedAt](err)
 	switch {
-	case e.Fate == octo.NotSent:
+	case e.Fate == wire.NotSent:
 		return call.NotSent(err)
-	case e.Fate != octo.Refused || e.Code == octo.CodeUnauthorized || e.Code == octo.CodeForbidden:
+	case e.Fate != wire.Refused || e.Code == octo.CodeUnauthorized || e.Code == octo.CodeForbidden:
 		return err
-	case !e.RedeemedAt.IsZero():
-		return call.Refuse(refusedUsed, usedAt(e.RedeemedAt))
+	case isUsed:
+		return call.Refuse(refusedUsed, usedAt(used))
 	case e.Code == octo.CodeInvalidBooking:
 		return call.Refuse(refusedUnknown, err)
 	}

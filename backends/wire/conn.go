@@ -1,4 +1,4 @@
-package octo
+package wire
 
 import (
 	"crypto/tls"

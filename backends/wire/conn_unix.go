@@ -1,6 +1,6 @@
 //go:build unix
 
-package octo
+package wire
 
 import (
 	"net"

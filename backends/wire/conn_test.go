@@ -1,6 +1,6 @@
 //go:build unix
 
-package octo_test
+package wire_test
 
 import (
 	"errors"
@@ -14,15 +14,14 @@ import (
 	"testing"
 	"time"
 
-	"github.com/warmgate/warmgate/backends/octo"
+	"github.com/warmgate/warmgate/backends/wire"
 )
 
 // TestAKeptConnectionIsKept: that the deadline of an earlier call has passed says nothing about the connection.
 func TestAKeptConnectionIsKept(t *testing.T) {
 	var opened atomic.Int32
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Octo-Capabilities", "octo/redemption")
-		_, _ = io.WriteString(w, aBooking)
+		_, _ = io.WriteString(w, `{}`)
 	}))
 	server.Config.ConnState = func(_ net.Conn, s http.ConnState) {
 		if s == http.StateNew {
@@ -31,14 +30,14 @@ func TestAKeptConnectionIsKept(t *testing.T) {
 	}
 	server.Start()
 	defer server.Close()
-	c, err := octo.New(octo.Config{BaseURL: server.URL, APIKey: testKey, Supplier: "s"})
+	c, err := wire.New(wire.Config{Connector: "test", BaseURL: server.URL})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer c.Close()
 	for range 3 {
 		ctx := within(t, 200*time.Millisecond)
-		if _, err := c.Redeem(ctx, "C1"); err != nil {
+		if err := post(ctx, c); err != nil {
 			t.Fatal(err)
 		}
 		<-ctx.Done()
@@ -50,33 +49,32 @@ func TestAKeptConnectionIsKept(t *testing.T) {
 
 func TestTLS(t *testing.T) {
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Octo-Capabilities", "octo/redemption")
-		_, _ = io.WriteString(w, aBooking)
+		_, _ = io.WriteString(w, `{}`)
 	}))
 	server.Config.ErrorLog = log.New(io.Discard, "", 0)
 	server.StartTLS()
 	defer server.Close()
 	pool := server.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
-	c, err := octo.New(octo.Config{BaseURL: server.URL, APIKey: testKey, Supplier: "s", RootCAs: pool})
+	c, err := wire.New(wire.Config{Connector: "test", BaseURL: server.URL, RootCAs: pool})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer c.Close()
 	for i := range 4 {
-		if _, err := c.Redeem(within(t, 5*time.Second), "C1"); err != nil {
+		if err := post(within(t, 5*time.Second), c); err != nil {
 			t.Fatal(err)
 		}
 		if i == 1 { // the server closes what is kept
 			server.CloseClientConnections()
 		}
 	}
-	stranger, err := octo.New(octo.Config{BaseURL: server.URL, APIKey: testKey, Supplier: "s"})
+	stranger, err := wire.New(wire.Config{Connector: "test", BaseURL: server.URL})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer stranger.Close()
-	_, err = stranger.Redeem(within(t, 5*time.Second), "C1")
-	if e := asError(t, err); e.Fate != octo.NotSent || e.Reason != octo.ReasonDial {
+	err = post(within(t, 5*time.Second), stranger)
+	if e := asError(t, err); e.Fate != wire.NotSent || e.Reason != wire.ReasonDial {
 		t.Errorf("a certificate that nobody vouches for: %v", e)
 	}
 }
@@ -101,13 +99,13 @@ func TestADialThatHangs(t *testing.T) {
 			defer c.Close()
 		}
 	}
-	c, err := octo.New(octo.Config{BaseURL: "http://" + addr, APIKey: testKey, Supplier: "s"})
+	c, err := wire.New(wire.Config{Connector: "test", BaseURL: "http://" + addr})
 	if err != nil {
 		t.Fatal(err)
 	}
 	begin := time.Now()
-	_, err = c.Redeem(within(t, 200*time.Millisecond), "C1")
-	if e := asError(t, err); e.Fate != octo.NotSent || e.Reason != octo.ReasonDial || time.Since(begin) > time.Second {
+	err = post(within(t, 200*time.Millisecond), c)
+	if e := asError(t, err); e.Fate != wire.NotSent || e.Reason != wire.ReasonDial || time.Since(begin) > time.Second {
 		t.Errorf("%v after %s", e, time.Since(begin))
 	}
 }

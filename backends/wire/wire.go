@@ -1,0 +1,139 @@
+// Package wire is the HTTP that every connector in backends speaks: one attempt at one system, bounded in time and size,
+// whose failure says what may have been done.
+//
+// It knows no system. A connector names itself in Config, makes a Request of each call, and judges the Answer: what a
+// status and a body mean is its own. Caching, retries, hedges and breakers belong to gateway/call. Every failure is an
+// *Error that says whether nothing was sent, the system definitely refused, or the outcome is unknown, because a caller
+// may repeat the first, must believe the second and must look up the third. What is left of the deadline goes along in
+// milliseconds (X-Request-Timeout-Ms), and so does the trace of call.WithTrace.
+package wire
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/valyala/fasthttp"
+)
+
+// The bounds of what a connector may set, and the defaults that it gets.
+const (
+	MinBody = 1 << 10   // bytes: the least bound of an answer's body
+	MaxBody = 256 << 20 // bytes: the greatest
+
+	defaultMaxBody  = 1 << 20
+	defaultMaxConns = 64
+	maxConns        = 10_000
+	defaultIdle     = 4 * time.Second
+	maxAnswerHead   = 8 << 10
+)
+
+// Config says which system a Client speaks to. It is validated by New.
+type Config struct {
+	Connector string         // what speaks: "octo"; the first word of every error's text
+	BaseURL   string         // "https://host[:port][/prefix]", no query; the only place an address comes from
+	MaxConns  int            // connections at once, 1 to 10,000; 0: 64. Not less than the bulkhead above it
+	MaxBody   int            // bytes of an answer, MinBody to MaxBody; 0: 1 MiB
+	Idle      time.Duration  // an unused connection is closed after this; 0: 4 s, below what servers usually allow
+	RootCAs   *x509.CertPool // for https; nil: the system's
+	Header    []Header       // sent with every request: credentials that do not change, versions, capabilities
+}
+
+// Client speaks to one system over connections of its own. It is safe for concurrent use. A call holds its connection
+// until its answer or its deadline: cancelling the context does not free it sooner.
+type Client struct {
+	connector string
+	base      string
+	header    []Header
+	host      *fasthttp.HostClient
+}
+
+// New validates the configuration and returns a client; it does not connect. The error names the connector and the field
+// at fault, in the words of a configuration file (base_url, max_conns, max_body, idle), and shows no address.
+func New(cfg Config) (*Client, error) {
+	u, err := url.Parse(cfg.BaseURL)
+	switch {
+	case err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https"):
+		return nil, fmt.Errorf("cannot use %s base_url: want http(s)://host[:port][/prefix]", cfg.Connector)
+	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
+		return nil, fmt.Errorf("cannot use %s base_url: no user, query or fragment is allowed in it", cfg.Connector)
+	case cfg.Idle < 0:
+		return nil, fmt.Errorf("cannot use %s idle: want 0 or more, got %s", cfg.Connector, cfg.Idle)
+	case !areSendable(cfg.Header):
+		return nil, fmt.Errorf("cannot use %s header: want names and values of visible ASCII characters", cfg.Connector)
+	}
+	if cfg.MaxConns, err = Within(cfg.Connector, "max_conns", cfg.MaxConns, defaultMaxConns, 1, maxConns); err != nil {
+		return nil, err
+	}
+	if cfg.MaxBody, err = Within(cfg.Connector, "max_body", cfg.MaxBody, defaultMaxBody, MinBody, MaxBody); err != nil {
+		return nil, err
+	}
+	return &Client{
+		connector: cfg.Connector,
+		base:      strings.TrimRight(cfg.BaseURL, "/"),
+		header:    cfg.Header,
+		host:      hostClient(u, cfg),
+	}, nil
+}
+
+// Close closes the idle connections. Calls in flight end by themselves at their deadlines.
+func (c *Client) Close() { c.host.CloseIdleConnections() }
+
+func hostClient(u *url.URL, cfg Config) *fasthttp.HostClient {
+	isTLS := u.Scheme == "https"
+	addr := u.Host
+	if u.Port() == "" {
+		addr = fasthttp.AddMissingPort(u.Host, isTLS)
+	}
+	var conf *tls.Config
+	if isTLS {
+		conf = &tls.Config{ServerName: u.Hostname(), RootCAs: cfg.RootCAs, MinVersion: tls.VersionTLS12,
+			NextProtos: []string{"http/1.1"}, ClientSessionCache: tls.NewLRUClientSessionCache(16)}
+	}
+	idle := cfg.Idle
+	if idle == 0 {
+		idle = defaultIdle
+	}
+	return &fasthttp.HostClient{
+		Addr:                      addr,
+		Name:                      "warmgate",
+		IsTLS:                     isTLS,
+		TLSConfig:                 conf,
+		DialTimeout:               dialer(conf),
+		MaxConns:                  cfg.MaxConns,
+		MaxIdleConnDuration:       idle,
+		MaxIdemponentCallAttempts: 1,
+		MaxResponseBodySize:       cfg.MaxBody,
+		ReadBufferSize:            maxAnswerHead,
+		SecureErrorLogMessage:     true,
+		DisablePathNormalizing:    true, // an escaped slash in an identifier stays one
+	}
+}
+
+// Within returns v, or def where it is 0. The error says that connector's field must be lo to hi.
+func Within(connector, field string, v, def, lo, hi int) (int, error) {
+	if v == 0 {
+		return def, nil
+	}
+	if v < lo || v > hi {
+		return 0, fmt.Errorf("cannot use %s %s: want %d to %d, got %d", connector, field, lo, hi, v)
+	}
+	return v, nil
+}
+
+// IsVisible reports whether s has 1 to limit characters, all of them visible ASCII: what a credential or a name in a
+// path or header may be.
+func IsVisible(s string, limit int) bool {
+	if s == "" || len(s) > limit {
+		return false
+	}
+	for i := range len(s) {
+		if s[i] <= ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return true
+}
