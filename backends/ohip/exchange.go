@@ -1,0 +1,97 @@
+package ohip
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"time"
+
+	"github.com/warmgate/warmgate/backends/wire"
+)
+
+// exchange is one request and where its answer goes.
+type exchange struct {
+	op     string
+	method string
+	path   string // escaped, with its query
+	body   any
+	out    any         // filled from the answer
+	whole  func() bool // whether out holds what callers rely on; nil: nothing to check
+	absent func()      // a read: called for a 204, which is "nothing found"; nil: a 204 is no answer
+}
+
+// do makes one attempt within the context's deadline. A token that the hotel does not accept any more is replaced and the
+// attempt made again: a request that was not authorized had no effect. The error, if any, is a *wire.Error.
+func (c *Client) do(ctx context.Context, x *exchange) error {
+	for again := true; ; again = false {
+		bearer, err := c.bearer(ctx, x.op)
+		if err != nil {
+			return err
+		}
+		a, err := c.wire.Do(ctx, &wire.Request{Op: x.op, Method: x.method, Path: x.path, JSON: x.body,
+			Header: []wire.Header{{Name: "Authorization", Value: "Bearer " + bearer}}})
+		if err != nil {
+			return err
+		}
+		if a.Status() == 401 && c.token.drop(bearer) && again {
+			a.Release()
+			continue
+		}
+		err = c.read(x, a)
+		a.Release()
+		return err
+	}
+}
+
+// bearer returns the access token. What keeps it from being had keeps the call from being sent.
+func (c *Client) bearer(ctx context.Context, op string) (string, error) {
+	deadline, ok := ctx.Deadline()
+	if err := ctx.Err(); err != nil {
+		return "", c.wire.NotSent(op, wire.ReasonNoTime, err)
+	}
+	if !ok || time.Until(deadline) < time.Millisecond {
+		return "", c.wire.NotSent(op, wire.ReasonNoTime, context.DeadlineExceeded)
+	}
+	value, err := c.token.get(ctx)
+	if err != nil {
+		return "", c.wire.NotSent(op, ReasonToken, err)
+	}
+	return value, nil
+}
+
+// read turns an answer into the exchange's result or into an error.
+func (c *Client) read(x *exchange, a wire.Answer) error {
+	if e := a.Unclear(); e != nil {
+		return e
+	}
+	switch status := a.Status(); {
+	case status >= 400:
+		return c.refusal(a)
+	case status == 204 && x.absent != nil:
+		x.absent()
+		return nil
+	case status != 200 && status != 201:
+		return a.Unknown(wire.ReasonStatus)
+	case !a.Decode(x.out) || (x.whole != nil && !x.whole()):
+		return a.Unknown(wire.ReasonGarbage)
+	}
+	return nil
+}
+
+// get makes a read.
+func (c *Client) get(ctx context.Context, op, path string, query url.Values, out any, whole func() bool) error {
+	if len(query) > 0 {
+		path += "?" + query.Encode()
+	}
+	return c.do(ctx, &exchange{op: op, method: "GET", path: path, out: out, whole: whole, absent: func() {}})
+}
+
+// notFound is the refusal of a read that found nothing where something must be.
+func (c *Client) notFound(op string, r Refusal) *wire.Error {
+	return &wire.Error{Connector: connector, Op: op, Fate: wire.Refused, Reason: wire.ReasonRefused, Cause: r}
+}
+
+// badInput is the error of an argument that is not sent.
+func (c *Client) badInput(op, what string) *wire.Error {
+	return c.wire.NotSent(op, wire.ReasonInput, errors.New(what))
+}
