@@ -183,10 +183,7 @@ func (e *Engine) redeliver(tx *ledger.Tx, o open, reason string) error {
 	if err != nil || !changed {
 		return err
 	}
-	due := deliverWithin
-	if o.node.meaning.due > 0 {
-		due = o.node.meaning.due
-	}
+	due := o.node.meaning.dueAt(o.bindings.Venue())
 	return tx.Enqueue(ledger.Message{
 		Key: kindDeliver + ":" + o.op.Run + ":" + o.op.Key, Kind: kindDeliver, Run: o.op.Run, Venue: o.op.Venue, Payload: []byte(o.op.Key),
 		NextAt: tx.Now(), DueAt: tx.Now().Add(due),

@@ -2,6 +2,8 @@ package journey
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"text/tabwriter"
 )
@@ -75,9 +77,14 @@ func (n *node) words() string {
 				word += " (held)"
 			}
 		case deferred:
-			word += " " + m.due.String()
+			if word += " " + m.due.String(); m.dueBy != nil {
+				word = m.verdict.String() + " as the venue says"
+			}
 		}
 		words = append(words, word)
+	}
+	for _, reason := range slices.Sorted(maps.Keys(n.meaning.handed)) {
+		words = append(words, strings.TrimSpace("refused "+reason)+": assist "+n.meaning.handed[reason].Kind)
 	}
 	if len(n.disclose.fields) > 0 {
 		words = append(words, "tells "+strings.Join(n.disclose.fields, " "))

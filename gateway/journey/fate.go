@@ -32,6 +32,9 @@ func (r *run) fail(n *node, err error) {
 		r.end(n.index, failed)
 	case n.meaning.refusals != nil && isRefused(err):
 		r.halt(n, &stop{node: n.index, err: n.meaning.say(n, err), cause: err})
+	case n.meaning.handed != nil && isRefused(err):
+		h := n.meaning.handedTo(err)
+		r.halt(n, &stop{node: n.index, handover: &h, cause: err})
 	case m.verdict == without:
 		r.at[n.index].value, r.at[n.index].lack, r.at[n.index].err = n.zero, err, nil
 		r.passPivot(n)
@@ -63,7 +66,8 @@ func (r *run) halt(n *node, s *stop) {
 		return
 	}
 	if r.pivoted && s.err != nil && (s.err.Problem.Kind == gateway.Internal || !r.forward[n.index]) {
-		s.err, s.handover = nil, &Handover{Kind: interruptedKind, Hold: true, Next: interruptedNext()}
+		h := r.interruption()
+		s.err, s.handover = nil, &h
 	}
 	r.stop = s
 }
@@ -71,8 +75,39 @@ func (r *run) halt(n *node, s *stop) {
 // interruptedKind is the kind of assist of a plan that has passed its pivot and cannot go on.
 const interruptedKind = "interrupted"
 
-func interruptedNext() gateway.Text {
-	return gateway.Text{Zh: "办理过程中断，请人工完成剩余步骤", En: "The journey was interrupted; please finish the steps that are missing"}
+// interruption is how a person takes over a plan that has passed its pivot and cannot go on.
+func (p *plan) interruption() Handover {
+	if p.interrupted != nil {
+		return *p.interrupted
+	}
+	return Handover{Kind: interruptedKind, Hold: true, Next: gateway.Text{
+		Zh: "办理过程中断，请人工完成剩余步骤", En: "The journey was interrupted; please finish the steps that are missing"}}
+}
+
+// handedTo returns who takes over after a backend's no.
+func (m *meaning) handedTo(err error) Handover {
+	if refused, ok := errors.AsType[*call.Refused](err); ok {
+		if h, there := m.handed[refused.Reason]; there {
+			return h
+		}
+	}
+	return m.handed[""]
+}
+
+// dueAt is how long after now a deferral of the step is due at venue v.
+func (m *meaning) dueAt(v *gateway.Venue) time.Duration {
+	switch {
+	case m.dueBy != nil && v != nil:
+		if due := m.dueBy(v); due > 0 {
+			return due
+		}
+		return m.due
+	case m.due > 0:
+		return m.due
+	case m.verdict == assist:
+		return handWithin
+	}
+	return deliverWithin
 }
 
 // say puts an error into the problem that the step declared for it.

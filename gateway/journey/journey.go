@@ -25,6 +25,8 @@ type plan struct {
 	out     int     // the node whose value is the answer
 	effects []int   // records and commits in declaration order
 
+	interrupted *Handover // who takes over past the pivot where nothing else says so; nil: interruptedKind
+
 	children [][]int // by node: the steps that wait for it
 	waits    []int   // by node: how many endings it waits for
 	forward  []bool  // by node: it comes after the pivot

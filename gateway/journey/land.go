@@ -174,7 +174,7 @@ func (r *run) move(tx *ledger.Tx, key string, to ledger.OpState, result []byte, 
 
 // postpone leaves an operation to the outbox.
 func (r *run) postpone(it *item, m *meaning) {
-	key, due := it.key, m.due
+	key, due := it.key, m.dueAt(r.req.Venue)
 	r.firm = true
 	r.writes = append(r.writes, func(r *run, tx *ledger.Tx) error {
 		changed, err := r.move(tx, key, ledger.OpDeferred, nil, "")

@@ -34,9 +34,11 @@ type meaning struct {
 	problem  *gateway.Problem
 	handover Handover
 	due      time.Duration
-	choose   func(r *run) bool           // Defer and Assist under a policy: true means the first one declared
-	second   *meaning                    // what holds where choose says false
-	refusals map[string]*gateway.Problem // a backend's definite no, by its reason
+	choose   func(r *run) bool                    // Defer and Assist under a policy: true means the first one declared
+	second   *meaning                             // what holds where choose says false
+	refusals map[string]*gateway.Problem          // a backend's definite no, by its reason
+	handed   map[string]Handover                  // likewise, where a person takes over
+	dueBy    func(v *gateway.Venue) time.Duration // due as the venue says; nil: due
 }
 
 // Handover is how a person takes over: what kind of help is needed and what to do next, in words for staff.
@@ -84,6 +86,17 @@ func Defer(due time.Duration, h Handover) Option {
 	}
 }
 
+// DeferBy is Defer with a due time that each venue says for itself; by must return more than 0.
+func DeferBy(by func(v *gateway.Venue) time.Duration, h Handover) Option {
+	return func(d *declaration, n *node) {
+		Defer(deliverWithin, h)(d, n)
+		if by == nil {
+			d.refuse("step %s leaves its due time to the venue and does not say how", n.name)
+		}
+		n.meaning.dueBy = by
+	}
+}
+
 // DeferOrAssist lets the venue's policy decide: Defer where wait says true of the step's venue, else Assist.
 func DeferOrAssist(wait func(v *gateway.Venue) bool, due time.Duration, late, ask Handover) Option {
 	return func(d *declaration, n *node) {
@@ -114,6 +127,33 @@ func Refusals(byReason map[string]*gateway.Problem) Option {
 			d.refuse("step %s maps refusals without one for the reason \"\"", n.name)
 		}
 		n.meaning.refusals = byReason
+	}
+}
+
+// RefusedAssist hands the journey to a person where the backend definitely says no, by its reason; the reason "" stands
+// for all others. It goes before what other failures mean. What had happened is taken back unless the Handover holds it.
+func RefusedAssist(byReason map[string]Handover) Option {
+	return func(d *declaration, n *node) {
+		if n.kind != kindCommit && n.kind != kindChoose {
+			d.refuse("step %s cannot map refusals: only a commit or a choose can", n.name)
+		}
+		if _, there := byReason[""]; !there {
+			d.refuse("step %s maps refusals without one for the reason \"\"", n.name)
+		}
+		for _, h := range byReason {
+			d.checkHandover(n, h)
+		}
+		n.meaning.handed = byReason
+	}
+}
+
+// Interrupted says how a person takes over where the plan has passed its pivot and cannot go on: after a crash, or a
+// failure that no step has words for. Without it the kind is "interrupted". It is an option of the pivot.
+func Interrupted(h Handover) Option {
+	return func(d *declaration, n *node) {
+		d.checkHandover(n, h)
+		h.Hold = true
+		d.plan.interrupted = &h
 	}
 }
 
@@ -223,6 +263,6 @@ func (d *declaration) mean(n *node, m meaning) {
 	if n.meaning.verdict != silent {
 		d.refuse("step %s says twice what its failure means: %s and %s", n.name, n.meaning.verdict, m.verdict)
 	}
-	m.refusals = n.meaning.refusals
+	m.refusals, m.handed = n.meaning.refusals, n.meaning.handed
 	n.meaning = m
 }

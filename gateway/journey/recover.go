@@ -16,6 +16,10 @@ var errMoved = errors.New("the run's operations have changed meanwhile")
 // deliverWithin is when a recovered operation is overdue whose step says nothing of it.
 const deliverWithin = time.Hour
 
+// handWithin is when a recovered operation becomes a person's whose failure would have been a person's at once: somebody
+// may be waiting for it.
+const handWithin = 15 * time.Second
+
 // found is what asking the backends has brought to light about a run that died.
 type found struct {
 	run      ledger.Run
@@ -163,11 +167,17 @@ func (e *Engine) goForward(tx *ledger.Tx, f found) error {
 	return e.endRecovery(tx, f.run, state, true)
 }
 
-// missing names the calls that every run of the plan makes and that this one has not begun.
+// missing names the calls that every run makes which comes past the pivot, and that this one has not begun.
 func (b *bound) missing(begun map[string]bool) (names []string) {
+	var at []guard // the branch that the pivot is in
+	for _, i := range b.effects {
+		if b.nodes[i].pivot {
+			at = b.nodes[i].guards
+		}
+	}
 	for _, i := range b.effects {
 		n := b.nodes[i]
-		if n.kind != kindRecord && len(n.guards) == 0 && !begun[n.name] {
+		if n.kind != kindRecord && visible(at, n.guards) && !begun[n.name] {
 			names = append(names, n.name)
 		}
 	}
@@ -175,9 +185,10 @@ func (b *bound) missing(begun map[string]bool) (names []string) {
 }
 
 func (e *Engine) interrupted(f found, missing []string, facts []byte) ledger.Assist {
+	h := f.plan.interruption()
 	a := ledger.Assist{
-		ID: e.newID(), Run: f.run.ID, Plan: f.run.Plan, Kind: interruptedKind, Tenant: f.run.Tenant, Venue: f.run.Venue, NotDone: missing,
-		Tried: []string{"the gateway was interrupted"}, NextAction: interruptedNext(), Facts: facts,
+		ID: e.newID(), Run: f.run.ID, Plan: f.run.Plan, Kind: h.Kind, Tenant: f.run.Tenant, Venue: f.run.Venue, NotDone: missing,
+		Tried: []string{"the gateway was interrupted"}, NextAction: h.Next, Facts: facts,
 	}
 	for _, op := range f.ops {
 		if op.State == ledger.OpDone || f.happened[op.Key] {

@@ -57,6 +57,12 @@ func policy(step string, p call.Policy) Timing {
 
 // mustNotStart holds a small plan for each mistake that there is; its message is in testdata/refusals.
 var mustNotStart = map[string]func() error{
+	"refused-assist-without-default": define(func(b *Builder, in Ref[string]) Ref[string] {
+		return Commit(b, "sell", sell, in, someone, RefusedAssist(map[string]Handover{"taken": handover}))
+	}),
+	"due-by-nobody": define(func(b *Builder, in Ref[string]) Ref[string] {
+		return Commit(b, "sell", sell, in, DeferBy(nil, handover), sold)
+	}),
 	"no-name": func() error {
 		_, err := Define("", askOnly)
 		return err

@@ -35,8 +35,8 @@ func (d *declaration) validateMeaning(n *node) {
 // validateRefusals: a commit's definite no is no failure of the backend, so the plan must say what the citizen is told.
 func (d *declaration) validateRefusals(n *node) {
 	single := n.kind == kindCommit || n.kind == kindChoose
-	if single && n.meaning.refusals == nil && !n.onlyTried() && n.meaning.verdict != without {
-		d.refuse("step %s does not say what a refusal means: Refusals", n.name)
+	if single && n.meaning.refusals == nil && n.meaning.handed == nil && !n.onlyTried() && n.meaning.verdict != without {
+		d.refuse("step %s does not say what a refusal means: Refusals or RefusedAssist", n.name)
 	}
 }
 

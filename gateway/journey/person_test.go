@@ -1,0 +1,121 @@
+package journey
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/warmgate/warmgate/gateway"
+	"github.com/warmgate/warmgate/gateway/call"
+	"github.com/warmgate/warmgate/gateway/ledger"
+)
+
+// A backend's definite no may be a person's: then what had happened is taken back, unless the handover holds it.
+func TestRefusedAssist(t *testing.T) {
+	paid := Handover{Kind: "pay-first", Next: gateway.Text{Zh: "先付款", En: "Take the payment"}}
+	kept := Handover{Kind: "look", Hold: true, Next: gateway.Text{Zh: "查看", En: "Look"}}
+	for _, c := range []struct {
+		reason, kind string
+		held         int
+	}{{"unpaid", "pay-first", 0}, {"odd", "look", 1}, {"whatever", "sell-by-hand", 0}} {
+		s := newShop(t)
+		s.prior = call.Refuse(c.reason, nil)
+		a := s.once("A1", []string{"sell"}, func(b *Builder, in Ref[string]) Ref[string] {
+			held := Record(b, "hold", hold, in, UndoRecord(release))
+			return Commit(b, "sell", s.sell, held, Pivot(), Undo(s.unsell), someone,
+				RefusedAssist(map[string]Handover{"": handover, "unpaid": paid, "odd": kept}))
+		})
+		if _, held := s.taken("A1"); a.Status != 202 || string(a.Body) != "assist "+c.kind || held != c.held {
+			t.Errorf("%s: answer %d %s, held %d", c.reason, a.Status, a.Body, held)
+		}
+	}
+}
+
+// due returns when the only message that waits is due, from now.
+func (s *shop) due(kind string) (in time.Duration) {
+	s.t.Helper()
+	s.view(func(q ledger.Querier) error {
+		var at int64
+		err := q.QueryRow(`SELECT due_at FROM messages WHERE state = 'waiting' AND kind = $1`, kind).Scan(&at)
+		in = time.UnixMilli(at).Sub(s.clock())
+		return err
+	})
+	return in
+}
+
+// The venue says when what is left to the outbox is due.
+func TestDeferBy(t *testing.T) {
+	for _, c := range []struct{ says, want time.Duration }{{3 * time.Minute, 3 * time.Minute}, {0, deliverWithin}} {
+		s := newShop(t)
+		s.prior = errLost
+		a := s.run(t, "A1", DeferBy(func(v *gateway.Venue) time.Duration {
+			if v != s.venue {
+				t.Error("another venue was asked")
+			}
+			return c.says
+		}, handover))
+		if in := s.due(kindDeliver); a.Status != 201 || in > c.want || in < c.want-time.Second {
+			t.Errorf("%v: answer %d, due in %v", c.says, a.Status, in)
+		}
+	}
+}
+
+// branchPlan has its pivot in a branch, and two effects behind it.
+func (s *shop) branchPlan() (*Plan[string, string], error) {
+	return Define("shop", func(b *Builder, in Ref[string]) Ref[string] {
+		held := Record(b, "hold", hold, in, UndoRecord(release))
+		return When(b, "which", Check(b, "is a", isA, held),
+			func(b *Builder) Ref[string] {
+				sold := Commit(b, "sell", s.sell, held, Pivot(), Undo(s.unsell), someone,
+					Interrupted(Handover{Kind: "half-sold", Next: gateway.Text{Zh: "补办", En: "Finish it"}}),
+					RefusedAssist(map[string]Handover{"": handover}))
+				other := Check(b, "other", func(string) (string, error) { return "B1", nil }, sold)
+				return Commit(b, "sell too", s.sell, other, someone)
+			},
+			func(b *Builder) Ref[string] { return Check(b, "no", same, held) })
+	})
+}
+
+// A plan says who takes over where it has passed its pivot and died, also where the pivot is in a branch.
+func TestInterruptedPastAPivotInABranch(t *testing.T) {
+	s := newShop(t)
+	p, err := s.branchPlan()
+	proven := prove(t, p, err, timing("sell", "sell too"))
+	s.dieAfter(1) // the hold and the beginning of the sale
+	if _, err := proven.Run(s.engine, s.request(), "A1", render); err != nil {
+		t.Fatal(err)
+	}
+	s.sold["A1"] = 1
+	s.revive(proven)
+	if _, err := s.engine.Recover(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.outbox(t); err != nil {
+		t.Fatal(err)
+	}
+	all := s.assists()
+	if len(all) != 1 || all[0].Kind != "half-sold" || strings.Join(all[0].NotDone, ",") != "sell too" {
+		t.Errorf("assists %+v", all)
+	}
+}
+
+// What a person would have been asked for at once becomes a person's soon after a crash, and not in an hour.
+func TestRecoveredAssistIsDueSoon(t *testing.T) {
+	s := newShop(t)
+	p, err := s.branchPlan()
+	proven := prove(t, p, err, timing("sell", "sell too"))
+	s.dieAfter(2) // the sale is settled and the second one begun
+	if _, err := proven.Run(s.engine, s.request(), "A1", render); err != nil {
+		t.Fatal(err)
+	}
+	s.sold["B1"] = 0
+	s.prior = errLost
+	s.revive(proven)
+	if _, err := s.engine.Recover(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	_ = s.outbox(t) // the delivery fails
+	if in := s.due(kindDeliver); in > handWithin {
+		t.Errorf("due in %v", in)
+	}
+}
