@@ -106,7 +106,17 @@ func (d *door) resolutions(kind string) []flow.Resolution {
 	return []flow.Resolution{{Word: "settled", Name: gateway.Text{Zh: "已处理", En: "Settled"}}}
 }
 
+// listQuery are the parameters of the list.
+var listQuery = []string{"state", "after", "limit"}
+
 func (d *door) routes(rt *flow.Runtime) []edge.Route {
+	p := &pulse{ledger: rt.Ledger, wakes: map[chan struct{}]struct{}{}}
+	list := func(x *edge.Exchange, rt *flow.Runtime) error {
+		if x.Accepts("text/event-stream") {
+			return d.watch(x, rt, p)
+		}
+		return d.list(x, rt)
+	}
 	get := func(name, path, scope string, p limit.Priority, query []string, serve func(*edge.Exchange, *flow.Runtime) error) edge.Route {
 		return edge.Route{Method: http.MethodGet, Name: name, Path: path, Scope: scope, Query: query, Priority: p,
 			Serve: func(x *edge.Exchange) error { return serve(x, rt) }}
@@ -119,7 +129,7 @@ func (d *door) routes(rt *flow.Runtime) []edge.Route {
 		}
 	}
 	return []edge.Route{
-		get("assists", "/v1/assists", scope, limit.High, []string{"state", "after", "limit"}, d.list),
+		get("assists", "/v1/assists", scope, limit.High, listQuery, list),
 		get("assist", "/v1/assists/{id}", scope, limit.High, nil, d.one),
 		post("/v1/assists/{id}/claim", d.claims, readNothing),
 		post("/v1/assists/{id}/release", d.releases, readNothing),

@@ -24,7 +24,7 @@ const (
 
 // view reads the ledger within the exchange's time.
 func view(x *edge.Exchange, rt *flow.Runtime, f func(q ledger.Querier) error) error {
-	ctx, cancel := context.WithDeadline(context.Background(), x.Deadline())
+	ctx, cancel := context.WithTimeout(context.Background(), x.Deadline().Sub(rt.Now()))
 	defer cancel()
 	err := rt.Ledger.View(ctx, f)
 	if _, ok := errors.AsType[*gateway.Error](err); err == nil || ok {
@@ -146,7 +146,7 @@ func (d *door) sayJourney(x *edge.Exchange, rt *flow.Runtime) error {
 	var run ledger.Run
 	var help []journeyHelp
 	p := x.Principal()
-	ctx, cancel := context.WithDeadline(context.Background(), x.Deadline())
+	ctx, cancel := context.WithTimeout(context.Background(), x.Deadline().Sub(rt.Now()))
 	defer cancel()
 	if err := rt.Ledger.Settled(ctx, x.Param("id")); err != nil {
 		return gateway.ProblemLedgerUnavailable.Error(gateway.Text{}).WithRetryAfter(time.Second).WithCause(err)

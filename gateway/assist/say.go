@@ -25,6 +25,7 @@ type assistBody struct {
 	NextAction  string             `json:"next_action"`
 	Resolutions []resolutionName   `json:"resolutions"` // none once it is resolved
 	OpenedAt    time.Time          `json:"opened_at"`
+	ReleasedAt  time.Time          `json:"released_at,omitzero"`
 	ClaimedBy   string             `json:"claimed_by,omitzero"`
 	ClaimedAt   time.Time          `json:"claimed_at,omitzero"`
 	ResolvedBy  string             `json:"resolved_by,omitzero"`
@@ -69,7 +70,7 @@ func (d *door) say(a ledger.Assist, at *gateway.Venue, lang string) assistBody {
 	b := assistBody{
 		ID: a.ID, Seq: a.Seq, Journey: a.Run, Plan: a.Plan, Kind: a.Kind, Venue: a.Venue, State: a.State, Done: words(a.Done),
 		NotDone: words(a.NotDone), Tried: words(a.Tried), NextAction: a.NextAction.In(lang), Resolutions: []resolutionName{},
-		OpenedAt: flow.At(at, a.OpenedAt), ClaimedBy: a.ClaimedBy, ClaimedAt: flow.At(at, a.ClaimedAt),
+		OpenedAt: flow.At(at, a.OpenedAt), ReleasedAt: flow.At(at, a.ReleasedAt), ClaimedBy: a.ClaimedBy, ClaimedAt: flow.At(at, a.ClaimedAt),
 		ResolvedBy: a.ResolvedBy, ResolvedAt: flow.At(at, a.ResolvedAt), Resolution: a.Resolution,
 	}
 	if a.State == ledger.AssistResolved {

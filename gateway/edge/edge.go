@@ -55,16 +55,17 @@ type Config struct {
 	Front      front.Config  `yaml:"front"`
 	Language   string        `yaml:"language"`    // where the client asks for none that we speak: zh-CN or en
 	Budget     time.Duration `yaml:"budget"`      // for calls that run no plan; at most 30 s
+	Overhead   time.Duration `yaml:"overhead"`    // of any budget, left for the answer where the edge or a call itself waits for the ledger
 	Streams    int           `yaml:"streams"`     // open streams at once
 	Heartbeat  time.Duration `yaml:"heartbeat"`   // of a quiet stream
 	LogSuccess int           `yaml:"log_success"` // of answers below 500, and of those shed, one in so many is logged; 1: all
 }
 
-// Defaults returns the front's defaults, Chinese, 1 s for calls that run no plan, 64 streams with a heartbeat each
-// 15 s, and a log line for every answer.
+// Defaults returns the front's defaults, Chinese, 1 s for calls that run no plan with an overhead of 60 ms, 64 streams with
+// a heartbeat each 15 s, and a log line for every answer.
 func Defaults() Config {
-	return Config{Front: front.Defaults(), Language: gateway.LangZh, Budget: time.Second, Streams: 64,
-		Heartbeat: 15 * time.Second, LogSuccess: 1}
+	return Config{Front: front.Defaults(), Language: gateway.LangZh, Budget: time.Second, Overhead: 60 * time.Millisecond,
+		Streams: 64, Heartbeat: 15 * time.Second, LogSuccess: 1}
 }
 
 // Validate reports every mistake as a *gateway.FieldError, joined; nil if there is none.
@@ -78,6 +79,7 @@ func (c Config) Validate() error {
 	refuse(c.Language != gateway.LangZh && c.Language != gateway.LangEn, "language",
 		"must be %s or %s, not %q", gateway.LangZh, gateway.LangEn, c.Language)
 	refuse(c.Budget <= 0 || c.Budget > maxBudget, "budget", "must be above 0 and at most %s, not %s", maxBudget, c.Budget)
+	refuse(c.Overhead < 0 || c.Overhead >= c.Budget, "overhead", "must be at least 0 and below budget (%s), not %s", c.Budget, c.Overhead)
 	refuse(c.Streams < 1, "streams", "must be at least 1, not %d", c.Streams)
 	refuse(c.Heartbeat < time.Second, "heartbeat", "must be at least 1s, not %s", c.Heartbeat)
 	refuse(c.LogSuccess < 1, "log_success", "must be at least 1, not %d", c.LogSuccess)

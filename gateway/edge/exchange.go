@@ -2,6 +2,7 @@ package edge
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -97,8 +98,14 @@ func (x *Exchange) Lang() string { return x.lang }
 // Arrived is when the request's head was complete; its budget runs from then.
 func (x *Exchange) Arrived() time.Time { return x.arrived }
 
-// Deadline is when the answer is due: Arrived and the machine budget, or less where the client prefers so.
-func (x *Exchange) Deadline() time.Time { return x.deadline }
+// Deadline is when what Serve waits for has to be there: the answer is due at Arrived and the machine budget, or before,
+// where the client prefers so, and Config.Overhead of that is left for the answer itself.
+func (x *Exchange) Deadline() time.Time { return x.deadline.Add(-x.server.config.Overhead) }
+
+// untilDeadline returns a context that ends at Deadline. Contexts know no clock but the process's.
+func (x *Exchange) untilDeadline() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.Background(), x.Deadline().Sub(x.server.deps.Now()))
+}
 
 // JourneyID is the request's UUIDv7, which is also the id of the run that it begins.
 func (x *Exchange) JourneyID() string { return x.id.String() }

@@ -1,7 +1,6 @@
 package edge
 
 import (
-	"context"
 	"errors"
 	"time"
 
@@ -82,7 +81,7 @@ func (x *Exchange) idempotency() (replayed bool, err error) {
 		Scope:   d.Hash("idempotency", []byte(p.Tenant), []byte(p.Issuer), []byte(p.Subject), []byte(x.route.Name), key),
 		Payload: d.Hash("idempotency-payload", x.ctx.Request.Header.RequestURI(), canonical),
 	}
-	ctx, cancel := context.WithDeadline(context.Background(), x.deadline)
+	ctx, cancel := x.untilDeadline()
 	defer cancel()
 	earlier, found, err := d.Earlier(ctx, x.idem.Scope)
 	if err != nil {

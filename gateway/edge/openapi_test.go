@@ -210,8 +210,8 @@ func TestConfig(t *testing.T) {
 	if err := Defaults().Validate(); err != nil {
 		t.Fatal(err)
 	}
-	err := Config{Language: "fr", Budget: time.Hour}.Validate()
-	for _, want := range []string{"language: ", "budget: ", "streams: ", "heartbeat: ", "log_success: ", "front.head_limit: "} {
+	err := Config{Language: "fr", Budget: time.Hour, Overhead: time.Hour}.Validate()
+	for _, want := range []string{"language: ", "budget: ", "overhead: ", "streams: ", "heartbeat: ", "log_success: ", "front.head_limit: "} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is missing in: %v", want, err)
 		}

@@ -46,6 +46,9 @@ var (
 	// ProblemKeyRunning: the first request under the key has not ended.
 	ProblemKeyRunning = &gateway.Problem{Type: "request-running", Kind: gateway.Conflict, Retryable: true, Title: gateway.Text{
 		Zh: "该请求正在处理中，请稍候", En: "This request is still being worked on; please wait a moment"}}
+	// ProblemStreamsOpen: the caller has as many streams open as one may have.
+	ProblemStreamsOpen = &gateway.Problem{Type: "streams-open", Kind: gateway.TooMany, Retryable: true, Title: gateway.Text{
+		Zh: "您打开的数据流过多", En: "You have too many open streams"}}
 	// ProblemPageUnknown: the catalogue has no such entry.
 	ProblemPageUnknown = &gateway.Problem{Type: "problem-unknown", Kind: gateway.NotFound, Title: gateway.Text{
 		Zh: "没有这种问题类型", En: "There is no problem of this type"}}
@@ -56,7 +59,7 @@ func Problems() []*gateway.Problem {
 	return []*gateway.Problem{
 		ProblemRouteUnknown, ProblemMethodNotAllowed, ProblemQueryInvalid, ProblemHeaderInvalid, ProblemMediaTypeUnknown,
 		ProblemBodyMalformed, ProblemBodyTooDeep, ProblemFieldDuplicate, ProblemFieldUnknown, ProblemFieldInvalid,
-		ProblemFieldMissing, ProblemKeyMissing, ProblemKeyReused, ProblemKeyRunning, ProblemPageUnknown,
+		ProblemFieldMissing, ProblemKeyMissing, ProblemKeyReused, ProblemKeyRunning, ProblemStreamsOpen, ProblemPageUnknown,
 	}
 }
 

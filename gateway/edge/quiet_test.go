@@ -157,7 +157,7 @@ func TestMetricsAndLog(t *testing.T) {
 func TestLateAnswersAreCounted(t *testing.T) {
 	w := newWorld(t)
 	w.on(func(x *Exchange) error {
-		<-time.After(x.Deadline().Sub(w.now()) + time.Millisecond)
+		<-time.After(x.deadline.Sub(w.now()) + time.Millisecond)
 		return x.JSON(201, map[string]string{"decision": "open"})
 	})
 	w.budget.Store(int64(100 * time.Millisecond))

@@ -88,7 +88,7 @@ func (s *Server) Serve(ln net.Listener) error { return s.front.Serve(ln) }
 // Shutdown stops accepting, ends the open streams, and waits for the requests in flight. When ctx ends first it closes
 // their connections and returns an error that says how many they were.
 func (s *Server) Shutdown(ctx context.Context) error {
-	s.streams.close()
+	s.streams.stop()
 	return s.front.Shutdown(ctx)
 }
 

@@ -57,7 +57,11 @@ type world struct {
 	budget  atomic.Int64
 	mu      sync.Mutex
 	earlier map[[32]byte]Earlier
-	failing error // of the look for earlier requests
+	failing error                         // of the look for earlier requests
+	changed map[string]*gateway.Principal // tokens that are not what they were; nil: revoked
+
+	stream  atomic.Pointer[func(s *Stream)]           // of watch
+	looking atomic.Pointer[func(ctx context.Context)] // while an earlier request is looked for
 }
 
 type safeBuffer struct {
@@ -88,9 +92,17 @@ var tokens = map[string]gateway.Principal{
 	"staff":  {Issuer: "i", Subject: "li", Tenant: "hangzhou", Scopes: []string{"staff:assist"}, Venues: []string{"*"}},
 }
 
-type verifier struct{}
-
-func (verifier) Verify(token []byte, _ netip.Addr, _ time.Time) (*gateway.Principal, error) {
+// Verify makes the world an edge's Verifier.
+func (w *world) Verify(token []byte, _ netip.Addr, _ time.Time) (*gateway.Principal, error) {
+	w.mu.Lock()
+	changed, is := w.changed[string(token)]
+	w.mu.Unlock()
+	if is && changed == nil {
+		return nil, auth.ProblemTokenRevoked.Error(gateway.Text{}).WithCause(auth.ClassRevoked)
+	}
+	if is {
+		return changed, nil
+	}
 	p, ok := tokens[string(token)]
 	if !ok {
 		return nil, auth.ProblemTokenInvalid.Error(gateway.Text{}).WithCause(auth.ClassSignature)
@@ -122,7 +134,7 @@ func newWorld(t *testing.T, change ...func(*setup)) *world {
 	for _, f := range change {
 		f(&set)
 	}
-	w := &world{t: t, logs: &safeBuffer{}, earlier: map[[32]byte]Earlier{}, stats: prometheus.NewRegistry()}
+	w := &world{t: t, logs: &safeBuffer{}, earlier: map[[32]byte]Earlier{}, changed: map[string]*gateway.Principal{}, stats: prometheus.NewRegistry()}
 	w.budget.Store(int64(800 * time.Millisecond))
 	document, err := Merge(apiFragment)
 	if err != nil {
@@ -158,7 +170,7 @@ func newWorld(t *testing.T, change ...func(*setup)) *world {
 
 func (w *world) deps(document []byte, l limit.Config) Deps {
 	return Deps{
-		Verifier: verifier{}, Limiter: limit.New(l, w.now()), Gate: limit.NewGate(l.Gate),
+		Verifier: w, Limiter: limit.New(l, w.now()), Gate: limit.NewGate(l.Gate),
 		Venues: func(id string) *gateway.Venue { return venues[id] }, Hash: testHash, Earlier: w.lookup,
 		Problems: []*gateway.Problem{problemUsed},
 		Document: document, Metrics: w.stats, Now: w.now,
@@ -169,7 +181,17 @@ func (w *world) deps(document []byte, l limit.Config) Deps {
 // now is a clock that is far from the system's.
 func (w *world) now() time.Time { return time.Now().Add(-1000 * time.Hour) }
 
-func (w *world) lookup(_ context.Context, scope [32]byte) (Earlier, bool, error) {
+// turn makes a token one of p; nil: revoked.
+func (w *world) turn(token string, p *gateway.Principal) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.changed[token] = p
+}
+
+func (w *world) lookup(ctx context.Context, scope [32]byte) (Earlier, bool, error) {
+	if f := w.looking.Load(); f != nil {
+		(*f)(ctx)
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	e, ok := w.earlier[scope]
@@ -197,9 +219,18 @@ func (w *world) routes() []Route {
 		{Method: "GET", Path: "/v1/rooms", Name: "rooms-search", Scope: "rooms:read", Query: []string{"near", "radius"}, Priority: limit.Low, Serve: answer},
 		{Method: "GET", Path: "/v1/journeys/{id}", Name: "journey", Priority: limit.Normal, Serve: answer},
 		{Method: "GET", Path: "/v1/watch", Name: "watch", Scope: "staff:assist", Priority: limit.High, Serve: func(x *Exchange) error {
+			last, err := x.LastEventID()
+			if err != nil {
+				return err
+			}
 			return x.Stream(func(s *Stream) {
-				_ = s.Event("1", "assist", []byte(`{}`))
-				<-s.Done()
+				if f := w.stream.Load(); f != nil {
+					(*f)(s)
+					return
+				}
+				_ = s.Event("1", "assist", []byte(`{"last":"`+last+`"}`))
+				for s.Wait(nil) {
+				}
 			})
 		}},
 	}

@@ -34,6 +34,7 @@ type Assist struct {
 	Facts                 []byte // for the person who claims it: JSON, sealed with the run's data key
 	OpenedAt              time.Time
 	ClaimedAt, ResolvedAt time.Time // zero: not (any more)
+	ReleasedAt            time.Time // of an open one: when it was last handed back; zero: never
 	ClaimedBy, ResolvedBy string    // "subject@issuer"
 	Resolution            string    // the flow's word: "admit", "refuse", …
 	Reason                []byte    // what the person wrote, sealed with the run's data key
@@ -52,6 +53,8 @@ var (
 		Zh: "这条求助已经处理完毕", En: "This is already settled"}}
 )
 
+// assistColumns are the columns of an assist. claimed_at belongs to its state: of a claimed or resolved one it is when it
+// was claimed, of an open one when it was handed back.
 const assistColumns = `id, seq, run, plan, kind, tenant, venue, state, done, not_done, tried, next_zh, next_en, facts,
 	opened_at, claimed_at, resolved_at, claimed_by, resolved_by, resolution, reason`
 
@@ -66,6 +69,9 @@ func scanAssist(r Row) (Assist, error) {
 		return v, err
 	}
 	v.OpenedAt, v.ClaimedAt, v.ResolvedAt = instant(opened), instant(claimed), instant(resolved)
+	if v.State == AssistOpen {
+		v.ClaimedAt, v.ReleasedAt = time.Time{}, v.ClaimedAt
+	}
 	return v, errors.Join(json.Unmarshal([]byte(done), &v.Done), json.Unmarshal([]byte(notDone), &v.NotDone),
 		json.Unmarshal([]byte(tried), &v.Tried))
 }
@@ -138,7 +144,7 @@ func (tx *Tx) ClaimAssist(id string, p *gateway.Principal) (Assist, error) {
 	case a.State == AssistClaimed:
 		return Assist{}, ProblemAssistClaimed.Error(gateway.Text{})
 	}
-	a.State, a.ClaimedBy, a.ClaimedAt = AssistClaimed, Actor(p), tx.Now()
+	a.State, a.ClaimedBy, a.ClaimedAt, a.ReleasedAt = AssistClaimed, Actor(p), tx.Now(), time.Time{}
 	return tx.moveAssist(a, AssistOpen, "claim", p)
 }
 
@@ -152,7 +158,7 @@ func (tx *Tx) ReleaseAssist(id string, p *gateway.Principal) (Assist, error) {
 	case a.State == AssistOpen:
 		return Assist{}, ProblemAssistUnclaimed.Error(gateway.Text{})
 	}
-	a.State, a.ClaimedBy, a.ClaimedAt = AssistOpen, "", time.Time{}
+	a.State, a.ClaimedBy, a.ClaimedAt, a.ReleasedAt = AssistOpen, "", time.Time{}, tx.Now()
 	return tx.moveAssist(a, AssistClaimed, "release", p)
 }
 
@@ -189,14 +195,17 @@ func (tx *Tx) assistFor(id string, p *gateway.Principal) (Assist, error) {
 
 // moveAssist writes a's new state, if it still is in from as it was read.
 func (tx *Tx) moveAssist(a Assist, from AssistState, action string, p *gateway.Principal) (Assist, error) {
-	before := a.Seq
+	before, turned := a.Seq, a.ClaimedAt
+	if a.State == AssistOpen {
+		turned = a.ReleasedAt
+	}
 	var err error
 	if a.Seq, err = tx.nextSeq(); err != nil {
 		return Assist{}, err
 	}
 	n, err := tx.Exec(`UPDATE assists SET seq = $1, state = $2, claimed_by = $3, claimed_at = $4, resolved_by = $5, resolved_at = $6,
 		resolution = $7, reason = $8 WHERE id = $9 AND state = $10 AND seq = $11`,
-		a.Seq, a.State, a.ClaimedBy, millis(a.ClaimedAt), a.ResolvedBy, millis(a.ResolvedAt), a.Resolution, a.Reason,
+		a.Seq, a.State, a.ClaimedBy, millis(turned), a.ResolvedBy, millis(a.ResolvedAt), a.Resolution, a.Reason,
 		a.ID, from, before)
 	if err != nil {
 		return Assist{}, fmt.Errorf("cannot %s an assist: %w", action, err)
@@ -234,6 +243,25 @@ func ListAssists(q Querier, tenant string, venues []string, state AssistState, a
 	}
 	rows, err := q.Query(query+` ORDER BY seq LIMIT $3`, args...)
 	return list(rows, err, scanAssist)
+}
+
+// UnresolvedAssists returns up to limit assists of the tenant and its venues (as for ListAssists) that nobody has resolved
+// and whose Seq is greater than after and at most through, in the order of Seq.
+func UnresolvedAssists(q Querier, tenant string, venues []string, after, through int64, limit int) ([]Assist, error) {
+	query := `SELECT ` + assistColumns + ` FROM assists WHERE state <> 'resolved' AND tenant = $1 AND seq > $2 AND seq <= $4`
+	args := []any{tenant, after, limit, through}
+	if !slices.Contains(venues, "*") {
+		query, args = inList(query+` AND venue IN (`, args, venues)
+	}
+	rows, err := q.Query(query+` ORDER BY seq LIMIT $3`, args...)
+	return list(rows, err, scanAssist)
+}
+
+// AssistSeq returns the Seq of the last change of any assist, of every tenant; 0 before the first. Whatever changes later
+// has a greater one.
+func AssistSeq(q Querier) (seq int64, err error) {
+	err = q.QueryRow(`SELECT value FROM counters WHERE name = 'assists'`).Scan(&seq)
+	return seq, err
 }
 
 // WaitingAssists counts the assists that nobody has resolved, of every tenant, and says when the oldest was opened.

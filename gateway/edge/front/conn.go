@@ -26,7 +26,8 @@ const (
 // In place of a refused request fasthttp gets a small harmless one, and the handler answers it with the problem:
 // nothing of the refused bytes goes further than this file. When in doubt where a request ends, it closes.
 //
-// Reading, answering and closing happen on one goroutine (fasthttp's worker); state, linger and closed are shared.
+// Reading, answering and closing happen on one goroutine (fasthttp's worker); state, linger and closed are shared. While
+// a stream is answered another one reads, from the socket alone: see stream.
 type conn struct {
 	net.Conn          // what bytes are read from and written to: the socket or TLS over it
 	socket   net.Conn // the socket itself
@@ -50,6 +51,8 @@ type conn struct {
 	used    bool // a request has begun on this connection
 	over    bool // no further request is read
 	timed   bool // the read deadline of the current request is set
+
+	each time.Duration // of a stream: how long the client has to take one write; 0: no stream
 
 	state  atomic.Int32
 	linger atomic.Bool // the client may still be sending what was refused: read it away before closing
@@ -112,6 +115,30 @@ func (c *conn) Read(p []byte) (int, error) {
 			return 0, io.EOF
 		}
 	}
+}
+
+// Write sends a part of the answer. Each part of a stream has a deadline of its own.
+func (c *conn) Write(p []byte) (int, error) {
+	if c.each > 0 {
+		if err := c.Conn.SetWriteDeadline(time.Now().Add(c.each)); err != nil {
+			return 0, err
+		}
+	}
+	return c.Conn.Write(p)
+}
+
+// watchBytes bounds what a client may send after the request that is answered with a stream.
+const watchBytes = 64 << 10
+
+// stream makes the current request the connection's last, and watches the client while it is answered.
+func (c *conn) stream(each time.Duration, gone func()) {
+	c.each, c.over = each, true
+	_ = c.Conn.SetReadDeadline(time.Time{}) // a failure shows in the read
+	over := c.Conn
+	go func() {
+		defer gone()
+		_, _ = io.CopyN(io.Discard, over, watchBytes) // it ends with the connection at the latest
+	}()
 }
 
 // readOn hands on what is left of the current request: from buf, then straight from the socket.

@@ -311,38 +311,6 @@ func TestNothingOfARefusedRequestIsLogged(t *testing.T) {
 	}
 }
 
-func TestStreamsExtendTheirTime(t *testing.T) {
-	cfg := testConfig()
-	cfg.WriteTimeout = 50 * time.Millisecond
-	for extends, whole := range map[bool]bool{true: true, false: false} {
-		r := start(t, cfg, func(ctx *fasthttp.RequestCtx) {
-			extend := ExtendWrite(ctx, 5*time.Second)
-			ctx.SetBodyStreamWriter(func(w *bufio.Writer) {
-				if extends {
-					if err := extend(); err != nil {
-						t.Error(err)
-					}
-				}
-				<-time.After(100 * time.Millisecond)
-				_, _ = w.WriteString("late")
-			})
-		})
-		c := r.dial(t)
-		c.send(get("/"))
-		resp := make([]byte, 4096)
-		text := ""
-		for {
-			n, err := c.r.Read(resp)
-			if text += string(resp[:n]); err != nil || strings.HasSuffix(text, "0\r\n\r\n") {
-				break
-			}
-		}
-		if got := strings.Contains(text, "late"); got != whole {
-			t.Errorf("extended %v: got %q", extends, text)
-		}
-	}
-}
-
 func TestShutdownDrains(t *testing.T) {
 	entered, release := make(chan struct{}), make(chan struct{})
 	r := start(t, testConfig(), func(ctx *fasthttp.RequestCtx) {

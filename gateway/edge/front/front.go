@@ -273,12 +273,15 @@ func HeadAt(ctx *fasthttp.RequestCtx) time.Time {
 	return ctx.Time()
 }
 
-// ExtendWrite returns a function that gives the client d more, from the moment of each call, to take the rest of a
-// streamed response (a body of SetBodyStreamWriter); without it a stream ends WriteTimeout after its beginning. The
-// function outlives the handler and may be called while the response is being written, from any goroutine.
-func ExtendWrite(ctx *fasthttp.RequestCtx, d time.Duration) (extend func() error) {
-	nc := ctx.Conn()
-	return func() error { return nc.SetWriteDeadline(time.Now().Add(d)) }
+// Streaming prepares the connection for an answer without an end, a body stream of unknown length: the client has d to
+// take each of its writes, where any other answer has WriteTimeout as a whole. gone is called on a goroutine of its own
+// once the client has closed its side or the connection is closed; it must not block. The connection serves no request
+// after this one. Call it once, in the handler.
+func Streaming(ctx *fasthttp.RequestCtx, d time.Duration, gone func()) {
+	ctx.SetConnectionClose()
+	if c := connOf(ctx); c != nil {
+		c.stream(d, gone)
+	}
 }
 
 // connOf returns the front's connection under ctx; nil where there is none, as in a test of a handler alone.

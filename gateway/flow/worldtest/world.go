@@ -53,6 +53,7 @@ type World struct {
 	venues   map[string]*gateway.Venue
 	bindings map[string]*call.Bindings
 	tokens   map[string]*gateway.Principal
+	minted   int
 }
 
 // logs collects log lines from every goroutine.
@@ -72,6 +73,7 @@ func (l *logs) Write(p []byte) (int, error) {
 type Setup struct {
 	Steps map[string]map[string]call.Policy // by plan and step
 	Bind  func(b *call.Bindings)            // binds the operations of a venue
+	Edge  func(c *edge.Config)              // changes the edge's configuration
 }
 
 // Start starts a world of flows that call no system. Everything ends with the test.
@@ -143,6 +145,9 @@ func (w *World) serve(logger *slog.Logger, flows []*flow.Flow) {
 	w.must(err)
 	config := edge.Defaults()
 	config.Language, config.Budget = gateway.LangEn, Budget
+	if w.setup.Edge != nil {
+		w.setup.Edge(&config)
+	}
 	server, err := edge.New(config, edge.Deps{
 		Verifier: w, Limiter: limit.New(limit.Config{}, time.Now()), Gate: limit.NewGate(limit.GateConfig{}), Venues: w.venue,
 		Hash: w.Ledger.Keys().Hash, Earlier: edge.EarlierIn(w.Ledger), Problems: problems, Document: document,
@@ -221,9 +226,17 @@ func (w *World) Token(p gateway.Principal) string {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	token := fmt.Sprintf("token-%d", len(w.tokens))
+	w.minted++
+	token := fmt.Sprintf("token-%d", w.minted)
 	w.tokens[token] = &p
 	return token
+}
+
+// Revoke makes a token invalid.
+func (w *World) Revoke(token string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.tokens, token)
 }
 
 // Verify makes the world an edge.Verifier.
