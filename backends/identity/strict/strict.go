@@ -1,0 +1,119 @@
+// Package strict is what the twins of backends/police and backends/identity do with every request before they look at what
+// it asks for: a twin refuses what does not fit its interface, so that a client that has drifted from it is seen.
+package strict
+
+import (
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// Refusal is an answer that says why not. Its sentence never repeats what was sent.
+type Refusal struct {
+	Status  int    `json:"-"`               // the HTTP status, 4xx
+	Reason  string `json:"reason"`          // one word of the interface
+	Message string `json:"message"`         // a sentence for the people who run the caller
+	Field   string `json:"field,omitempty"` // the member at fault as a JSON Pointer (RFC 6901): "/guest/name"
+	extra   http.Header
+}
+
+// BadRequest is the refusal of what does not fit the interface; field is a JSON Pointer or "".
+func BadRequest(field, format string, args ...any) *Refusal {
+	return &Refusal{Status: http.StatusBadRequest, Reason: "bad-request", Message: fmt.Sprintf(format, args...), Field: field}
+}
+
+// Admit checks what every operation demands (credential, no query, the deadline header, media type of a body, or none) and
+// returns the body.
+func Admit(r *http.Request, key string, hasBody bool) ([]byte, *Refusal) {
+	given, bearer := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	if !bearer || given != key {
+		return nil, &Refusal{Status: http.StatusUnauthorized, Reason: "unauthorized", Message: "a known bearer credential is needed",
+			extra: http.Header{"Www-Authenticate": {"Bearer"}}}
+	}
+	if left := r.Header.Get("X-Request-Timeout-Ms"); left != "" {
+		if ms, err := strconv.Atoi(left); err != nil || ms < 1 {
+			return nil, BadRequest("", "the header X-Request-Timeout-Ms is not a positive number of milliseconds")
+		}
+	}
+	if r.URL.RawQuery != "" {
+		return nil, BadRequest("", "no operation takes a query")
+	}
+	body, err := io.ReadAll(r.Body)
+	switch {
+	case err != nil:
+		return nil, BadRequest("", "the body is cut off")
+	case !hasBody && len(body) > 0:
+		return nil, BadRequest("", "this operation takes no body")
+	case hasBody:
+		if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
+			return nil, BadRequest("", "the Content-Type is not application/json")
+		}
+	}
+	return body, nil
+}
+
+// Decode fills out from a JSON object without unknown or duplicate members, each of its own type.
+func Decode(body []byte, out any) *Refusal {
+	if jsontext.Value(body).Kind() != '{' || !jsontext.Value(body).IsValid() {
+		return BadRequest("", "the body is not one JSON object in UTF-8 without duplicate members")
+	}
+	err := json.Unmarshal(body, out, json.RejectUnknownMembers(true))
+	if err == nil {
+		return nil
+	}
+	field := ""
+	if wrong, ok := err.(*json.SemanticError); ok { //nolint:errorlint // the codec returns it bare
+		field = string(wrong.JSONPointer)
+	}
+	return BadRequest(field, "the body does not fit the schema: an unknown member, or one of another type")
+}
+
+// Member is one string of a body and what it must be.
+type Member struct {
+	Field    string            // its JSON Pointer
+	Value    *string           // nil: it is missing, or null
+	Fits     func(string) bool // whether it is what Want says
+	Want     string            // in words
+	Optional bool
+}
+
+// Check refuses the first member that is missing or does not fit.
+func Check(members ...Member) *Refusal {
+	for i := range members {
+		m := &members[i]
+		switch {
+		case m.Value == nil && m.Optional:
+		case m.Value == nil:
+			return BadRequest(m.Field, "a member is missing: want %s", m.Want)
+		case !m.Fits(*m.Value):
+			return BadRequest(m.Field, "a member does not fit: want %s", m.Want)
+		}
+	}
+	return nil
+}
+
+// Write answers v as JSON, members in a stable order.
+func Write(w http.ResponseWriter, status int, v any) {
+	body, err := json.Marshal(v, json.Deterministic(true))
+	if err != nil {
+		http.Error(w, "the twin cannot write its answer", http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_, _ = w.Write(body)
+}
+
+// Write answers the refusal.
+func (r *Refusal) Write(w http.ResponseWriter) {
+	for name, values := range r.extra {
+		w.Header()[name] = values
+	}
+	Write(w, r.Status, r)
+}
