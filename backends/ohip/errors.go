@@ -65,18 +65,18 @@ const (
 
 // The codes that the twin answers with where the documents name none. No hotel has them, and each says what it is.
 const (
-	standInCancelled  = "SANDBOX-CANCELLED"
-	standInNoShow     = "SANDBOX-NO-SHOW"
-	standInDate       = "SANDBOX-WRONG-DATE"
-	standInTaken      = "SANDBOX-ROOM-TAKEN"
-	standInNotClean   = "SANDBOX-ROOM-NOT-CLEAN"
-	standInNoSuchRoom = "SANDBOX-NO-SUCH-ROOM"
-	standInRoomType   = "SANDBOX-ROOM-TYPE"
-	standInNoRoom     = "SANDBOX-NO-ROOM"
-	standInAlreadyIn  = "SANDBOX-ALREADY-IN"
-	standInAlreadyOut = "SANDBOX-ALREADY-OUT"
-	standInNotIn      = "SANDBOX-NOT-IN"
-	standInInput      = "SANDBOX-INPUT"
+	standInCancelled  = "TWIN-CANCELLED"
+	standInNoShow     = "TWIN-NO-SHOW"
+	standInDate       = "TWIN-WRONG-DATE"
+	standInTaken      = "TWIN-TAKEN"
+	standInNotClean   = "TWIN-NOT-CLEAN"
+	standInNoSuchRoom = "TWIN-NO-SUCH-ROOM"
+	standInRoomType   = "TWIN-ROOM-TYPE"
+	standInNoRoom     = "TWIN-NO-ROOM"
+	standInAlreadyIn  = "TWIN-ALREADY-IN"
+	standInAlreadyOut = "TWIN-ALREADY-OUT"
+	standInNotIn      = "TWIN-NOT-IN"
+	standInInput      = "TWIN-INPUT"
 )
 
 // publishedCodes returns what each known code says. The map is the caller's.

@@ -1,0 +1,294 @@
+package ohip
+
+import (
+	"crypto/rand"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+)
+
+// twinRequest is a request that has passed the checks that all have in common.
+type twinRequest struct {
+	*http.Request
+	id    string // the path's reservation
+	body  []byte
+	query url.Values
+	by    string // who had the effect, for the books
+	now   time.Time
+}
+
+// twinProblem is an OHIP error.
+type twinProblem struct {
+	status int
+	code   string
+	detail string
+	path   string // where in the request; "" when it has no place
+}
+
+func refuse(status int, code, format string, args ...any) *twinProblem {
+	return &twinProblem{status: status, code: code, detail: fmt.Sprintf(format, args...)}
+}
+
+// unfit is what does not fit the schema.
+func unfit(path, format string, args ...any) *twinProblem {
+	p := refuse(http.StatusBadRequest, standInInput, format, args...)
+	p.path = path
+	return p
+}
+
+// twinRoute is one operation: its path below the hotel, {} for the reservation, and what it takes.
+type twinRoute struct {
+	method, module, path string
+	query                map[string]func(string) bool
+	hasBody              bool
+	serve                func(*Twin, *twinRequest) (int, any, *twinProblem)
+}
+
+func twinRoutes() []twinRoute {
+	const one = "/reservations/{}"
+	return []twinRoute{
+		{method: "GET", module: "rsv", path: "/reservations", query: searchParameters(), serve: (*Twin).getReservations},
+		{method: "GET", module: "fof", path: "/rooms", query: roomParameters(), serve: (*Twin).getRooms},
+		{method: "GET", module: "fof", path: one + "/verifyCheckIns", query: map[string]func(string) bool{
+			"verifyCheckinInstructions": oneOf("AuthorizationInfo", "ExcludeRoomSuggestion", "Keys", "Voucher", "ScheduledRoomMoves",
+				"TotalCostOfStay", "TotalDepositPaid")}, serve: (*Twin).getVerify},
+		{method: "GET", module: "fof", path: one + "/roomKeys", serve: (*Twin).getKeys},
+		{method: "POST", module: "fof", path: one + "/roomKeys", hasBody: true, serve: (*Twin).postKeys},
+		{method: "POST", module: "fof", path: one + "/roomAssignments", hasBody: true, serve: (*Twin).postAssignment},
+		{method: "PUT", module: "fof", path: one + "/rooms", hasBody: true, serve: (*Twin).putUnassignment},
+		{method: "POST", module: "fof", path: one + "/checkIns", hasBody: true, serve: (*Twin).postCheckIn},
+		{method: "DELETE", module: "fof", path: one + "/checkIns", query: map[string]func(string) bool{
+			"roomStatus":   oneOf("Clean", "Dirty", "Pickup", "Inspected", "OutOfOrder", "OutOfService"),
+			"unassignRoom": oneOf("true", "false")}, serve: (*Twin).deleteCheckIn},
+		{method: "POST", module: "csh", path: one + "/checkOuts", hasBody: true, serve: (*Twin).postCheckOut},
+	}
+}
+
+// match returns the reservation in the path, "" when the route has none.
+func (r *twinRoute) match(hotel, method, path string) (string, bool) {
+	before, after, hasID := strings.Cut("/"+r.module+"/v1/hotels/"+url.PathEscape(hotel)+r.path, "{}")
+	if method != r.method {
+		return "", false
+	}
+	if !hasID {
+		return "", path == before
+	}
+	id, ok := strings.CutPrefix(path, before)
+	if ok {
+		id, ok = strings.CutSuffix(id, after)
+	}
+	if !ok || id == "" || strings.Contains(id, "/") {
+		return "", false
+	}
+	id, err := url.PathUnescape(id)
+	return id, err == nil
+}
+
+// ServeHTTP answers one request of OHIP or its token endpoint.
+func (t *Twin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	path := r.URL.EscapedPath()
+	if path == "/oauth/v1/tokens" && r.Method == http.MethodPost {
+		t.serveToken(w, r)
+		return
+	}
+	routes := twinRoutes()
+	for i := range routes {
+		id, ok := routes[i].match(t.cfg.HotelID, r.Method, path)
+		if !ok {
+			continue
+		}
+		status, out, problem := t.handle(&routes[i], r, id)
+		switch {
+		case problem != nil:
+			writeProblem(w, problem)
+		case out == nil:
+			w.WriteHeader(status)
+		default:
+			writeJSON(w, status, out)
+		}
+		return
+	}
+	writeProblem(w, refuse(http.StatusNotFound, "", "this hotel has no such operation"))
+}
+
+func (t *Twin) handle(route *twinRoute, r *http.Request, id string) (int, any, *twinProblem) {
+	req, problem := t.admit(route, r)
+	if problem != nil {
+		return 0, nil, problem
+	}
+	req.id = id
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.requests++
+	req.by = r.Header.Get("Traceparent")
+	if req.by == "" || len(req.by) > 64 {
+		req.by = strconv.FormatUint(t.requests, 10)
+	}
+	return route.serve(t, req)
+}
+
+var requestIDShape = regexp.MustCompile(`^~*[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}$`)
+
+// admit checks what every operation demands: headers, token, media type, query.
+func (t *Twin) admit(route *twinRoute, r *http.Request) (*twinRequest, *twinProblem) {
+	bearer, isBearer := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	id := r.Header.Get("x-request-id")
+	switch key := r.Header.Get("x-app-key"); {
+	case !appKeyShape.MatchString(key):
+		return nil, unfit("x-app-key", "the header x-app-key is missing or is no key")
+	case key != t.cfg.AppKey:
+		return nil, refuse(http.StatusForbidden, "", "this application is not known")
+	case !isBearer || !t.accepts(bearer):
+		return nil, refuse(http.StatusUnauthorized, "", "an access token that is still good is needed")
+	case r.Header.Get("x-hotelid") == "":
+		return nil, unfit("x-hotelid", "the header x-hotelid is needed")
+	case r.Header.Get("x-hotelid") != t.cfg.HotelID:
+		return nil, refuse(http.StatusForbidden, "", "the header x-hotelid names another hotel")
+	case id != "" && !requestIDShape.MatchString(id):
+		return nil, unfit("x-request-id", "the header x-request-id is no id")
+	}
+	if left := r.Header.Get("X-Request-Timeout-Ms"); left != "" {
+		if ms, err := strconv.Atoi(left); err != nil || ms < 1 {
+			return nil, unfit("X-Request-Timeout-Ms", "the header X-Request-Timeout-Ms is not a positive number of milliseconds")
+		}
+	}
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return nil, unfit("", "the query is malformed")
+	}
+	for name, values := range query {
+		fits := route.query[name]
+		if fits == nil || slices.ContainsFunc(values, func(v string) bool { return !fits(v) }) {
+			return nil, unfit(name, "the query parameter %s is unknown here or does not fit", name)
+		}
+	}
+	body, problem := readBody(r, route.hasBody, "application/json")
+	if problem != nil {
+		return nil, problem
+	}
+	return &twinRequest{Request: r, body: body, query: query, now: t.now()}, nil
+}
+
+func readBody(r *http.Request, wanted bool, kind string) ([]byte, *twinProblem) {
+	body, err := io.ReadAll(r.Body)
+	switch {
+	case err != nil:
+		return nil, unfit("", "the body is cut off")
+	case !wanted && len(body) > 0:
+		return nil, unfit("", "this operation takes no body")
+	case wanted:
+		if got, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || got != kind {
+			return nil, refuse(http.StatusUnsupportedMediaType, "", "the Content-Type is not %s", kind)
+		}
+	}
+	return body, nil
+}
+
+// accepts reports whether an access token is one of ours and still good.
+func (t *Twin) accepts(bearer string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	until, ok := t.tokens[bearer]
+	return ok && t.cfg.Clock().Before(until)
+}
+
+// serveToken issues access tokens.
+func (t *Twin) serveToken(w http.ResponseWriter, r *http.Request) {
+	body, problem := readBody(r, true, "application/x-www-form-urlencoded")
+	if problem != nil {
+		writeProblem(w, problem)
+		return
+	}
+	user, secret, basic := r.BasicAuth()
+	form, err := url.ParseQuery(string(body))
+	switch {
+	case !basic || user != t.cfg.ClientID || secret != t.cfg.ClientSecret:
+		writeProblem(w, refuse(http.StatusUnauthorized, "", "this client is not known"))
+		return
+	case r.Header.Get("x-app-key") != t.cfg.AppKey:
+		writeProblem(w, refuse(http.StatusForbidden, "", "this application is not known"))
+		return
+	case err != nil || !isGrant(form):
+		writeProblem(w, unfit("grant_type", "the form is not that of a grant"))
+		return
+	}
+	value := rand.Text()
+	t.mu.Lock()
+	now := t.cfg.Clock()
+	for old, until := range t.tokens {
+		if !now.Before(until) {
+			delete(t.tokens, old)
+		}
+	}
+	t.tokens[value] = now.Add(t.cfg.TokenLife)
+	t.issued++
+	t.changes++
+	t.mu.Unlock()
+	writeJSON(w, http.StatusOK, map[string]any{"access_token": value, "token_type": "Bearer",
+		"expires_in": int64(t.cfg.TokenLife / time.Second)})
+}
+
+func isGrant(form url.Values) bool {
+	for name, values := range form {
+		if !slices.Contains([]string{"grant_type", "scope", "username", "password"}, name) || len(values) != 1 || values[0] == "" {
+			return false
+		}
+	}
+	switch form.Get("grant_type") {
+	case "client_credentials":
+		return form.Has("scope") && !form.Has("username")
+	case "password":
+		return form.Has("username") && form.Has("password")
+	}
+	return false
+}
+
+// ForgetTokens makes every access token worthless, as an administrator can.
+func (t *Twin) ForgetTokens() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	clear(t.tokens)
+}
+
+// strict decodes a request body: a JSON object without unknown or duplicate members, each of its own type.
+func (r *twinRequest) strict(out any) *twinProblem {
+	err := json.Unmarshal(r.body, out, json.RejectUnknownMembers(true))
+	if wrong, ok := asSemantic(err); ok {
+		return unfit(wrong, "the body does not fit the schema at %s", wrong)
+	}
+	if err != nil || !strings.HasPrefix(strings.TrimLeft(string(r.body), " \t\r\n"), "{") {
+		return unfit("", "the body is not one JSON object without duplicate members")
+	}
+	return nil
+}
+
+func writeProblem(w http.ResponseWriter, p *twinProblem) {
+	out := map[string]any{"type": "about:blank", "title": http.StatusText(p.status), "status": p.status, "detail": p.detail}
+	if p.code != "" {
+		out["o:errorCode"] = p.code
+	}
+	if p.path != "" {
+		out["o:errorPath"] = p.path
+	}
+	writeJSON(w, p.status, out)
+}
+
+func writeJSON(w http.ResponseWriter, status int, v any) {
+	body, err := json.Marshal(v, json.Deterministic(true))
+	if err != nil {
+		http.Error(w, "the twin cannot write its answer", http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_, _ = w.Write(body)
+}
