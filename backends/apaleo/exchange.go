@@ -84,13 +84,10 @@ func (x *exchange) read(answer wire.Answer) error {
 	}
 	switch answer.Status() {
 	case fasthttp.StatusOK:
-		if x.out == nil && x.loose {
-			return nil
-		}
-		if x.out == nil {
+		switch {
+		case x.out == nil && !x.loose:
 			return answer.Unknown(wire.ReasonStatus)
-		}
-		if !answer.Decode(x.out) || !x.whole() {
+		case x.out == nil && !isPlain(answer), x.out != nil && (!answer.Decode(x.out) || !x.whole()):
 			return answer.Unknown(wire.ReasonGarbage)
 		}
 		return nil
@@ -113,10 +110,16 @@ func (x *exchange) read(answer wire.Answer) error {
 	return answer.Unknown(wire.ReasonStatus)
 }
 
-// plain reads a refusal that is documented without a body. What a proxy puts there, a page for people, is none.
-func plain(answer wire.Answer, code string) error {
+// isPlain reports whether an answer that is documented without a body has none, or an object. What a proxy puts there, a
+// page for people, is not Apaleo's.
+func isPlain(answer wire.Answer) bool {
 	var any struct{}
-	if len(answer.Body()) > 0 && !answer.Decode(&any) {
+	return len(answer.Body()) == 0 || answer.Decode(&any)
+}
+
+// plain reads a refusal that is documented without a body.
+func plain(answer wire.Answer, code string) error {
+	if !isPlain(answer) {
 		return answer.Unknown(wire.ReasonGarbage)
 	}
 	return answer.Refused(code, "")
