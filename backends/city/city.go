@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/warmgate/warmgate/backends/apaleo"
 	"github.com/warmgate/warmgate/backends/octo"
 	"github.com/warmgate/warmgate/backends/twin"
 )
@@ -29,6 +30,10 @@ type factory func(p Place, key string, seed uint64) (twin.Backend, error)
 // factories are the twins by the connector that they answer. A new twin is one line here.
 func factories() map[string]factory {
 	return map[string]factory{
+		"apaleo": func(p Place, key string, seed uint64) (twin.Backend, error) {
+			return apaleo.NewTwin(apaleo.TwinConfig{Property: apaleo.PropertyOf(p.Instance), ClientID: p.Instance, ClientSecret: key,
+				Seed: seed, Location: p.Location})
+		},
 		"octo": func(p Place, key string, seed uint64) (twin.Backend, error) {
 			return octo.NewTwin(octo.TwinConfig{Supplier: p.Instance, APIKey: key, Seed: seed, Location: p.Location})
 		},
