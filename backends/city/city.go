@@ -14,6 +14,7 @@ import (
 
 	"github.com/warmgate/warmgate/backends/apaleo"
 	"github.com/warmgate/warmgate/backends/octo"
+	"github.com/warmgate/warmgate/backends/ohip"
 	"github.com/warmgate/warmgate/backends/twin"
 )
 
@@ -36,6 +37,9 @@ func factories() map[string]factory {
 		},
 		"octo": func(p Place, key string, seed uint64) (twin.Backend, error) {
 			return octo.NewTwin(octo.TwinConfig{Supplier: p.Instance, APIKey: key, Seed: seed, Location: p.Location})
+		},
+		"ohip": func(p Place, key string, seed uint64) (twin.Backend, error) {
+			return ohip.NewTwin(ohip.TwinConfig{HotelID: p.Instance, ClientSecret: key, Seed: seed, Location: p.Location})
 		},
 	}
 }
