@@ -1,0 +1,304 @@
+package ohip_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/warmgate/warmgate/backends/ohip"
+	"github.com/warmgate/warmgate/backends/twin"
+	"github.com/warmgate/warmgate/backends/wire"
+)
+
+// outcome is what an error says of what was done.
+type outcome struct {
+	fate   wire.Fate
+	reason wire.Reason
+	status int
+}
+
+func outcomes() map[twin.Fault]outcome {
+	return map[twin.Fault]outcome{
+		twin.Hang:    {wire.Unknown, wire.ReasonTimeout, 0},
+		twin.Slow:    {wire.Unknown, wire.ReasonTimeout, 0},
+		twin.Refuse:  {wire.NotSent, wire.ReasonDial, 0},
+		twin.Reset:   {wire.Unknown, wire.ReasonReset, 0},
+		twin.Status5: {wire.Unknown, wire.ReasonStatus, 500},
+		twin.Status4: {wire.Unknown, wire.ReasonRateLimited, 429},
+		twin.Garbage: {wire.Unknown, wire.ReasonGarbage, 200},
+		twin.Endless: {wire.Unknown, wire.ReasonTooLarge, 0},
+	}
+}
+
+// effect is one effect, ready to be asked for, and how its having happened is asked.
+type effect struct {
+	name    string
+	do      func(context.Context) error
+	settled func(context.Context) (bool, error)
+}
+
+// effects prepares each effect on a reservation of its own.
+func effects(t *testing.T, w world) []effect {
+	t.Helper()
+	ctx := within(t, 10*time.Second)
+	state := func(id string, want func(*ohip.Reservation) bool) func(context.Context) (bool, error) {
+		return func(ctx context.Context) (bool, error) {
+			r, err := w.client.Reservation(ctx, id)
+			return err == nil && want(r), err
+		}
+	}
+	keyed := func(id string, want bool) func(context.Context) (bool, error) {
+		return func(ctx context.Context) (bool, error) {
+			keys, err := w.client.Keys(ctx, id)
+			return err == nil && (len(keys) > 0) == want, err
+		}
+	}
+	assigned := func() ohip.Made { return w.make(t, ohip.Want{Scenario: ohip.Assigned}) }
+	inHouse := func() ohip.Made {
+		m := assigned()
+		fine(t, w.client.CheckIn(ctx, m.ID, m.RoomID))
+		return m
+	}
+	free, held, expected, undone, leaving := w.twin.Fresh(), assigned(), assigned(), inHouse(), w.make(t, ohip.Want{Scenario: ohip.LeavesNow})
+	keyless, withKeys := inHouse(), inHouse()
+	_, err := w.client.IssueKeys(ctx, order(withKeys, withKeys.RoomID))
+	fine(t, err)
+	spare, err := w.client.Rooms(ctx, ohip.RoomQuery{Types: []string{"STD"}, From: today, To: tomorrow, Housekeeping: []ohip.Housekeeping{ohip.Clean}})
+	fine(t, err)
+	room := spare[0].ID
+	return []effect{
+		{"AssignRoom", func(ctx context.Context) error { return w.client.AssignRoom(ctx, free.ID, room) },
+			state(free.ID, func(r *ohip.Reservation) bool { return r.RoomID == room })},
+		{"UnassignRoom", func(ctx context.Context) error { return w.client.UnassignRoom(ctx, held.ID) },
+			state(held.ID, func(r *ohip.Reservation) bool { return r.RoomID == "" })},
+		{"CheckIn", func(ctx context.Context) error { return w.client.CheckIn(ctx, expected.ID, expected.RoomID) },
+			state(expected.ID, func(r *ohip.Reservation) bool { return r.State() == ohip.InHouse && r.RoomID == expected.RoomID })},
+		{"UndoCheckIn", func(ctx context.Context) error { return w.client.UndoCheckIn(ctx, undone.ID, true) },
+			state(undone.ID, func(r *ohip.Reservation) bool { return r.State() == ohip.Expected })},
+		{"CheckOut", func(ctx context.Context) error { return w.client.CheckOut(ctx, leaving.ID) },
+			state(leaving.ID, func(r *ohip.Reservation) bool { return r.State() == ohip.Left })},
+		{"IssueKeys", func(ctx context.Context) error { _, err := w.client.IssueKeys(ctx, order(keyless, keyless.RoomID)); return err },
+			keyed(keyless.ID, true)},
+		{"RemoveKeys", func(ctx context.Context) error { return w.client.RemoveKeys(ctx, withKeys.ID, withKeys.RoomID) },
+			keyed(withKeys.ID, false)},
+	}
+}
+
+// TestEveryFaultHasItsFate is the client's half of the budget matrix: every effect × every fault, then what is read back.
+func TestEveryFaultHasItsFate(t *testing.T) {
+	for _, fault := range twin.Faults() {
+		t.Run(string(fault), func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, func(c *ohip.Config) { c.MaxBody = 256 << 10 })
+			for _, e := range effects(t, w) {
+				want := outcomes()[fault]
+				limit := 10 * time.Second // for what is noticed at once, on a busy machine too
+				if want.reason == wire.ReasonTimeout {
+					limit = 150 * time.Millisecond
+				}
+				w.dial(t, twin.Dial{Fault: fault})
+				begin := time.Now()
+				err := e.do(within(t, limit))
+				took := time.Since(begin)
+				got := asError(t, err)
+				if (outcome{got.Fate, got.Reason, got.Status}) != want {
+					t.Errorf("%s: want %+v, got %v", e.name, want, got)
+				}
+				if took > limit+700*time.Millisecond {
+					t.Errorf("%s took %s, the deadline was %s", e.name, took, limit)
+				}
+				if (got.Reason == wire.ReasonTimeout) != errors.Is(err, context.DeadlineExceeded) {
+					t.Errorf("%s: %v: context.DeadlineExceeded belongs to a timeout, and to it alone", e.name, err)
+				}
+				w.dial(t, twin.Dial{})
+				if happened, err := e.settled(within(t, 5*time.Second)); err != nil || happened != (fault == twin.Slow) {
+					t.Errorf("%s after the fault: %v, %v", e.name, happened, err)
+				}
+			}
+		})
+	}
+}
+
+// TestTheAnswerIsLostAfterTheEffect: what exactly-once depends on, since OHIP has no idempotency key.
+func TestTheAnswerIsLostAfterTheEffect(t *testing.T) {
+	for _, fault := range []twin.Fault{"", twin.Hang, twin.Reset, twin.Status5, twin.Status4, twin.Garbage, twin.Endless} {
+		t.Run("after the effect "+string(fault), func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, func(c *ohip.Config) { c.MaxBody = 256 << 10 })
+			all := effects(t, w)
+			before := len(w.twin.ReadBooks().Effects)
+			for _, e := range all {
+				d := twin.Dial{Fault: fault, AfterEffect: true}
+				if fault == "" {
+					d.LatencyMS = 400
+				}
+				w.dial(t, d)
+				if got := asError(t, e.do(within(t, 200*time.Millisecond))); got.Fate != wire.Unknown {
+					t.Errorf("%s: %v", e.name, got)
+				}
+				w.dial(t, twin.Dial{})
+				if happened, err := e.settled(within(t, 5*time.Second)); err != nil || !happened {
+					t.Errorf("%s: settled = %v, %v", e.name, happened, err)
+				}
+			}
+			books := w.twin.ReadBooks()
+			if n := len(books.Effects) - before; n != len(all) {
+				t.Errorf("%d effects, want %d", n, len(all))
+			}
+			for _, a := range books.Asked {
+				if a.Asked != a.Done {
+					t.Errorf("the client sent a request twice: %+v", a)
+				}
+			}
+		})
+	}
+}
+
+// answerer is a hotel that answers every request with one prepared answer.
+func answerer(t *testing.T, status int, body string) *ohip.Client {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		if strings.HasPrefix(r.URL.Path, "/oauth") {
+			_, _ = io.WriteString(w, `{"access_token":"t","expires_in":3600,"token_type":"bearer","new":1}`)
+			return
+		}
+		w.Header().Set("Retry-After", "7")
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, body)
+	}))
+	t.Cleanup(server.Close)
+	cfg := testConfig(server.URL)
+	cfg.Codes = map[string]ohip.Refusal{"FOF09999": ohip.RefusedTaken}
+	cfg.MaxBody = 4096
+	c, err := ohip.New(cfg)
+	fine(t, err)
+	t.Cleanup(c.Close)
+	return c
+}
+
+func TestAnswersToEffectsAreJudged(t *testing.T) {
+	const head = `{"type":"about:blank","title":"Bad Request","detail":"guest 小明"`
+	inHouse := `{"reservation":[{"reservationIdList":[{"id":"1","type":"Reservation"}],"reservationStatus":"InHouse","roomStay":{"currentRoomInfo":{"roomId":"203"}}}],"new":{}}`
+	for _, c := range []struct {
+		name    string
+		status  int
+		body    string
+		fate    wire.Fate // 0: success
+		reason  wire.Reason
+		refusal ohip.Refusal
+		code    string
+	}{
+		{"in house", 201, inHouse, 0, "", "", ""},
+		{"nothing said", 201, `{}`, 0, "", "", ""},
+		{"nothing said, with 200", 200, `{"reservation":[]}`, 0, "", "", ""},
+		{"not in house after all", 201, strings.Replace(inHouse, "InHouse", "DueIn", 1), wire.Unknown, wire.ReasonGarbage, "", ""},
+		{"in another room", 201, strings.Replace(inHouse, "203", "204", 1), wire.Unknown, wire.ReasonGarbage, "", ""},
+		{"nothing", 201, ``, wire.Unknown, wire.ReasonGarbage, "", ""},
+		{"null", 201, `null`, wire.Unknown, wire.ReasonGarbage, "", ""},
+		{"an array", 201, `[]`, wire.Unknown, wire.ReasonGarbage, "", ""},
+		{"a duplicate member", 201, `{"reservation":[],"reservation":[]}`, wire.Unknown, wire.ReasonGarbage, "", ""},
+		{"another type", 201, `{"reservation":"in house"}`, wire.Unknown, wire.ReasonGarbage, "", ""},
+		{"accepted, not done", 202, inHouse, wire.Unknown, wire.ReasonStatus, "", ""},
+		{"no content", 204, ``, wire.Unknown, wire.ReasonStatus, "", ""},
+		{"a redirect", 302, inHouse, wire.Unknown, wire.ReasonStatus, "", ""},
+		{"too large", 201, `{"a":"` + strings.Repeat("x", 5000) + `"}`, wire.Unknown, wire.ReasonTooLarge, "", ""},
+
+		{"a code that is published", 400, head + `,"o:errorCode":"FOF00107"}`, wire.Refused, wire.ReasonRefused, ohip.RefusedWrongDate, "FOF00107"},
+		{"with 404", 404, head + `,"o:errorCode":"FOF00066"}`, wire.Refused, wire.ReasonRefused, ohip.RefusedUnknown, "FOF00066"},
+		{"in the details", 400, head + `,"o:errorCode":"OPERA","o:errorDetails":[{"type":"t","title":"t","o:errorCode":"FOF00108"}]}`, wire.Refused, wire.ReasonRefused, ohip.RefusedBalance, "FOF00108"},
+		{"a code of this hotel", 400, head + `,"o:errorCode":"FOF09999"}`, wire.Refused, wire.ReasonRefused, ohip.RefusedTaken, "FOF09999"},
+		{"codes that agree", 400, head + `,"o:errorDetails":[{"o:errorCode":"FOF00066"},{"o:errorCode":"FOF00066"}]}`, wire.Refused, wire.ReasonRefused, ohip.RefusedUnknown, "FOF00066"},
+		{"codes that do not agree", 400, head + `,"o:errorDetails":[{"o:errorCode":"FOF00066"},{"o:errorCode":"FOF00107"}]}`, wire.Unknown, wire.ReasonStatus, "", "FOF00066"},
+		{"a code that nobody knows", 400, head + `,"o:errorCode":"FOF01234"}`, wire.Unknown, wire.ReasonStatus, "", "FOF01234"},
+		{"a code in another case", 400, head + `,"o:errorcode":"FOF00066"}`, wire.Unknown, wire.ReasonStatus, "", ""},
+		{"no code", 400, head + `}`, wire.Unknown, wire.ReasonStatus, "", ""},
+		{"a code that is a sentence", 400, head + `,"o:errorCode":"guest 小明"}`, wire.Unknown, wire.ReasonStatus, "", ""},
+		{"no title", 400, `{"type":"about:blank","o:errorCode":"FOF00066"}`, wire.Unknown, wire.ReasonGarbage, "", ""},
+		{"a proxy's 404", 404, `<html>`, wire.Unknown, wire.ReasonGarbage, "", ""},
+		{"a known code under 500", 500, head + `,"o:errorCode":"FOF00066"}`, wire.Unknown, wire.ReasonStatus, "", ""},
+		{"a known code under 409", 409, head + `,"o:errorCode":"FOF00066"}`, wire.Unknown, wire.ReasonStatus, "", ""},
+		{"a media type that it does not like", 415, ``, wire.Unknown, wire.ReasonStatus, "", ""},
+		{"a time-out of its own", 408, head + `}`, wire.Unknown, wire.ReasonStatus, "", ""},
+		{"too many", 429, head + `}`, wire.Unknown, wire.ReasonRateLimited, "", ""},
+		{"unavailable", 503, ``, wire.Unknown, wire.ReasonStatus, "", ""},
+		{"not authorized", 401, ``, wire.Refused, wire.ReasonRefused, ohip.RefusedCredentials, ""},
+		{"forbidden", 403, ``, wire.Refused, wire.ReasonRefused, ohip.RefusedCredentials, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			err := answerer(t, c.status, c.body).CheckIn(within(t, 5*time.Second), "1", "203")
+			if c.fate == 0 {
+				fine(t, err)
+				return
+			}
+			e := asError(t, err)
+			refusal, _ := ohip.RefusalOf(err)
+			if e.Fate != c.fate || e.Reason != c.reason || refusal != c.refusal || e.Code != c.code {
+				t.Errorf("want %s (%s) %q %q, got %v", c.fate, c.reason, c.refusal, c.code, e)
+			}
+			if c.status == 503 && e.RetryAfter != 7*time.Second {
+				t.Errorf("Retry-After = %s", e.RetryAfter)
+			}
+			if strings.Contains(err.Error(), "guest") {
+				t.Errorf("the error shows the answer: %v", err)
+			}
+		})
+	}
+}
+
+// TestAnswersToReadsAreJudged: one bad entry spoils the list, and nothing found is not an error.
+func TestAnswersToReadsAreJudged(t *testing.T) {
+	const info = `{"reservationIdList":[{"id":"1","type":"Reservation"}],"reservationStatus":"Reserved","roomStay":{"arrivalDate":"2026-05-02","departureDate":"2026-05-03"}}`
+	list := func(all string) string { return `{"reservations":{"reservationInfo":[` + all + `]}}` }
+	const room = `{"roomId":"1","roomType":{"roomType":"STD"},"housekeeping":{"roomStatus":{"roomStatus":"Clean","frontOfficeStatus":"Vacant"}}}`
+	rooms := func(all string) string { return `{"hotelRoomsDetails":{"room":[` + all + `]}}` }
+	for _, c := range []struct {
+		body                string
+		status              int
+		search, room, verif bool // whether it is taken for an answer
+	}{
+		{list(info), 200, true, true, false},
+		{list(info + "," + strings.Replace(info, "Reserved", "", 1)), 200, false, true, false},
+		{list(strings.Replace(info, `"1"`, `""`, 1)), 200, false, true, false},
+		{list(strings.Replace(info, "2026-05-02", "02.05.2026", 1)), 200, false, true, false},
+		{list(`null`), 200, false, true, false},
+		{rooms(room), 200, true, true, false},
+		{rooms(room + "," + strings.Replace(room, "Clean", "", 1)), 200, true, false, false},
+		{rooms(`{}`), 200, true, false, false},
+		{`{"reservation":[]}`, 200, true, true, false},
+		{`[]`, 200, false, false, false},
+		{``, 200, false, false, false},
+		{``, 204, true, true, true},
+	} {
+		client := answerer(t, c.status, c.body)
+		ctx := within(t, 5*time.Second)
+		_, err := client.ByConfirmation(ctx, "7")
+		judged(t, "ByConfirmation", c.body, err, c.search)
+		_, err = client.Rooms(ctx, ohip.RoomQuery{})
+		judged(t, "Rooms", c.body, err, c.room)
+		_, err = client.VerifyCheckIn(ctx, "1")
+		if c.verif {
+			wantRefusal(t, "VerifyCheckIn", err, ohip.RefusedUnknown)
+		} else {
+			judged(t, "VerifyCheckIn", c.body, err, false)
+		}
+	}
+}
+
+func judged(t *testing.T, op, body string, err error, good bool) {
+	t.Helper()
+	if good {
+		if err != nil {
+			t.Errorf("%s %s: %v", op, body, err)
+		}
+		return
+	}
+	if e := asError(t, err); e.Fate != wire.Unknown || e.Reason != wire.ReasonGarbage {
+		t.Errorf("%s %s: %v", op, body, e)
+	}
+}
