@@ -15,7 +15,6 @@ type exchange struct {
 	method     string
 	path       string // below the base URL, with its query
 	body       any
-	list       bool        // over the connections for long lists
 	redemption bool        // the answer must name the capability
 	out        any         // filled from a 200
 	whole      func() bool // whether out holds what callers rely on; nil: nothing to check
@@ -23,11 +22,7 @@ type exchange struct {
 
 // do makes one attempt within the context's deadline. The error, if any, is a *wire.Error.
 func (c *Client) do(ctx context.Context, x *exchange) error {
-	over := c.calls
-	if x.list {
-		over = c.lists
-	}
-	answer, err := over.Do(ctx, &wire.Request{Op: x.op, Method: x.method, Path: x.path, JSON: x.body})
+	answer, err := c.calls.Do(ctx, &wire.Request{Op: x.op, Method: x.method, Path: x.path, JSON: x.body})
 	if err != nil {
 		return err
 	}
@@ -40,6 +35,17 @@ func (c *Client) do(ctx context.Context, x *exchange) error {
 
 // read turns an answer into the exchange's result or into an error.
 func (x *exchange) read(a wire.Answer) *wire.Error {
+	if e := judge(a); e != nil {
+		return e
+	}
+	if x.redemption && !names(a.Header("Octo-Capabilities"), capability) || !a.Decode(x.out) || x.whole != nil && !x.whole() {
+		return a.Unknown(wire.ReasonGarbage)
+	}
+	return nil
+}
+
+// judge returns the error of an answer's status, nil for the only one that is a success in OCTO.
+func judge(a wire.Answer) *wire.Error {
 	if e := a.Unclear(); e != nil {
 		return e
 	}
@@ -48,11 +54,6 @@ func (x *exchange) read(a wire.Answer) *wire.Error {
 		return refusal(a)
 	case status != fasthttp.StatusOK:
 		return a.Unknown(wire.ReasonStatus)
-	case x.redemption && !names(a.Header("Octo-Capabilities"), capability):
-		return a.Unknown(wire.ReasonGarbage)
-	}
-	if !a.Decode(x.out) || (x.whole != nil && !x.whole()) {
-		return a.Unknown(wire.ReasonGarbage)
 	}
 	return nil
 }

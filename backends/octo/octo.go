@@ -39,6 +39,7 @@ import (
 
 const (
 	connector          = "octo"
+	defaultMaxBody     = 1 << 20
 	defaultMaxListBody = 32 << 20
 	listConns          = 2
 	maxReference       = 256
@@ -65,6 +66,7 @@ type Client struct {
 	supplier string
 	calls    *wire.Client
 	lists    *wire.Client // its own connections and body bound, so that a day's list cannot starve the gates
+	most     int          // bytes of one booking in a list
 }
 
 // New validates the configuration and returns a client; it does not connect. The error names the field at fault.
@@ -76,11 +78,12 @@ func New(cfg Config) (*Client, error) {
 	if !wire.IsVisible(cfg.Supplier, 64) {
 		supplier = fmt.Errorf("cannot use octo supplier: want 1 to 64 visible ASCII characters, got %d bytes", len(cfg.Supplier))
 	}
+	most, bodyErr := wire.Within(connector, "max_body", cfg.MaxBody, defaultMaxBody, wire.MinBody, wire.MaxBody)
 	list, err := wire.Within(connector, "max_list_body", cfg.MaxListBody, defaultMaxListBody, wire.MinBody, wire.MaxBody)
-	if err := errors.Join(key, supplier, err); err != nil {
+	if err := errors.Join(key, supplier, bodyErr, err); err != nil {
 		return nil, err
 	}
-	to := wire.Config{Connector: connector, BaseURL: cfg.BaseURL, MaxConns: cfg.MaxConns, MaxBody: cfg.MaxBody, Idle: cfg.Idle,
+	to := wire.Config{Connector: connector, BaseURL: cfg.BaseURL, MaxConns: cfg.MaxConns, MaxBody: most, Idle: cfg.Idle,
 		RootCAs: cfg.RootCAs, Header: []wire.Header{{Name: "Authorization", Value: "Bearer " + cfg.APIKey},
 			{Name: "Octo-Capabilities", Value: capability}}}
 	calls, err := wire.New(to)
@@ -92,7 +95,7 @@ func New(cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Client{supplier: cfg.Supplier, calls: calls, lists: lists}, nil
+	return &Client{supplier: cfg.Supplier, calls: calls, lists: lists, most: most}, nil
 }
 
 // Supplier returns the supplier's stable name.

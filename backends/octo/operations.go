@@ -54,17 +54,6 @@ func (c *Client) BookingsByReference(ctx context.Context, supplierReference stri
 	return c.bookings(ctx, &exchange{op: op, path: path})
 }
 
-// BookingsOn returns the bookings of a product for a local date (date in its own location): what a gate knows before the day begins. A read, over
-// connections of its own and bounded by Config.MaxListBody.
-func (c *Client) BookingsOn(ctx context.Context, date time.Time, productID string) ([]Booking, error) {
-	const op = "BookingsOn"
-	if !isReference(productID) {
-		return nil, c.calls.NotSent(op, wire.ReasonInput, nil)
-	}
-	path := "/bookings/?localDate=" + date.Format(time.DateOnly) + "&productId=" + url.QueryEscape(productID)
-	return c.bookings(ctx, &exchange{op: op, list: true, path: path})
-}
-
 // Booking returns one booking. An unknown uuid is refused with CodeInvalidBooking. A read.
 func (c *Client) Booking(ctx context.Context, uuid string) (*Booking, error) {
 	return c.onBooking(ctx, "Booking", fasthttp.MethodGet, uuid, "", nil)

@@ -9,7 +9,7 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// Answer is what a system answered, whole. It must not be used after Release, nor what Body returned.
+// Answer is what a system answered: whole, or the head of a stream. It must not be used after Release, nor what Body returned.
 type Answer struct {
 	client *Client
 	op     string

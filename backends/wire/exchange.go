@@ -30,7 +30,13 @@ type Request struct {
 
 // Do makes one attempt within the context's deadline, which it must have. The answer is the caller's until it calls
 // Release, which it must. An error is an *Error: nothing was sent, or the outcome is unknown.
-func (c *Client) Do(ctx context.Context, r *Request) (Answer, error) {
+func (c *Client) Do(ctx context.Context, r *Request) (Answer, error) { return c.do(ctx, r, false) }
+
+// Stream is Do for an answer that is longer than memory should be: the body of a 2xx is left to Answer.Read, and its
+// connection is in use until Release. Of any other answer 64 KiB are read.
+func (c *Client) Stream(ctx context.Context, r *Request) (Answer, error) { return c.do(ctx, r, true) }
+
+func (c *Client) do(ctx context.Context, r *Request, stream bool) (Answer, error) {
 	deadline, ok := ctx.Deadline()
 	left := time.Until(deadline)
 	switch {
@@ -66,7 +72,12 @@ func (c *Client) Do(ctx context.Context, r *Request) (Answer, error) {
 		req.Header.SetContentType(kind)
 		req.SetBodyRaw(body)
 	}
-	if err := c.send(req, resp, deadline); err != nil {
+	resp.StreamBody = stream
+	err = c.send(req, resp, deadline)
+	if status := resp.StatusCode(); err == nil && stream && (status < 200 || status > 299) {
+		err = readShort(resp)
+	}
+	if err != nil {
 		fasthttp.ReleaseResponse(resp)
 		return Answer{}, c.classify(r.Op, err, deadline)
 	}

@@ -144,9 +144,10 @@ func believe(s Scan, h heard) (tickets []Ticket, how string, err error) {
 		return nil, "", ProblemTicketUnknown.Error(gateway.Text{})
 	case s.Shown.Signed != nil:
 		return []Ticket{*s.Shown.Signed}, bySignature, nil
-	case len(h.known.Tickets) > 0 && s.At.Sub(h.known.AsOf) <= settingsOf(s.venue).Prewarm.MaxAge:
-		for _, t := range h.known.Tickets {
-			if !t.From.IsZero() || t.AsOf.In(s.venue.Location).Format(time.DateOnly) == s.At.Format(time.DateOnly) {
+	case len(h.known.Tickets) > 0:
+		for _, t := range h.known.Tickets { // each is as old as it is: a list may have broken off after it
+			ofToday := !t.From.IsZero() || t.AsOf.In(s.venue.Location).Format(time.DateOnly) == s.At.Format(time.DateOnly)
+			if ofToday && s.At.Sub(t.AsOf) <= settingsOf(s.venue).Prewarm.MaxAge {
 				tickets = append(tickets, t) // without a slot it was one of that day's tickets, and of no other's
 			}
 		}

@@ -41,6 +41,8 @@ func TestJudge(t *testing.T) {
 	morning := &Day{Open: true, Slots: []Span{{noon.Add(-4 * time.Hour), noon.Add(-time.Hour)}}}
 	allDay := &Day{Open: true, Slots: []Span{{noon.Add(-4 * time.Hour), noon.Add(4 * time.Hour)}}}
 	changed := func(change func(*Ticket)) Ticket { t := any; change(&t); return t }
+	old := changed(func(t *Ticket) { t.AsOf = noon.Add(-time.Hour) })
+	older := changed(func(t *Ticket) { t.AsOf = noon.Add(-time.Hour - time.Millisecond) })
 	yesterday := changed(func(t *Ticket) { t.AsOf = noon.AddDate(0, 0, -1) })
 	for _, x := range []struct {
 		name  string
@@ -63,8 +65,11 @@ func TestJudge(t *testing.T) {
 		{"one good of two", nil, live(changed(func(t *Ticket) { t.Status, t.Unit = StatusCancelled, "v" }), any), ""},
 		{"ticketing knows nothing", nil, live(), "ticket-unknown"},
 		{"nobody answers", nil, heard{}, "a person: ticket-unverified"},
-		{"known since today", nil, heard{known: Known{Tickets: []Ticket{any}, AsOf: noon.Add(-time.Hour)}}, ""},
-		{"known for too long", nil, heard{known: Known{Tickets: []Ticket{any}, AsOf: noon.Add(-time.Hour - time.Millisecond)}}, "a person: ticket-unverified"},
+		{"known since today", nil, heard{known: Known{Tickets: []Ticket{old}, AsOf: noon.Add(-time.Hour)}}, ""},
+		{"known for too long", nil, heard{known: Known{Tickets: []Ticket{older}, AsOf: noon.Add(-time.Hour - time.Millisecond)}}, "a person: ticket-unverified"},
+		{"known from a list that broke off after it", nil, heard{known: Known{Tickets: []Ticket{old}, AsOf: noon.Add(-2 * time.Hour)}}, ""},
+		{"missing in newer lists for too long", nil, heard{known: Known{Tickets: []Ticket{older}, AsOf: noon}}, "a person: ticket-unverified"},
+		{"one of two known for too long", nil, heard{known: Known{Tickets: []Ticket{older, old}, AsOf: noon}}, ""},
 		{"one of yesterday's without a slot", nil, heard{known: Known{Tickets: []Ticket{yesterday}, AsOf: noon}}, "a person: ticket-unverified"},
 	} {
 		c, err := judge(scanToday{Scan: Scan{At: noon, venue: venue}, day: x.day}, x.heard)

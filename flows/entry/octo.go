@@ -229,21 +229,25 @@ func (d *octoDesk) unredeemed(ctx context.Context, _ string, r Redemption) (Rede
 	return Redeemed{}, err == nil && at.IsZero(), fateOf(err)
 }
 
-// tickets brings in every ticket of a day, for the pre-warming.
-func (d *octoDesk) tickets(ctx context.Context, day time.Time, keep func(Ticket)) error {
+// tickets brings in every ticket of a day as it comes, for the pre-warming.
+func (d *octoDesk) tickets(ctx context.Context, day time.Time, keep func(Ticket) error) error {
+	var wrong error // of a product whose list was not whole; the others are listed all the same
 	for _, p := range settingsOf(d.venue).Products {
-		bookings, err := d.client.BookingsOn(ctx, day, p.ID)
-		if err != nil {
-			return fateOf(err)
-		}
-		for i := range bookings {
-			b := &bookings[i]
+		var unkept error
+		err := d.client.BookingsOn(ctx, day, p.ID, func(b *octo.Booking) error {
 			for _, t := range d.ticketsOf(b, b.UnitItems) {
-				keep(t)
+				if unkept = keep(t); unkept != nil {
+					return unkept
+				}
 			}
+			return nil
+		})
+		if unkept != nil {
+			return unkept
 		}
+		wrong = errors.Join(wrong, err)
 	}
-	return nil
+	return wrong
 }
 
 // values are what the delivered forms of a ticket hold.

@@ -18,8 +18,9 @@ import (
 const (
 	prewarmChunk   = 100 // rows in one commit, so that no visitor waits long behind it
 	prewarmLook    = time.Second
-	prewarmTimeout = 2 * time.Minute
+	prewarmTimeout = 5 * time.Minute // it takes its time: visitors come first
 	prewarmRetry   = 15 * time.Second
+	prewarmForget  = 48 * time.Hour // where no list is ever whole, tickets are forgotten after this
 	sealedCode     = "known_tickets.code"
 )
 
@@ -32,8 +33,9 @@ func hashShown(keys *seal.Keys, venue, value string) []byte {
 	return h[:]
 }
 
-// listing brings in every ticket of a day, each with the hashes of everything that may be shown for it.
-type listing func(ctx context.Context, day time.Time, keep func(Ticket)) error
+// listing brings in every ticket of a day, each with the hashes of everything that may be shown for it, and ends with the
+// error of keep. After another error some are missing.
+type listing func(ctx context.Context, day time.Time, keep func(Ticket) error) error
 
 // prewarmer brings today's tickets of every attraction into the ledger, again and again, each beside the others: a
 // ticket seller that hangs delays nobody else's.
@@ -47,6 +49,7 @@ type warmSpot struct {
 	tickets listing
 	next    time.Time
 	busy    bool
+	failed  int // times in a row
 }
 
 // add begins with a venue in place of what was there for it; stop ends exactly that, and what was there counts again:
@@ -87,22 +90,26 @@ func (p *prewarmer) run(ctx context.Context, rt *flow.Runtime) error {
 	}
 }
 
-// once brings one venue's tickets in. A failure is tried again before its turn.
+// once brings one venue's tickets in. A failure is tried again before its turn, later each time: what is wrong with a
+// list is often wrong with the next one.
 func (p *prewarmer) once(ctx context.Context, rt *flow.Runtime, spot *warmSpot) {
 	within, cancel := context.WithTimeout(ctx, prewarmTimeout)
 	n, err := prewarm(within, rt, spot.venue, spot.tickets)
 	cancel()
 	p.mu.Lock()
 	spot.busy = false
-	if err != nil {
-		spot.next = rt.Now().Add(min(prewarmRetry, settingsOf(spot.venue).Prewarm.Every))
+	if err == nil {
+		spot.failed = 0
+	} else {
+		spot.next = rt.Now().Add(min(prewarmRetry<<min(spot.failed, 16), settingsOf(spot.venue).Prewarm.Every))
+		spot.failed++
 	}
 	p.mu.Unlock()
 	switch {
 	case err == nil:
 		rt.Logger.Debug("brought today's tickets in", "venue", spot.venue.ID, "tickets", n)
 	case ctx.Err() == nil:
-		rt.Logger.Warn("cannot bring today's tickets in; the last ones stay", "venue", spot.venue.ID, "error", err)
+		rt.Logger.Warn("cannot bring all of today's tickets in; the last ones stay", "venue", spot.venue.ID, "tickets", n, "error", err)
 	}
 }
 
@@ -127,34 +134,72 @@ type knownRow struct {
 	code   []byte
 }
 
-// prewarm brings the day's tickets of v in and forgets those that ticketing no longer lists.
+// prewarm brings the day's tickets of v in and forgets those that ticketing no longer lists. It returns how many have
+// come in, also where an error has kept the others out: those that came before them stay, and none is forgotten.
 func prewarm(ctx context.Context, rt *flow.Runtime, v *gateway.Venue, tickets listing) (int, error) {
 	asOf := rt.Now()
 	box, err := prewarmBox(ctx, rt, v.ID)
 	if err != nil {
 		return 0, err
 	}
-	var rows []knownRow
-	n := 0
-	err = tickets(ctx, asOf.In(v.Location), func(t Ticket) {
-		n++
-		code := box.Seal([]byte(t.Code), sealedCode)
-		for _, form := range t.forms {
-			rows = append(rows, knownRow{shown: form, ticket: t, code: code})
-		}
-	})
-	if err != nil {
-		return 0, fmt.Errorf("cannot list the tickets of %s: %w", v.ID, err)
+	in := &incoming{ctx: ctx, ledger: rt.Ledger, box: box, known: known{venue: v.ID, asOf: asOf}}
+	err = tickets(ctx, asOf.In(v.Location), in.keep)
+	if in.err == nil {
+		in.flush()
 	}
-	for chunk := range slices.Chunk(rows, prewarmChunk) {
-		if _, err := ledger.Do(ctx, rt.Ledger, keepKnown, known{venue: v.ID, rows: chunk, asOf: asOf}); err != nil {
-			return 0, err
-		}
+	switch {
+	case in.err != nil:
+		return in.n, fmt.Errorf("cannot keep the tickets of %s: %w", v.ID, in.err)
+	case err != nil:
+		err = fmt.Errorf("cannot list the tickets of %s: %w", v.ID, err)
+		return in.n, errors.Join(err, forgetKnown(ctx, rt, v.ID, asOf.Add(-prewarmForget)))
 	}
 	if _, err := ledger.Do(ctx, rt.Ledger, endPrewarm, known{venue: v.ID, asOf: asOf}); err != nil {
-		return 0, err
+		return in.n, err
 	}
-	return n, forgetKnown(ctx, rt, v.ID, asOf)
+	return in.n, forgetKnown(ctx, rt, v.ID, asOf)
+}
+
+// incoming keeps a day's tickets as they come, a chunk at a time.
+type incoming struct {
+	ctx    context.Context
+	ledger *ledger.Ledger
+	box    seal.Box
+	known  known // the chunk
+	n      int   // tickets so far
+	err    error // why they cannot be kept
+}
+
+func (in *incoming) keep(t Ticket) error {
+	in.n++
+	code := in.box.Seal([]byte(t.Code), sealedCode)
+	forms := t.forms
+	t.forms = nil
+	for _, form := range forms {
+		in.known.rows = append(in.known.rows, knownRow{shown: form, ticket: t, code: code})
+		if len(in.known.rows) == prewarmChunk {
+			if in.flush(); in.err != nil {
+				return in.err
+			}
+		}
+	}
+	return nil
+}
+
+// flush commits the chunk and rests as long as that took: half of the ledger's time is the visitors' at least.
+func (in *incoming) flush() {
+	if len(in.known.rows) == 0 {
+		return
+	}
+	begin := time.Now()
+	_, in.err = ledger.Do(in.ctx, in.ledger, keepKnown, in.known)
+	in.known.rows = nil // not used again: a commit of unknown outcome may still hold it
+	rest := time.NewTimer(time.Since(begin))
+	defer rest.Stop()
+	select {
+	case <-rest.C:
+	case <-in.ctx.Done():
+	}
 }
 
 // prewarmBox returns the data key of a venue's codes, the one that is there or a new one.
