@@ -113,8 +113,8 @@ func (x *exchange) read(answer wire.Answer) error {
 // isPlain reports whether an answer that is documented without a body has none, or an object. What a proxy puts there, a
 // page for people, is not Apaleo's.
 func isPlain(answer wire.Answer) bool {
-	var any struct{}
-	return len(answer.Body()) == 0 || answer.Decode(&any)
+	var object struct{}
+	return len(answer.Body()) == 0 || answer.Decode(&object)
 }
 
 // plain reads a refusal that is documented without a body.

@@ -19,7 +19,7 @@ func (c *Client) Reservation(ctx context.Context, id string) (*Reservation, erro
 	}
 	var out wireReservation
 	// An answer about another reservation is not an answer.
-	whole := func() bool { return out.whole() && out.ID == id && len(out.Actions) > 0 }
+	whole := func() bool { return out.whole() && out.ID == id }
 	err := c.do(ctx, &exchange{op: op, method: fasthttp.MethodGet, path: "/booking/v1/reservations/" + id + "?expand=actions",
 		out: &out, whole: whole})
 	if err != nil {

@@ -11,7 +11,8 @@ import (
 	"github.com/warmgate/warmgate/backends/wire"
 )
 
-// ReasonToken: no token could be had, so nothing was sent. The cause says how the identity server failed.
+// ReasonToken is the reason when no token could be had, and so nothing was sent. The cause says how the identity server
+// failed.
 const ReasonToken wire.Reason = "token"
 
 // tokens keeps the access token. It is fetched by one request however many wait, and anew behind the calls when a fifth of
@@ -47,7 +48,7 @@ func (t *tokens) get(ctx context.Context, op string) (string, error) {
 	if f == nil {
 		f = &flight{done: make(chan struct{})}
 		t.flight = f
-		go t.fetch(f)
+		go t.fetch(context.WithoutCancel(ctx), f)
 	}
 	t.mu.Unlock()
 	if usable {
@@ -74,8 +75,8 @@ func (t *tokens) drop(value string) {
 }
 
 // fetch asks for a token. It belongs to nobody's call: whoever began it may have left.
-func (t *tokens) fetch(f *flight) {
-	ctx, cancel := context.WithTimeout(context.Background(), t.timeout)
+func (t *tokens) fetch(ctx context.Context, f *flight) {
+	ctx, cancel := context.WithTimeout(ctx, t.timeout)
 	defer cancel()
 	began := time.Now()
 	value, life, err := t.ask(ctx)

@@ -45,7 +45,7 @@ func (t *Twin) getReservations(req *twinRequest, _ []string) twinAnswer {
 func (t *Twin) filter(req *twinRequest) (func(*twinReservation) bool, *twinAnswer) {
 	q := req.query
 	one := func(name, v string) bool { return !q.Has(name) || slices.Contains(strings.Split(q.Get(name), ","), v) }
-	for _, s := range strings.Split(q.Get("status"), ",") {
+	for s := range strings.SplitSeq(q.Get("status"), ",") {
 		switch Status(s) {
 		case "", StatusConfirmed, StatusInHouse, StatusCheckedOut, StatusCanceled, StatusNoShow:
 		default:

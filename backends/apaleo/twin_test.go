@@ -14,6 +14,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/warmgate/warmgate/backends/apaleo"
+	"github.com/warmgate/warmgate/backends/twin"
 	"github.com/warmgate/warmgate/backends/wire"
 )
 
@@ -391,6 +392,55 @@ func TestTheTwinIsMadeFromItsSeedAndRemembers(t *testing.T) {
 		if got := apaleo.PropertyOf(venue); got != want {
 			t.Errorf("PropertyOf(%s) = %s", venue, got)
 		}
+	}
+}
+
+// TestTheBooksOutliveTheCity: a checker that comes after a restart finds them, at the same address.
+func TestTheBooksOutliveTheCity(t *testing.T) {
+	dir := t.TempDir()
+	open := func() (*twin.City, *apaleo.Twin) {
+		city, err := twin.NewCity(twin.Config{DataDir: dir})
+		if err != nil {
+			t.Fatal(err)
+		}
+		hotel, err := apaleo.NewTwin(apaleo.TwinConfig{Property: "LAKE", ClientID: "c", ClientSecret: "s", Location: shanghai()})
+		if err == nil {
+			err = city.Add("apaleo", "lake", hotel)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return city, hotel
+	}
+	city, hotel := open()
+	made, err := hotel.Issue(apaleo.Want{Scenario: apaleo.Assigned})
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := city.URL("apaleo", "lake")
+	c, err := apaleo.New(apaleo.Config{BaseURL: at, ClientID: "c", ClientSecret: "s", Property: "LAKE"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if err := c.CheckIn(soon(t), made[0].Reservation); err != nil {
+		t.Fatal(err)
+	}
+	if err := city.Close(); err != nil {
+		t.Fatal(err)
+	}
+	before := hotel.ReadBooks()
+	city, hotel = open()
+	defer func() { _ = city.Close() }()
+	after := hotel.ReadBooks()
+	was, errWas := json.Marshal(before.Stays)
+	is, errIs := json.Marshal(after.Stays)
+	if errWas != nil || errIs != nil || string(was) != string(is) || len(after.Stays) != 1 || after.Requests != before.Requests {
+		t.Errorf("before %s, after %s", was, is)
+	}
+	// The client's token has ended with the city, which it does not notice.
+	if r, err := c.Reservation(soon(t), made[0].Reservation); err != nil || r.Status != apaleo.StatusInHouse || city.URL("apaleo", "lake") != at {
+		t.Errorf("%+v, %v", r, err)
 	}
 }
 
