@@ -13,6 +13,7 @@ import (
 	"github.com/warmgate/warmgate/backends/octo"
 	"github.com/warmgate/warmgate/backends/twin"
 	"github.com/warmgate/warmgate/backends/wire"
+	"github.com/warmgate/warmgate/gateway"
 	"github.com/warmgate/warmgate/gateway/call"
 	"go.uber.org/goleak"
 )
@@ -336,8 +337,12 @@ func TestConfigurationIsChecked(t *testing.T) {
 	} {
 		cfg := good
 		change(&cfg)
-		if _, err := octo.New(cfg); err == nil || !strings.Contains(err.Error(), want) {
+		_, err := octo.New(cfg)
+		f, placed := errors.AsType[*gateway.FieldError](err)
+		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v", want, err)
+		} else if path, inFile := map[string]string{"base_url": "url", "query": "url", "api_key": "secrets.api_key", "supplier": "options.supplier"}[want]; inFile && (!placed || f.Path != path) {
+			t.Errorf("%s: no place in a venue's file: %v", want, err)
 		} else if strings.Contains(err.Error(), "u:p") {
 			t.Errorf("%s: the error shows a secret: %v", want, err)
 		}

@@ -35,6 +35,7 @@ import (
 	"time"
 
 	"github.com/warmgate/warmgate/backends/wire"
+	"github.com/warmgate/warmgate/gateway"
 )
 
 const (
@@ -69,14 +70,15 @@ type Client struct {
 	most     int          // bytes of one booking in a list
 }
 
-// New validates the configuration and returns a client; it does not connect. The error names the field at fault.
+// New validates the configuration and returns a client; it does not connect. The error names the field at fault; of what
+// stands in a venue's file it is a *gateway.FieldError at its name there: url, secrets.api_key, options.supplier.
 func New(cfg Config) (*Client, error) {
 	var key, supplier error
 	if !wire.IsVisible(cfg.APIKey, 4096) {
-		key = fmt.Errorf("cannot use octo api_key: want 1 to 4096 visible ASCII characters, got %d bytes", len(cfg.APIKey))
+		key = wrong("secrets.api_key", "must be an api_key of 1 to 4096 visible ASCII characters, has %d bytes", len(cfg.APIKey))
 	}
 	if !wire.IsVisible(cfg.Supplier, 64) {
-		supplier = fmt.Errorf("cannot use octo supplier: want 1 to 64 visible ASCII characters, got %d bytes", len(cfg.Supplier))
+		supplier = wrong("options.supplier", "must be 1 to 64 visible ASCII characters, has %d bytes", len(cfg.Supplier))
 	}
 	most, bodyErr := wire.Within(connector, "max_body", cfg.MaxBody, defaultMaxBody, wire.MinBody, wire.MaxBody)
 	list, err := wire.Within(connector, "max_list_body", cfg.MaxListBody, defaultMaxListBody, wire.MinBody, wire.MaxBody)
@@ -96,6 +98,10 @@ func New(cfg Config) (*Client, error) {
 		return nil, err
 	}
 	return &Client{supplier: cfg.Supplier, calls: calls, lists: lists, most: most}, nil
+}
+
+func wrong(path, format string, size int) error {
+	return &gateway.FieldError{Path: path, Message: fmt.Sprintf(format, size)}
 }
 
 // Supplier returns the supplier's stable name.

@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"github.com/valyala/fasthttp"
+
+	"github.com/warmgate/warmgate/gateway"
 )
 
 // The bounds of what a connector may set, and the defaults that it gets.
@@ -52,14 +54,15 @@ type Client struct {
 }
 
 // New validates the configuration and returns a client; it does not connect. The error names the connector and the field
-// at fault, in the words of a configuration file (base_url, max_conns, max_body, idle), and shows no address.
+// at fault (base_url, max_conns, max_body, idle, header), and shows no address. That of BaseURL is a *gateway.FieldError at
+// url, its name in a venue's file.
 func New(cfg Config) (*Client, error) {
 	u, err := url.Parse(cfg.BaseURL)
 	switch {
 	case err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https"):
-		return nil, fmt.Errorf("cannot use %s base_url: want http(s)://host[:port][/prefix]", cfg.Connector)
+		return nil, wrongURL("is no base_url that %s can use: want http(s)://host[:port][/prefix]", cfg.Connector)
 	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
-		return nil, fmt.Errorf("cannot use %s base_url: no user, query or fragment is allowed in it", cfg.Connector)
+		return nil, wrongURL("is no base_url that %s can use: no user, query or fragment is allowed in it", cfg.Connector)
 	case cfg.Idle < 0:
 		return nil, fmt.Errorf("cannot use %s idle: want 0 or more, got %s", cfg.Connector, cfg.Idle)
 	case !areSendable(cfg.Header):
@@ -77,6 +80,10 @@ func New(cfg Config) (*Client, error) {
 		header:    cfg.Header,
 		host:      hostClient(u, cfg),
 	}, nil
+}
+
+func wrongURL(format, connector string) error {
+	return &gateway.FieldError{Path: "url", Message: fmt.Sprintf(format, connector)}
 }
 
 // Close closes the idle connections. Calls in flight end by themselves at their deadlines.

@@ -253,13 +253,13 @@ func TestConfigurationIsChecked(t *testing.T) {
 		t.Fatal(err)
 	}
 	for want, change := range map[string]func(*wire.Config){
-		"ohip base_url":  func(c *wire.Config) { c.BaseURL = "pms.example" },
-		"no user":        func(c *wire.Config) { c.BaseURL = "http://u:p@pms.example" },
-		"query":          func(c *wire.Config) { c.BaseURL = "http://pms.example?x=1" },
-		"ohip max_conns": func(c *wire.Config) { c.MaxConns = -1 },
-		"ohip max_body":  func(c *wire.Config) { c.MaxBody = 1 },
-		"ohip idle":      func(c *wire.Config) { c.Idle = -1 },
-		"ohip header":    func(c *wire.Config) { c.Header = []wire.Header{{"A", "u:p\n"}} },
+		"url: is no base_url that ohip can use": func(c *wire.Config) { c.BaseURL = "pms.example" },
+		"no user":                               func(c *wire.Config) { c.BaseURL = "http://u:p@pms.example" },
+		"query":                                 func(c *wire.Config) { c.BaseURL = "http://pms.example?x=1" },
+		"ohip max_conns":                        func(c *wire.Config) { c.MaxConns = -1 },
+		"ohip max_body":                         func(c *wire.Config) { c.MaxBody = 1 },
+		"ohip idle":                             func(c *wire.Config) { c.Idle = -1 },
+		"ohip header":                           func(c *wire.Config) { c.Header = []wire.Header{{"A", "u:p\n"}} },
 	} {
 		cfg := good
 		change(&cfg)

@@ -65,6 +65,7 @@ func admitByHand(tx *ledger.Tx, rt *flow.Runtime, a flow.Opened, details []byte)
 	if err := json.Unmarshal(a.Facts, &f); err != nil {
 		return nil, err
 	}
+	f.Input.Shown.hash(rt.Ledger.Keys(), a.Venue.ID)
 	c, err := claimByHand(a, f, tx.Now(), details)
 	if err != nil {
 		return nil, err

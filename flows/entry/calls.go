@@ -152,14 +152,13 @@ func readShown(b ticketBody, v *gateway.Venue, rt *flow.Runtime, at time.Time) (
 	if holdsIDNumber(s.Value) {
 		s.Form = FormIDNumber
 	}
-	s.Hash = hashShown(rt.Ledger.Keys(), v.ID, s.Value)
 	if s.Form == FormSigned {
 		var err error
 		if s.Signed, err = verifySigned(s.Value, v, at); err != nil {
 			return s, err
 		}
-		s.Hash = hashShown(rt.Ledger.Keys(), v.ID, s.Signed.Code)
 	}
+	s.hash(rt.Ledger.Keys(), v.ID)
 	return s, nil
 }
 

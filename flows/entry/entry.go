@@ -57,18 +57,21 @@ type Aim struct {
 
 // Known is what the ledger knows of a shown ticket from the last pre-warming.
 type Known struct {
-	Tickets []Ticket
-	AsOf    time.Time // of the pre-warming; zero: there has been none
+	Tickets []Ticket  `json:"tickets"`
+	AsOf    time.Time `json:"as_of,omitzero"` // of the pre-warming; zero: there has been none
 }
 
 // Day is what ticketing says of today at this attraction.
 type Day struct {
-	Open  bool
-	Slots []Span
+	Open  bool   `json:"open"`
+	Slots []Span `json:"slots"`
 }
 
 // Span is a stretch of time.
-type Span struct{ From, To time.Time }
+type Span struct {
+	From time.Time `json:"from"`
+	To   time.Time `json:"to"`
+}
 
 // Redemption asks ticketing to take a ticket as used.
 type Redemption struct {

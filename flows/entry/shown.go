@@ -7,15 +7,25 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/warmgate/warmgate/gateway"
+	"github.com/warmgate/warmgate/gateway/seal"
 )
 
 // Shown is what a visitor held to the gate, whatever its form.
 type Shown struct {
 	Form  Form   `json:"form"`
 	Value string `json:"value"` // what was read; sealed wherever it is kept
-	Hash  []byte `json:"hash"`  // its keyed hash: how it is known in the ledger
+	Hash  []byte `json:"-"`     // its keyed hash: how it is known in the ledger, and nothing for a person to see
 
 	Signed *Ticket `json:"signed,omitempty"` // of a signed ticket: what its issuer vouches for
+}
+
+// hash finds the keyed hash of what was shown at a venue.
+func (s *Shown) hash(keys *seal.Keys, venue string) {
+	shown := s.Value
+	if s.Signed != nil {
+		shown = s.Signed.Code
+	}
+	s.Hash = hashShown(keys, venue, shown)
 }
 
 // Form is how a ticket is shown.
