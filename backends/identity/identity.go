@@ -23,6 +23,7 @@ import (
 
 	"github.com/warmgate/warmgate/backends/identity/papers"
 	"github.com/warmgate/warmgate/backends/wire"
+	"github.com/warmgate/warmgate/gateway"
 )
 
 // connector is the first word of every error's text.
@@ -68,10 +69,12 @@ type Client struct {
 	wire *wire.Client
 }
 
-// New validates the configuration and returns a client; it does not connect. The error names the field at fault.
+// New validates the configuration and returns a client; it does not connect. The error names the field at fault; of what
+// stands in a venue's file it is a *gateway.FieldError at its name there: url, secrets.api_key.
 func New(cfg Config) (*Client, error) {
 	if !wire.IsVisible(cfg.APIKey, 4096) {
-		return nil, fmt.Errorf("cannot use identity api_key: want 1 to 4096 visible ASCII characters, got %d bytes", len(cfg.APIKey))
+		return nil, &gateway.FieldError{Path: "secrets.api_key",
+			Message: fmt.Sprintf("must be an api_key of 1 to 4096 visible ASCII characters, has %d bytes", len(cfg.APIKey))}
 	}
 	if cfg.MaxBody == 0 {
 		cfg.MaxBody = defaultMaxBody

@@ -351,7 +351,7 @@ func TestConfigurationIsChecked(t *testing.T) {
 	} {
 		cfg := good
 		change(&cfg)
-		if _, err := police.New(cfg); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), "police "+want) {
+		if _, err := police.New(cfg); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v", want, err)
 		}
 	}

@@ -34,6 +34,7 @@ import (
 
 	"github.com/warmgate/warmgate/backends/identity/papers"
 	"github.com/warmgate/warmgate/backends/wire"
+	"github.com/warmgate/warmgate/gateway"
 )
 
 // connector is the first word of every error's text.
@@ -87,13 +88,14 @@ type Client struct {
 	hotel string
 }
 
-// New validates the configuration and returns a client; it does not connect. The error names the field at fault.
+// New validates the configuration and returns a client; it does not connect. The error names the field at fault; of what
+// stands in a venue's file it is a *gateway.FieldError at its name there: url, secrets.api_key, options.hotel.
 func New(cfg Config) (*Client, error) {
 	switch {
 	case !wire.IsVisible(cfg.APIKey, 4096):
-		return nil, fmt.Errorf("cannot use police api_key: want 1 to 4096 visible ASCII characters, got %d bytes", len(cfg.APIKey))
+		return nil, wrong("secrets.api_key", "must be an api_key of 1 to 4096 visible ASCII characters, has %d bytes", len(cfg.APIKey))
 	case !wire.IsVisible(cfg.Hotel, MaxHotel):
-		return nil, fmt.Errorf("cannot use police hotel: want 1 to %d visible ASCII characters, got %d bytes", MaxHotel, len(cfg.Hotel))
+		return nil, wrong("options.hotel", "must be 1 to 64 visible ASCII characters, has %d bytes", len(cfg.Hotel))
 	}
 	if cfg.MaxBody == 0 {
 		cfg.MaxBody = defaultMaxBody
@@ -104,6 +106,10 @@ func New(cfg Config) (*Client, error) {
 		return nil, err
 	}
 	return &Client{wire: c, hotel: cfg.Hotel}, nil
+}
+
+func wrong(path, format string, size int) error {
+	return &gateway.FieldError{Path: path, Message: fmt.Sprintf(format, size)}
 }
 
 // Close closes the idle connections. Calls in flight end by themselves at their deadlines.
