@@ -13,8 +13,10 @@ import (
 	"time"
 
 	"github.com/warmgate/warmgate/backends/apaleo"
+	"github.com/warmgate/warmgate/backends/identity"
 	"github.com/warmgate/warmgate/backends/octo"
 	"github.com/warmgate/warmgate/backends/ohip"
+	"github.com/warmgate/warmgate/backends/police"
 	"github.com/warmgate/warmgate/backends/twin"
 )
 
@@ -35,11 +37,17 @@ func factories() map[string]factory {
 			return apaleo.NewTwin(apaleo.TwinConfig{Property: apaleo.PropertyOf(p.Instance), ClientID: p.Instance, ClientSecret: key,
 				Seed: seed, Location: p.Location})
 		},
+		"identity": func(p Place, key string, seed uint64) (twin.Backend, error) {
+			return identity.NewTwin(identity.TwinConfig{Name: p.Instance, APIKey: key, Seed: seed, Location: p.Location})
+		},
 		"octo": func(p Place, key string, seed uint64) (twin.Backend, error) {
 			return octo.NewTwin(octo.TwinConfig{Supplier: p.Instance, APIKey: key, Seed: seed, Location: p.Location})
 		},
 		"ohip": func(p Place, key string, seed uint64) (twin.Backend, error) {
 			return ohip.NewTwin(ohip.TwinConfig{HotelID: p.Instance, ClientSecret: key, Seed: seed, Location: p.Location})
+		},
+		"police": func(p Place, key string, seed uint64) (twin.Backend, error) {
+			return police.NewTwin(police.TwinConfig{Name: p.Instance, APIKey: key, Seed: seed})
 		},
 	}
 }
