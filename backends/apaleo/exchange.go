@@ -148,7 +148,7 @@ func (c *Client) act(ctx context.Context, x *exchange, id, action string) error 
 		return err
 	}
 	switch allowed, why := r.allows(action); {
-	case why != "" && len(why) <= maxID:
+	case isID(why): // it stands in logs
 		e.Code = why
 	case allowed && action == actionAssign:
 		e.Code = CodeUnitTaken

@@ -217,6 +217,32 @@ func TestWhyIsNotKnown(t *testing.T) {
 	isRefused(t, w.client.CheckIn(within(t, 300*time.Millisecond), made.Reservation), apaleo.CodeRejected)
 }
 
+// TestTakenIsNotGuessed: a reservation that does not say that it may be given a unit makes no unit a taken one.
+func TestTakenIsNotGuessed(t *testing.T) {
+	for actions, code := range map[string]string{`[]`: apaleo.CodeRejected, `[{"action":"AssignUnit","isAllowed":true}]`: apaleo.CodeUnitTaken,
+		`[{"action":"AssignUnit","isAllowed":false}]`: apaleo.CodeRejected, `[{"action":"AssignUnit","isAllowed":false,"reasons":[{"code":"A b"}]}]`: apaleo.CodeRejected,
+		`[{"action":"AssignUnit","isAllowed":false,"reasons":[{"code":"NewReason"},{"code":"Another"}]}]`: "NewReason"} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			switch r.Method {
+			case "POST":
+				_, _ = w.Write([]byte(`{"access_token":"T","token_type":"Bearer","expires_in":3600}`))
+			case "PUT":
+				w.WriteHeader(http.StatusUnprocessableEntity)
+				_, _ = w.Write([]byte(`{"messages":["no"]}`))
+			default:
+				_, _ = w.Write([]byte(strings.Replace(aReservation, `[{"action":"CheckIn","isAllowed":true}]`, actions, 1)))
+			}
+		}))
+		c, err := apaleo.New(apaleo.Config{BaseURL: server.URL, ClientID: "c", ClientSecret: "s", Property: "MUC"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		isRefused(t, c.AssignUnit(soon(t), "A-1", "U-1"), code)
+		c.Close()
+		server.Close()
+	}
+}
+
 // TestTheIdentityServerFails: nothing of the call is sent.
 func TestTheIdentityServerFails(t *testing.T) {
 	for _, fault := range twin.Faults() {
