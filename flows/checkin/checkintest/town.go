@@ -1,0 +1,266 @@
+// Package checkintest puts hotels with their systems, an identity service and a police bureau behind a whole gateway, for
+// the tests of the check-in and for whoever prints its budget matrix.
+package checkintest
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/warmgate/warmgate/backends/apaleo"
+	"github.com/warmgate/warmgate/backends/identity"
+	"github.com/warmgate/warmgate/backends/ohip"
+	"github.com/warmgate/warmgate/backends/police"
+	"github.com/warmgate/warmgate/backends/twin"
+	"github.com/warmgate/warmgate/flows/checkin"
+	"github.com/warmgate/warmgate/flows/flowtest"
+	"github.com/warmgate/warmgate/gateway/assist"
+	"github.com/warmgate/warmgate/gateway/flow"
+)
+
+// The hotel systems.
+const (
+	OHIP   = "ohip"
+	Apaleo = "apaleo"
+)
+
+// Hotel is a hotel of the town.
+type Hotel struct {
+	ID       string
+	PMS      string // OHIP, Apaleo; "": OHIP
+	Settings string // YAML, indented by two spaces, beside kiosks and keys
+	Rooms    []ohip.TwinRoom
+}
+
+// Town is a city of hotels with a gateway in front of it.
+type Town struct {
+	*flowtest.City
+	OHIP     map[string]*ohip.Twin
+	Apaleo   map[string]*apaleo.Twin
+	Identity map[string]*identity.Twin
+	Police   map[string]*police.Twin
+	Hotels   map[string]Hotel
+}
+
+// Flows returns the journey and the human door.
+func Flows(t testing.TB) []*flow.Flow {
+	t.Helper()
+	c, err := checkin.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	door, err := assist.New([]*flow.Flow{c})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return []*flow.Flow{c, door}
+}
+
+// Section is the journey's part of the configuration: the product's own budgets.
+const Section = `flows:
+  hotel-check-in:
+    journey_budget: 30s
+    machine_budget: 3s
+    flush: 40ms
+    overhead: 60ms
+    lease: 2s
+    steps:
+      recall: { slice: 40ms }
+      booking: { slice: 700ms, min: 20ms, attempts: 2, attempt_timeout: 340ms, backoff: 20ms }
+      identity: { slice: 700ms, min: 20ms, attempts: 2, attempt_timeout: 340ms, backoff: 20ms }
+      rooms: { slice: 700ms, attempts: 2, attempt_timeout: 340ms, backoff: 20ms, cache: { fresh: 2s, stale_while_revalidate: 8s, stale_if_error: 30s } }
+      assign: { slice: 500ms, min: 20ms }
+      check-in: { slice: 500ms, min: 20ms }
+      register: { slice: 500ms, min: 20ms }
+      key: { slice: 600ms, min: 20ms }
+  hotel-check-out:
+    journey_budget: 30s
+    machine_budget: 3s
+    flush: 40ms
+    overhead: 60ms
+    lease: 2s
+    steps:
+      check-out: { slice: 800ms, min: 20ms }
+      key-off: { slice: 600ms, min: 20ms }
+      departures: { slice: 600ms, min: 20ms }
+  assist-claim: &record { journey_budget: 20s, machine_budget: 300ms, flush: 40ms, overhead: 60ms, lease: 2s }
+  assist-release: *record
+  assist-resolution: *record
+`
+
+const hotelFile = `id: %s
+kind: hotel
+tenant: hangzhou
+name: { zh: 酒店, en: A hotel }
+time_zone: Asia/Shanghai
+connectors:
+  pms:
+    connector: %s
+    url: %s
+    secrets: { client_secret: { env: OCTO_KEY } }
+    options: { %s }
+  identity: { connector: identity, url: %s, secrets: { api_key: { env: OCTO_KEY } } }
+  police: { connector: police, url: %s, secrets: { api_key: { env: OCTO_KEY } } }
+settings:
+  kiosks: [lobby-1, lobby-2]
+%s`
+
+// Start starts a town. change may be nil.
+func Start(t testing.TB, change func(c *Town), hotels ...Hotel) *Town {
+	t.Helper()
+	town := &Town{OHIP: map[string]*ohip.Twin{}, Apaleo: map[string]*apaleo.Twin{}, Identity: map[string]*identity.Twin{},
+		Police: map[string]*police.Twin{}, Hotels: map[string]Hotel{}}
+	flowtest.Options{
+		Gateway: func(file string) string {
+			before, _, _ := strings.Cut(file, "flows:\n")
+			return before + Section
+		},
+		Before: func(c *flowtest.City) {
+			town.City = c
+			for _, h := range hotels {
+				town.add(h)
+			}
+			if change != nil {
+				change(town)
+			}
+		},
+	}.Start(t, Flows(t))
+	return town
+}
+
+func (c *Town) must(err error) {
+	c.T.Helper()
+	if err != nil {
+		c.T.Fatal(err)
+	}
+}
+
+// Zone is where the hotels are.
+func Zone() *time.Location { return time.FixedZone("Asia/Shanghai", 8*60*60) }
+
+// add builds a hotel: its system's twin, its identity service and its bureau.
+func (c *Town) add(h Hotel) {
+	c.T.Helper()
+	var err error
+	options, keys := "hotel_id: "+h.ID, "encoder"
+	switch h.PMS {
+	case "", OHIP:
+		h.PMS = OHIP
+		c.OHIP[h.ID], err = ohip.NewTwin(ohip.TwinConfig{HotelID: h.ID, ClientSecret: flowtest.APIKey, Seed: 1, Clock: time.Now, Location: Zone(), Rooms: h.Rooms})
+		c.must(err)
+		c.must(c.Twins.Add(OHIP, h.ID, c.OHIP[h.ID]))
+	case Apaleo:
+		property := apaleo.PropertyOf(h.ID)
+		c.Apaleo[h.ID], err = apaleo.NewTwin(apaleo.TwinConfig{Property: property, ClientID: "warmgate", ClientSecret: flowtest.APIKey, Seed: 1, Clock: time.Now, Location: Zone()})
+		c.must(err)
+		c.must(c.Twins.Add(Apaleo, h.ID, c.Apaleo[h.ID]))
+		options, keys = "property: "+property, "staff"
+	}
+	c.Identity[h.ID], err = identity.NewTwin(identity.TwinConfig{Name: h.ID, APIKey: flowtest.APIKey, Seed: 1, Clock: time.Now, Location: Zone()})
+	c.must(err)
+	c.must(c.Twins.Add("identity", h.ID, c.Identity[h.ID]))
+	c.Police[h.ID], err = police.NewTwin(police.TwinConfig{Name: h.ID, APIKey: flowtest.APIKey, Seed: 1, Clock: time.Now})
+	c.must(err)
+	c.must(c.Twins.Add("police", h.ID, c.Police[h.ID]))
+	if !strings.Contains(h.Settings, "  keys:") {
+		h.Settings += "  keys: " + keys + "\n"
+	}
+	c.Hotels[h.ID] = h
+	c.Write("venues/"+h.ID+".yaml", fmt.Sprintf(hotelFile, h.ID, h.PMS, c.Twins.URL(h.PMS, h.ID), options,
+		c.Twins.URL("identity", h.ID), c.Twins.URL("police", h.ID), h.Settings))
+}
+
+// Person makes somebody up whom the identity service knows.
+func (c *Town) Person(hotel string, want identity.Want) identity.Made {
+	c.T.Helper()
+	made, err := c.Identity[hotel].MakeUp(want)
+	c.must(err)
+	return made[0]
+}
+
+// Guest is what a kiosk sends of a person.
+func Guest(p identity.Made) map[string]any {
+	d := map[string]any{"type": p.Document.Type, "number": p.Document.Number, "name": p.Document.Name, "nationality": p.Document.Nationality,
+		"birth_date": p.Document.BirthDate, "sex": p.Sex, "expires_on": p.Document.ExpiresOn}
+	if p.Document.LatinName != "" {
+		d["latin_name"] = p.Document.LatinName
+	}
+	if len(p.Document.Portrait) > 0 {
+		d["portrait"] = p.Document.Portrait
+	}
+	return map[string]any{"document": d, "face": p.Face}
+}
+
+// Booked is a booking of the town, whichever system has it.
+type Booked struct {
+	Hotel        string
+	ID           string
+	Confirmation string
+	People       []identity.Made
+}
+
+// Book books a room at the hotel for people, the first one's name on it. scenario is the system's own word.
+func (c *Town) Book(hotel, scenario string, people ...identity.Made) Booked {
+	c.T.Helper()
+	if len(people) == 0 {
+		people = []identity.Made{c.Person(hotel, identity.Want{})}
+	}
+	b := Booked{Hotel: hotel, People: people}
+	if c.Hotels[hotel].PMS == Apaleo {
+		w := apaleo.Want{Scenario: apaleo.Scenario(scenario), Adults: len(people)}
+		for _, p := range people {
+			w.Guests = append(w.Guests, apaleo.MadeGuest{LastName: p.Document.Name, DocumentType: "IdNumber", DocumentNumber: p.Document.Number, BirthDate: p.Document.BirthDate})
+		}
+		made, err := c.Apaleo[hotel].Issue(w)
+		c.must(err)
+		b.ID, b.Confirmation = made[0].Reservation, made[0].Booking
+		return b
+	}
+	w := ohip.Want{Scenario: ohip.Scenario(scenario)}
+	for _, p := range people {
+		surname, given, _ := strings.Cut(p.Document.LatinName, " ")
+		alternate := p.Document.Name
+		if p.Document.LatinName == "" {
+			surname, given, _ = strings.Cut(p.Document.Name, " ")
+			alternate = ""
+		}
+		w.Guests = append(w.Guests, ohip.WantGuest{Surname: surname, GivenName: given, Alternate: alternate, BirthDate: p.Document.BirthDate})
+	}
+	made, err := c.OHIP[hotel].Reserve(w)
+	c.must(err)
+	b.ID, b.Confirmation = made[0].ID, made[0].Confirmation
+	return b
+}
+
+// Arrival is the body of a check-in of all of a booking's people, by its number.
+func (b Booked) Arrival(kiosk string) map[string]any {
+	var guests []any
+	for _, p := range b.People {
+		guests = append(guests, Guest(p))
+	}
+	return map[string]any{"kiosk": kiosk, "booking": map[string]any{"confirmation": b.Confirmation}, "guests": guests}
+}
+
+// CheckIn sends a check-in.
+func (c *Town) CheckIn(hotel string, body map[string]any) flowtest.Answer {
+	c.T.Helper()
+	return c.Do(flowtest.Call{Method: http.MethodPost, Path: "/v1/hotels/" + hotel + "/check-ins", Token: c.Token("kiosk", "hotel:check-in"), Body: body})
+}
+
+// CheckOut sends a check-out of a person.
+func (c *Town) CheckOut(hotel string, p identity.Made) flowtest.Answer {
+	c.T.Helper()
+	return c.Do(flowtest.Call{Method: http.MethodPost, Path: "/v1/hotels/" + hotel + "/check-outs", Token: c.Token("kiosk", "hotel:check-in"),
+		Body: map[string]any{"kiosk": "lobby-1", "document": map[string]any{"type": p.Document.Type, "number": p.Document.Number}}})
+}
+
+// Dial breaks one of the hotel's systems: "pms", "identity" or "police".
+func (c *Town) Dial(hotel, system string, d twin.Dial) {
+	c.T.Helper()
+	if system == "pms" {
+		system = c.Hotels[hotel].PMS
+	}
+	c.must(c.Twins.Dial(system, hotel, d))
+}
