@@ -445,7 +445,7 @@ func TestWhatIsSent(t *testing.T) {
 	if got.Method != "POST" || got.URL.EscapedPath() != "/v9/fof/v1/hotels/LAKE1/reservations/12%2F3/checkIns" ||
 		body != `{"reservation":{"roomId":"203","ignoreWarnings":false},"fetchReservationInstruction":["ReservationDetail"]}` ||
 		got.Header.Get("Authorization") != "Bearer T1" || got.Header.Get("x-app-key") != ohip.SandboxAppKey ||
-		got.Header.Get("x-hotelid") != "LAKE1" || got.Header.Get("Content-Type") != "application/json" || len(left) != 3 ||
+		got.Header.Get("x-hotelid") != "LAKE1" || got.Header.Get("Content-Type") != "application/json;charset=UTF-8" || len(left) != 3 ||
 		got.Header.Get("Traceparent") != parent || got.Header.Get("Tracestate") != "a=b" {
 		t.Errorf("%s %s %v %s", got.Method, got.URL, got.Header, body)
 	}

@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/go-json-experiment/json"
+
 	"github.com/warmgate/warmgate/backends/wire"
 )
 
@@ -23,12 +25,16 @@ type exchange struct {
 // do makes one attempt within the context's deadline. A token that the hotel does not accept any more is replaced and the
 // attempt made again: a request that was not authorized had no effect. The error, if any, is a *wire.Error.
 func (c *Client) do(ctx context.Context, x *exchange) error {
+	body, err := encode(x.body)
+	if err != nil {
+		return c.badInput(x.op, "what cannot be written as JSON") // its text may hold it
+	}
 	for again := true; ; again = false {
 		bearer, err := c.bearer(ctx, x.op)
 		if err != nil {
 			return err
 		}
-		a, err := c.wire.Do(ctx, &wire.Request{Op: x.op, Method: x.method, Path: x.path, JSON: x.body,
+		a, err := c.wire.Do(ctx, &wire.Request{Op: x.op, Method: x.method, Path: x.path, Raw: body, Type: mediaType,
 			Header: []wire.Header{{Name: "Authorization", Value: "Bearer " + bearer}}})
 		if err != nil {
 			return err
@@ -41,6 +47,17 @@ func (c *Client) do(ctx context.Context, x *exchange) error {
 		a.Release()
 		return err
 	}
+}
+
+// mediaType is what the interface says and wants to be told of bodies.
+const mediaType = "application/json;charset=UTF-8"
+
+// encode returns the request body, nil when there is none.
+func encode(body any) ([]byte, error) {
+	if body == nil {
+		return nil, nil
+	}
+	return json.Marshal(body)
 }
 
 // bearer returns the access token. What keeps it from being had keeps the call from being sent.

@@ -29,8 +29,9 @@ const (
 // dropped once. It is never logged.
 type token struct {
 	wire    *wire.Client
-	request wire.Request
+	form    wire.Request
 	timeout time.Duration
+	ask     func(context.Context) (string, time.Duration, error) // request; a test has its own
 
 	ctx    context.Context // ends with close
 	cancel context.CancelFunc
@@ -62,7 +63,8 @@ func newToken(cfg Config) (*token, error) {
 	if cfg.TokenTimeout == 0 {
 		cfg.TokenTimeout = defaultTokenTimeout
 	}
-	t := &token{wire: w, timeout: cfg.TokenTimeout, request: tokenRequest(cfg)}
+	t := &token{wire: w, timeout: cfg.TokenTimeout, form: tokenRequest(cfg)}
+	t.ask = t.request
 	t.ctx, t.cancel = context.WithCancel(context.Background())
 	return t, nil
 }
@@ -172,9 +174,9 @@ func (t *token) renew() {
 	}
 }
 
-// ask makes one token request.
-func (t *token) ask(ctx context.Context) (string, time.Duration, error) {
-	r := t.request
+// request makes one token request.
+func (t *token) request(ctx context.Context) (string, time.Duration, error) {
+	r := t.form
 	a, err := t.wire.Do(ctx, &r)
 	if err != nil {
 		return "", 0, err

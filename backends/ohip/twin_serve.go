@@ -288,7 +288,7 @@ func writeJSON(w http.ResponseWriter, status int, v any) {
 		http.Error(w, "the twin cannot write its answer", http.StatusInternalServerError)
 		return
 	}
-	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Type", mediaType)
 	w.WriteHeader(status)
 	_, _ = w.Write(body)
 }

@@ -1,0 +1,211 @@
+package ohip_test
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/getkin/kin-openapi/openapi2"
+	"github.com/getkin/kin-openapi/openapi2conv"
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/getkin/kin-openapi/routers"
+	"github.com/getkin/kin-openapi/routers/legacy"
+	"github.com/go-json-experiment/json"
+
+	"github.com/warmgate/warmgate/backends/ohip"
+	"github.com/warmgate/warmgate/backends/wire"
+)
+
+// published is where the documents lie beside the repository, where they are at hand.
+const published = "../../../shared/specs/ohip/"
+
+// base is the address under which the documents are searched.
+const base = "http://spec.example"
+
+// document reads one of the published documents, which are of the second version of OpenAPI.
+func document(t *testing.T, name string) routers.Router {
+	t.Helper()
+	raw, err := os.ReadFile(published + name)
+	if err != nil {
+		t.Skipf("the published documents are not here: %v", err)
+	}
+	var tree map[string]any
+	fine(t, json.Unmarshal(raw, &tree))
+	mend(tree)
+	raw, err = json.Marshal(tree)
+	fine(t, err)
+	var two openapi2.T
+	fine(t, two.UnmarshalJSON(raw))
+	three, err := openapi2conv.ToV3(&two)
+	fine(t, err)
+	three.Servers = openapi3.Servers{{URL: base + two.BasePath}}
+	router, err := legacy.NewRouter(three, openapi3.DisableExamplesValidation(), openapi3.DisableSchemaDefaultsValidation(),
+		openapi3.DisableSchemaPatternValidation())
+	fine(t, err)
+	return router
+}
+
+// mend takes out what contradicts itself: days are bounded to eight characters, and have ten. It closes the objects that
+// the documents leave open, so that a member that they do not know is found.
+func mend(v any) {
+	switch v := v.(type) {
+	case map[string]any:
+		if v["format"] == "date" {
+			delete(v, "maxLength")
+		}
+		if _, has := v["properties"].(map[string]any); has && v["type"] == "object" && v["additionalProperties"] == nil {
+			v["additionalProperties"] = false
+		}
+		for _, each := range v {
+			mend(each)
+		}
+	case []any:
+		for _, each := range v {
+			mend(each)
+		}
+	}
+}
+
+// judge stands between client and twin and holds every exchange against the documents.
+type judge struct {
+	t       *testing.T
+	routers []routers.Router
+	proxy   *httputil.ReverseProxy
+
+	mu     sync.Mutex
+	seen   map[string]int
+	beyond map[string]int
+}
+
+func (j *judge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	rec := httptest.NewRecorder()
+	j.proxy.ServeHTTP(rec, r)
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	j.hold(r, rec)
+	maps.Copy(w.Header(), rec.Header())
+	w.WriteHeader(rec.Code)
+	_, _ = w.Write(rec.Body.Bytes())
+}
+
+func (j *judge) hold(r *http.Request, rec *httptest.ResponseRecorder) {
+	at := r.Clone(context.Background())
+	at.URL, _ = url.Parse(base + r.URL.RequestURI())
+	at.Host = at.URL.Host
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, router := range j.routers {
+		route, params, err := router.FindRoute(at)
+		if err != nil {
+			continue
+		}
+		in := &openapi3filter.RequestValidationInput{Request: at, PathParams: params, Route: route, Options: &openapi3filter.Options{
+			AuthenticationFunc: openapi3filter.NoopAuthenticationFunc, MultiError: true}}
+		if err := openapi3filter.ValidateRequest(context.Background(), in); err != nil {
+			j.t.Errorf("request %s %s: %v", r.Method, route.Path, err)
+		}
+		out := &openapi3filter.ResponseValidationInput{RequestValidationInput: in, Status: rec.Code, Header: rec.Header(),
+			Options: &openapi3filter.Options{MultiError: true, IncludeResponseStatus: true}}
+		out.SetBodyBytes(rec.Body.Bytes())
+		if err := openapi3filter.ValidateResponse(context.Background(), out); err != nil {
+			j.t.Errorf("answer %d to %s %s: %.800v\n%.400s", rec.Code, r.Method, route.Path, err, rec.Body)
+		}
+		j.seen[r.Method+" "+route.Path]++
+		return
+	}
+	parts := strings.Split(r.URL.Path, "/")
+	j.beyond[r.Method+" "+parts[1]+" "+parts[len(parts)-1]]++
+}
+
+func TestAgainstThePublishedDocuments(t *testing.T) {
+	j := &judge{t: t, seen: map[string]int{}, beyond: map[string]int{}}
+	for _, name := range []string{"subset-oauth.json", "subset-rsv.json", "subset-fof.json"} {
+		j.routers = append(j.routers, document(t, name))
+	}
+	var front *httptest.Server
+	w := newWorld(t, func(c *ohip.Config) {
+		at, _ := url.Parse(c.GatewayURL)
+		j.proxy = httputil.NewSingleHostReverseProxy(at)
+		j.proxy.Transport = &http.Transport{DisableKeepAlives: true}
+		front = httptest.NewServer(j)
+		c.GatewayURL = front.URL
+	})
+	defer front.Close()
+	exercise(t, w)
+	const one = "/hotels/{hotelId}/reservations/{reservationId}"
+	for _, want := range []string{"POST /tokens", "GET /hotels/{hotelId}/reservations", "GET /hotels/{hotelId}/rooms",
+		"GET " + one + "/verifyCheckIns", "POST " + one + "/roomAssignments", "POST " + one + "/checkIns",
+		"DELETE " + one + "/checkIns", "POST " + one + "/roomKeys"} {
+		if j.seen[want] == 0 {
+			t.Errorf("%s was not held against the documents", want)
+		}
+	}
+	// These three are published, but not in the documents at hand.
+	for _, want := range []string{"PUT fof rooms", "GET fof roomKeys", "POST csh checkOuts"} {
+		if j.beyond[want] == 0 {
+			t.Errorf("%s was not asked for", want)
+		}
+		delete(j.beyond, want)
+	}
+	if len(j.beyond) != 0 {
+		t.Errorf("not in the documents: %v", j.beyond)
+	}
+}
+
+// exercise goes through every operation, with success and with refusal, for every scenario.
+func exercise(t *testing.T, w world) {
+	t.Helper()
+	ctx := within(t, 60*time.Second)
+	must := func(err error) {
+		t.Helper()
+		if e, ok := err.(*wire.Error); err != nil && (!ok || e.Fate != wire.Refused) { //nolint:errorlint // the client's own
+			t.Error(err)
+		}
+	}
+	for _, s := range []ohip.Scenario{ohip.DueToday, ohip.Assigned, ohip.Tomorrow, ohip.Yesterday, ohip.MarkedGone, ohip.CancelledR,
+		ohip.StaysOn, ohip.LeavesNow, ohip.OwesMoney, ohip.HasLeft} {
+		m := w.make(t, ohip.Want{Scenario: s, Guests: []ohip.WantGuest{{}, {Surname: "Łukasz"}}, Nights: 2})
+		room := m.RoomID
+		if room == "" {
+			room = "208"
+		}
+		o := order(m, room)
+		o.Encoder = "E1"
+		for _, call := range []func() error{
+			func() error { return w.client.AssignRoom(ctx, m.ID, room) },
+			func() error { _, err := w.client.Reservation(ctx, m.ID); return err },
+			func() error { _, err := w.client.VerifyCheckIn(ctx, m.ID); return err },
+			func() error { return w.client.CheckIn(ctx, m.ID, room) },
+			func() error { _, err := w.client.IssueKeys(ctx, o); return err },
+			func() error { _, err := w.client.Keys(ctx, m.ID); return err },
+			func() error { _, err := w.client.ByConfirmation(ctx, m.Confirmation); return err },
+			func() error { _, err := w.client.Room(ctx, room); return err },
+			func() error { return w.client.RemoveKeys(ctx, m.ID, room) },
+			func() error { return w.client.UndoCheckIn(ctx, m.ID, s == ohip.DueToday) },
+			func() error { return w.client.CheckOut(ctx, m.ID) },
+			func() error { return w.client.UnassignRoom(ctx, m.ID) },
+		} {
+			must(call())
+		}
+	}
+	_, err := w.client.VerifyCheckIn(ctx, "4711")
+	must(err)
+	must(w.client.UndoCheckIn(ctx, "4711", true))
+	_, err = w.client.ByName(ctx, ohip.NameQuery{Surname: "łukasz", GivenName: "x", From: yesterday, To: tomorrow})
+	must(err)
+	_, err = w.client.Rooms(ctx, ohip.RoomQuery{Types: []string{"STD", "TWN"}, Floor: "2", Housekeeping: []ohip.Housekeeping{ohip.Clean, ohip.Dirty},
+		FrontOffice: ohip.Vacant, From: today, To: tomorrow})
+	must(err)
+}
