@@ -140,12 +140,17 @@ func shanghai(t testing.TB) *time.Location {
 
 func start(t *testing.T) *place {
 	t.Helper()
+	return startWith(t, worldtest.Setup{})
+}
+
+func startWith(t *testing.T, setup worldtest.Setup) *place {
+	t.Helper()
 	f := visits()
 	door, err := assist.New([]*flow.Flow{f})
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &place{World: worldtest.Start(t, f, door)}
+	p := &place{World: setup.Start(t, f, door)}
 	for id, tenant := range map[string]string{"east": "hangzhou", "west": "hangzhou", "far": "suzhou"} {
 		p.Put(&gateway.Venue{ID: id, Kind: "place", Tenant: tenant, Location: shanghai(t)})
 	}

@@ -16,8 +16,8 @@ import (
 	"github.com/warmgate/warmgate/gateway"
 )
 
-// leaks fails the test where it leaves a goroutine behind, but for the one of fasthttp that sleeps for ten seconds before
-// it looks whether it has ended; call it first.
+// leaks fails the test where it leaves a goroutine behind, but for two of fasthttp: its clock, and the one that sleeps for
+// ten seconds before it looks whether its server has ended. Call it first.
 func leaks(t *testing.T) {
 	t.Helper()
 	before := goleak.IgnoreCurrent()

@@ -14,12 +14,14 @@ import (
 	"github.com/getkin/kin-openapi/openapi3filter"
 	"github.com/getkin/kin-openapi/routers"
 	"github.com/getkin/kin-openapi/routers/gorillamux"
+	"github.com/go-json-experiment/json"
 )
 
 // Transport is an http.RoundTripper that holds every exchange against an OpenAPI 3.1 document (JSON Schema 2020-12) and
 // fails the test where one differs. Safe for concurrent use until the test ends.
 type Transport struct {
 	t      testing.TB
+	doc    *openapi3.T
 	router routers.Router
 	next   http.RoundTripper
 }
@@ -44,7 +46,25 @@ func New(t testing.TB, document []byte, next http.RoundTripper) *Transport {
 		t.Cleanup(own.CloseIdleConnections)
 		next = own
 	}
-	return &Transport{t: t, router: router, next: next}
+	return &Transport{t: t, doc: doc, router: router, next: next}
+}
+
+// Hold holds one JSON value, such as the data of an event of a stream, against a schema of the document's components.
+func (tr *Transport) Hold(schema, data string) {
+	tr.t.Helper()
+	ref := tr.doc.Components.Schemas[schema]
+	if ref == nil {
+		tr.t.Errorf("the OpenAPI document has no schema %s", schema)
+		return
+	}
+	var value any
+	err := json.Unmarshal([]byte(data), &value)
+	if err == nil {
+		err = ref.Value.VisitJSON(value, openapi3.EnableJSONSchema2020())
+	}
+	if err != nil {
+		tr.t.Errorf("%s differs from the schema %s of the OpenAPI document: %v", data, schema, err)
+	}
 }
 
 type invalidKey struct{}

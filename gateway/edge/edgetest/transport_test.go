@@ -11,8 +11,8 @@ import (
 const document = `{"openapi":"3.1.0","info":{"title":"t","version":"1"},"paths":{"/things/{id}":{"post":{
 	"parameters":[{"name":"id","in":"path","required":true,"schema":{"type":"string"}},{"name":"Key","in":"header","required":true,"schema":{"type":"string"}}],
 	"requestBody":{"required":true,"content":{"application/json":{"schema":{"type":"object","additionalProperties":false,"properties":{"n":{"type":"integer"}}}}}},
-	"responses":{"201":{"description":"made","content":{"application/json":{"schema":{"type":"object","required":["a"],"additionalProperties":false,
-		"properties":{"a":{"const":"b"}}}}}}}}}}}`
+	"responses":{"201":{"description":"made","content":{"application/json":{"schema":{"$ref":"#/components/schemas/Made"}}}}}}}},
+	"components":{"schemas":{"Made":{"type":"object","required":["a"],"additionalProperties":false,"properties":{"a":{"const":"b"}}}}}}`
 
 // told is a test that only takes note of its failures.
 type told struct {
@@ -37,9 +37,10 @@ func (a answers) RoundTrip(r *http.Request) (*http.Response, error) {
 		Body: io.NopCloser(strings.NewReader(a.body))}, nil
 }
 
+var good = answers{201, "application/json", `{"a":"b"}`}
+
 // TestTransportTells holds that each way to differ from the document fails the test, and the right exchange doesn't.
 func TestTransportTells(t *testing.T) {
-	good := answers{201, "application/json", `{"a":"b"}`}
 	for _, c := range []struct {
 		name, path, key, body string
 		server                answers
@@ -83,6 +84,19 @@ func TestTransportTells(t *testing.T) {
 		got := strings.Join(note.errors, "\n")
 		if (c.fails == "") != (got == "") || !strings.Contains(got, c.fails) {
 			t.Errorf("%s: told %q, want %q", c.name, got, c.fails)
+		}
+	}
+}
+
+func TestHoldTells(t *testing.T) {
+	for _, c := range []struct{ schema, data, fails string }{
+		{"Made", `{"a":"b"}`, ""}, {"Made", `{"a":"c"}`, "differs from the schema Made"}, {"Made", `{"a":"b","c":1}`, "differs"},
+		{"Made", `{`, "differs"}, {"Other", `{}`, "has no schema Other"},
+	} {
+		note := &told{TB: t}
+		New(note, []byte(document), good).Hold(c.schema, c.data)
+		if got := strings.Join(note.errors, "\n"); (c.fails == "") != (got == "") || !strings.Contains(got, c.fails) {
+			t.Errorf("%s: told %q, want %q", c.data, got, c.fails)
 		}
 	}
 }

@@ -75,3 +75,9 @@ func (s *Stream) Close() {
 	s.close()
 	_ = s.body()
 }
+
+// Hold holds the data of an event against a schema of the document.
+func (w *World) Hold(schema, data string) {
+	w.T.Helper()
+	w.held.Hold(schema, data)
+}

@@ -47,6 +47,7 @@ type World struct {
 	setup  Setup
 	url    string
 	client *http.Client
+	held   *edgetest.Transport
 	logs   *logs
 
 	mu       sync.Mutex
@@ -172,7 +173,8 @@ func (w *World) serve(logger *slog.Logger, flows []*flow.Flow) {
 	w.url = "http://" + ln.Addr().String()
 	transport := &http.Transport{MaxIdleConnsPerHost: 32}
 	w.T.Cleanup(transport.CloseIdleConnections)
-	w.client = &http.Client{Transport: edgetest.New(w.T, document, transport), Timeout: 30 * time.Second}
+	w.held = edgetest.New(w.T, document, transport)
+	w.client = &http.Client{Transport: w.held, Timeout: 30 * time.Second}
 }
 
 // Heal takes every fault of the ledger away.
@@ -249,9 +251,10 @@ func (w *World) Verify(token []byte, _ netip.Addr, _ time.Time) (*gateway.Princi
 	return nil, auth.ProblemTokenInvalid.Error(gateway.Text{}).WithCause(auth.ClassSignature)
 }
 
-// View reads the ledger.
+// View reads the ledger, with what was being kept behind answers.
 func (w *World) View(f func(q ledger.Querier) error) {
 	w.T.Helper()
+	w.must(w.Ledger.Settled(context.Background(), ""))
 	w.must(w.Ledger.View(context.Background(), f))
 }
 
