@@ -373,9 +373,12 @@ func (c *City) Eventually(what string, ok func() bool) {
 	}
 }
 
-// View reads the ledger.
+// View reads the ledger, with what was being kept behind answers.
 func (c *City) View(f func(q ledger.Querier) error) {
 	c.T.Helper()
+	if c.Gateway != nil {
+		_ = c.Gateway.Settled(context.Background())
+	}
 	if err := c.Ledger.View(context.Background(), f); err != nil {
 		c.T.Fatal(err)
 	}

@@ -156,6 +156,7 @@ func (r *run) handOver(tx *ledger.Tx) (ledger.Assist, error) {
 	a := ledger.Assist{
 		ID: r.engine.newID(), Run: r.req.ID, Plan: r.name, Kind: r.stop.handover.Kind, Tenant: r.req.Venue.Tenant,
 		Venue: r.req.Venue.ID, NextAction: r.stop.handover.Next,
+		Subject: r.stop.handover.Subject, Place: r.stop.handover.Place,
 	}
 	facts := map[string]any{"input": r.at[0].value}
 	for _, n := range r.nodes[1:] {
@@ -291,12 +292,10 @@ func (r *run) keepLater() {
 	w := &work{from: r.fork(), final: true}
 	r.writes = nil
 	e, plan, id := r.engine, r.name, r.req.ID
-	e.behind.Add(1)
 	e.ledger.CommitBehind(w, func(err error) {
 		if err != nil {
 			e.unsettled(plan, id, err)
 		}
-		e.behind.Done()
 	}, names...)
 }
 

@@ -47,6 +47,11 @@ type Handover struct {
 	Kind string       // slug, stable: "identity-mismatch"
 	Next gateway.Text // the next action
 	Hold bool         // what is settled stays for the person to finish or undo; otherwise a plan before its pivot is undone
+
+	// Of one that a step returns as its error: what it is about, at the venue. While that is not settled, another run that
+	// is handed over for the same waits for the same person. "": nothing that two runs could share. No personal data.
+	Subject string
+	Place   string // where the citizen waits, in the flow's words: the last one's counts
 }
 
 // Error makes a Handover an error.

@@ -35,6 +35,7 @@ type shop struct {
 	slow  bool             // each call uses three fifths of its time, and refuses
 	hangs bool             // until the call's deadline
 	gate  chan struct{}    // the effect waits for it, where there is one
+	when  func()           // the effect is about to take place
 	tried []string
 	asks  atomic.Int64
 }
@@ -67,6 +68,9 @@ func newShop(t testing.TB) *shop {
 			}
 			if s.gate != nil {
 				<-s.gate
+			}
+			if s.when != nil {
+				s.when()
 			}
 			s.mu.Lock()
 			defer s.mu.Unlock()

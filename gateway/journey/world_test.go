@@ -83,12 +83,18 @@ func (tx countingTx) Commit() error {
 	return err
 }
 
+// still waits for everything that goes on behind answers.
+func (w *world) still() {
+	w.engine.Wait()
+	_ = w.ledger.Settled(context.Background(), "")
+}
+
 // flushes counts the ledger commits that f makes.
 func (w *world) flushes(f func()) int {
-	w.engine.Wait()
+	w.still()
 	before := w.ledger.Stats().Batches
 	f()
-	w.engine.Wait()
+	w.still()
 	return int(w.ledger.Stats().Batches - before)
 }
 
@@ -109,7 +115,7 @@ func (w *world) faultAt(n int, fault ledgertest.Fault) {
 // logged returns what the engine logs from now on.
 func (w *world) logged() *bytes.Buffer {
 	out := new(bytes.Buffer)
-	w.engine.Wait()
+	w.still()
 	c := w.config
 	c.Logger = slog.New(slog.NewTextHandler(out, nil))
 	w.engine = NewEngine(c)
@@ -125,7 +131,7 @@ func (w *world) isDead() bool {
 // revive starts the next process, once the leases of the dead one are over.
 func (w *world) revive(plans ...Installable) {
 	w.t.Helper()
-	w.engine.Wait()
+	w.still()
 	w.mu.Lock()
 	w.dieAt, w.failAt, w.dead = 0, 0, false
 	w.mu.Unlock()
@@ -195,6 +201,7 @@ func (w *world) request() Request {
 
 func (w *world) view(f func(q ledger.Querier) error) {
 	w.t.Helper()
+	_ = w.ledger.Settled(context.Background(), "")
 	if err := w.ledger.View(context.Background(), f); err != nil {
 		w.t.Fatal(err)
 	}

@@ -35,9 +35,11 @@ type Assist struct {
 	OpenedAt              time.Time
 	ClaimedAt, ResolvedAt time.Time // zero: not (any more)
 	ReleasedAt            time.Time // of an open one: when it was last handed back; zero: never
-	ClaimedBy, ResolvedBy string    // "subject@issuer"
+	ClaimedBy, ResolvedBy string    // "subject@issuer"; resolved by ActorGateway where events have settled it
 	Resolution            string    // the flow's word: "admit", "refuse", …
 	Reason                []byte    // what the person wrote, sealed with the run's data key
+	Subject               string    // what it is about, at its venue; "": nothing that another run could be about. No personal data
+	Place                 string    // where the citizen waits who came for it last; a word of the flow
 	Seq                   int64     // rises with every change of any assist: what is after the last Seq seen is new
 }
 
@@ -56,7 +58,7 @@ var (
 // assistColumns are the columns of an assist. claimed_at belongs to its state: of a claimed or resolved one it is when it
 // was claimed, of an open one when it was handed back.
 const assistColumns = `id, seq, run, plan, kind, tenant, venue, state, done, not_done, tried, next_zh, next_en, facts,
-	opened_at, claimed_at, resolved_at, claimed_by, resolved_by, resolution, reason`
+	opened_at, claimed_at, resolved_at, claimed_by, resolved_by, resolution, reason, subject, place`
 
 func scanAssist(r Row) (Assist, error) {
 	var v Assist
@@ -64,7 +66,7 @@ func scanAssist(r Row) (Assist, error) {
 	var opened, claimed, resolved int64
 	err := r.Scan(&v.ID, &v.Seq, &v.Run, &v.Plan, &v.Kind, &v.Tenant, &v.Venue, &v.State, &done, &notDone, &tried,
 		&v.NextAction.Zh, &v.NextAction.En, &v.Facts, &opened, &claimed, &resolved, &v.ClaimedBy, &v.ResolvedBy,
-		&v.Resolution, &v.Reason)
+		&v.Resolution, &v.Reason, &v.Subject, &v.Place)
 	if err != nil {
 		return v, err
 	}
@@ -81,14 +83,23 @@ func scanAssist(r Row) (Assist, error) {
 func Actor(p *gateway.Principal) string { return p.Subject + "@" + p.Issuer }
 
 // OpenAssist hands a.Run to a person, and writes that on the audit trail. Where an assist of that run and kind is there
-// already, in whatever state, it is returned unchanged.
+// already, in whatever state, it is returned unchanged. Where one of that kind and a.Subject at a.Venue is not resolved
+// yet, a.Run waits for that one, which is returned with a.Place.
 func (tx *Tx) OpenAssist(a Assist) (Assist, error) {
 	if a.Run == "" || a.Kind == "" || a.Tenant == "" {
 		return Assist{}, errors.New("cannot open an assist: no run, kind or tenant")
 	}
-	there, found, err := one(tx.QueryRow(`SELECT `+assistColumns+` FROM assists WHERE run = $1 AND kind = $2`, a.Run, a.Kind), scanAssist)
+	there, found, err := tx.waitingFor(a.Run, a.Kind)
 	if err != nil || found {
 		return there, err
+	}
+	if a.Subject != "" {
+		if there, found, err = tx.unresolvedAbout(a.Venue, a.Kind, a.Subject); err != nil {
+			return Assist{}, err
+		}
+		if found {
+			return tx.joinAssist(there, a.Run, a.Place)
+		}
 	}
 	if a.ID == "" {
 		id, err := uuid.NewV7()
@@ -104,6 +115,11 @@ func (tx *Tx) OpenAssist(a Assist) (Assist, error) {
 	if err = tx.insertAssist(a); err != nil {
 		return Assist{}, fmt.Errorf("cannot open an assist of kind %s: %w", a.Kind, err)
 	}
+	if a.Subject != "" {
+		if err = tx.wait(a.ID, a.Run, a.Place); err != nil {
+			return Assist{}, err
+		}
+	}
 	return a, tx.Audit(AuditEntry{Run: a.Run, Actor: ActorGateway, Action: "open", Purpose: a.Kind})
 }
 
@@ -117,9 +133,9 @@ func (tx *Tx) insertAssist(a Assist) error {
 		texts[i] = string(b)
 	}
 	_, err := tx.Exec(`INSERT INTO assists (`+assistColumns+`)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, 'open', $8, $9, $10, $11, $12, $13, $14, 0, 0, '', '', '', NULL)`,
+		VALUES ($1, $2, $3, $4, $5, $6, $7, 'open', $8, $9, $10, $11, $12, $13, $14, 0, 0, '', '', '', NULL, $15, $16)`,
 		a.ID, a.Seq, a.Run, a.Plan, a.Kind, a.Tenant, a.Venue, texts[0], texts[1], texts[2],
-		a.NextAction.Zh, a.NextAction.En, a.Facts, millis(a.OpenedAt))
+		a.NextAction.Zh, a.NextAction.En, a.Facts, millis(a.OpenedAt), a.Subject, a.Place)
 	return err
 }
 
@@ -145,7 +161,7 @@ func (tx *Tx) ClaimAssist(id string, p *gateway.Principal) (Assist, error) {
 		return Assist{}, ProblemAssistClaimed.Error(gateway.Text{})
 	}
 	a.State, a.ClaimedBy, a.ClaimedAt, a.ReleasedAt = AssistClaimed, Actor(p), tx.Now(), time.Time{}
-	return tx.moveAssist(a, AssistOpen, "claim", p)
+	return tx.moveAssist(a, AssistOpen, "claim", Actor(p))
 }
 
 // ReleaseAssist makes a claimed assist open again. Anybody who may work on it may release it, since the person who claimed
@@ -159,7 +175,7 @@ func (tx *Tx) ReleaseAssist(id string, p *gateway.Principal) (Assist, error) {
 		return Assist{}, ProblemAssistUnclaimed.Error(gateway.Text{})
 	}
 	a.State, a.ClaimedBy, a.ClaimedAt, a.ReleasedAt = AssistOpen, "", time.Time{}, tx.Now()
-	return tx.moveAssist(a, AssistClaimed, "release", p)
+	return tx.moveAssist(a, AssistClaimed, "release", Actor(p))
 }
 
 // ResolveAssist settles the assist that p has claimed, for ever. reason is sealed. The errors are assist-unknown,
@@ -176,7 +192,7 @@ func (tx *Tx) ResolveAssist(id string, p *gateway.Principal, resolution string, 
 	}
 	a.State, a.ResolvedBy, a.ResolvedAt = AssistResolved, Actor(p), tx.Now()
 	a.Resolution, a.Reason = resolution, reason
-	return tx.moveAssist(a, AssistClaimed, "resolve", p)
+	return tx.moveAssist(a, AssistClaimed, "resolve", Actor(p))
 }
 
 // assistFor reads an assist that is not resolved and that p may work on.
@@ -194,7 +210,7 @@ func (tx *Tx) assistFor(id string, p *gateway.Principal) (Assist, error) {
 }
 
 // moveAssist writes a's new state, if it still is in from as it was read.
-func (tx *Tx) moveAssist(a Assist, from AssistState, action string, p *gateway.Principal) (Assist, error) {
+func (tx *Tx) moveAssist(a Assist, from AssistState, action, actor string) (Assist, error) {
 	before, turned := a.Seq, a.ClaimedAt
 	if a.State == AssistOpen {
 		turned = a.ReleasedAt
@@ -213,7 +229,7 @@ func (tx *Tx) moveAssist(a Assist, from AssistState, action string, p *gateway.P
 	if n == 0 { // only where several processes write
 		return Assist{}, ProblemAssistClaimed.Error(gateway.Text{})
 	}
-	return a, tx.Audit(AuditEntry{Run: a.Run, Actor: Actor(p), Action: action, Purpose: a.Resolution, Payload: a.Reason})
+	return a, tx.Audit(AuditEntry{Run: a.Run, Actor: actor, Action: action, Purpose: a.Resolution, Payload: a.Reason})
 }
 
 // FindAssist reads an assist; false when there is none. It does not ask who may see it.

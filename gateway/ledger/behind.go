@@ -2,6 +2,9 @@ package ledger
 
 import (
 	"context"
+	"errors"
+	"maps"
+	"slices"
 	"sync"
 )
 
@@ -34,42 +37,64 @@ func (b *behind) begin(names []string) (end func()) {
 	}
 }
 
-func (b *behind) find(name string) chan struct{} {
+// find returns what is waited for under the name; "" is everything.
+func (b *behind) find(name string) (known []chan struct{}) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.kept[name]
+	if name == "" {
+		return slices.Collect(maps.Values(b.kept))
+	}
+	if c := b.kept[name]; c != nil {
+		known = append(known, c)
+	}
+	return known
 }
 
-// CommitBehind keeps w behind an answer: it never waits, and w takes part in the next group commit that somebody waits
-// for, or in one of its own after the time that the configuration says (Linger). It is for what can be found out again,
-// should the process die before. Items are applied in the order in which they were queued, whoever waits for them. then is
-// told what Commit would have returned, once, from the writer's goroutine or at once from this one; it may be nil and must
-// not wait. Who reads by one of the names waits with Settled first.
+// CommitBehind keeps w behind an answer. It never waits: w lies beside until the time that the configuration says is over
+// (Linger), until somebody asks for it (Settled), or until a decision meets one of its names (see catchUp), and then goes
+// with the group at hand. It is for what can be found out again, should the process die before. then is told what Commit
+// would have returned, once, from the writer's goroutine or at once from this one; it may be nil and must not wait.
 func (l *Ledger) CommitBehind(w Work, then func(error), names ...string) {
 	end := l.behind.begin(names)
-	it := &item{work: w, then: func(err error) {
+	it := &item{work: w, names: names, then: func(err error) {
 		end()
 		if then != nil {
 			then(err)
 		}
 	}}
-	if err := l.queue.push(it); err != nil {
+	if err := l.queue.lay(it); err != nil {
 		l.stats.refused()
 		it.then(unavailable(err))
 	}
 }
 
-// Settled returns once nothing that was queued by CommitBehind under the name is on its way any more, or with ctx's error
-// where that ends first.
+// Settled returns once nothing that was laid beside under the name is on its way any more, or with ErrUnavailable where ctx
+// ends first. Whoever reads with View what may have been kept behind an answer calls it before. The empty name stands for
+// everything.
 func (l *Ledger) Settled(ctx context.Context, name string) error {
 	known := l.behind.find(name)
-	if known == nil {
+	if len(known) == 0 {
 		return nil
 	}
-	select {
-	case <-known:
-		return nil
-	case <-ctx.Done():
-		return unavailable(ctx.Err())
+	l.queue.hurry(name)
+	for _, c := range known {
+		select {
+		case <-c:
+		case <-ctx.Done():
+			return unavailable(ctx.Err())
+		}
 	}
+	return nil
+}
+
+// errCatchUp makes the writer run its group again, with what lies beside in front.
+var errCatchUp = errors.New("what the decision has met is being kept behind an answer")
+
+// catchUp fails the item at hand where something lies beside under the name: a decision must not go by a row that is about
+// to change although its change was told.
+func catchUp(q Querier, name string) error {
+	if tx, ok := q.(*Tx); ok && tx.queue != nil && tx.queue.lies(name) {
+		return tx.note(errCatchUp)
+	}
+	return nil
 }

@@ -12,7 +12,7 @@ import (
 const (
 	defaultQueue  = 4096
 	defaultBatch  = 256
-	defaultLinger = 5 * time.Millisecond
+	defaultLinger = 20 * time.Millisecond
 	defaultUpkeep = 200 * time.Millisecond
 	maxQueue      = 1 << 20
 	maxBatch      = 4096
@@ -27,7 +27,7 @@ const (
 type Config struct {
 	Queue  int           `yaml:"queue"`  // items that may wait for the writer; 1 to 1,048,576; 0: 4096
 	Batch  int           `yaml:"batch"`  // items in one group commit, at most; 1 to 4096; 0: 256
-	Linger time.Duration `yaml:"linger"` // that an item waits for company whose caller does not wait; 1 ms to 1 s; 0: 5 ms
+	Linger time.Duration `yaml:"linger"` // that items lie beside which are kept behind answers; 1 ms to 1 s; 0: 20 ms
 	Upkeep time.Duration `yaml:"upkeep"` // between two checkpoints in the background; 10 ms to 1 h; 0: 200 ms
 
 	// Fatal is told, once, that a flush met an I/O error; it ends the process. Where it returns, or is nil, the ledger

@@ -63,6 +63,9 @@ func (tx *Tx) EndIdempotency(scope []byte, run string, status int, body []byte, 
 
 // FindIdempotency reads a record; false when there is none. It may have ended and expired.
 func FindIdempotency(q Querier, scope []byte) (Idempotency, bool, error) {
+	if err := catchUp(q, string(scope)); err != nil {
+		return Idempotency{}, false, err
+	}
 	return one(q.QueryRow(`SELECT `+idemColumns+` FROM idempotency WHERE scope = $1`, scope), scanIdempotency)
 }
 

@@ -53,7 +53,7 @@ func Open(
 	var life context.Context
 	life, l.stop = context.WithCancel(context.WithoutCancel(ctx))
 	l.written = make(chan struct{})
-	w := &writer{l: l, ctx: life}
+	w := &writer{l: l, ctx: life, tx: Tx{queue: &l.queue}}
 	go w.loop()
 	l.upkept.Go(func() { l.upkeep(life) })
 	return l, nil

@@ -91,11 +91,18 @@ func (tx *Tx) SettleOperation(key string, from []OpState, to OpState, result []b
 
 // FindOperation reads an operation; false when there is none.
 func FindOperation(q Querier, key string) (Operation, bool, error) {
-	return one(q.QueryRow(`SELECT `+opColumns+` FROM operations WHERE op_key = $1`, key), scanOperation)
+	op, found, err := one(q.QueryRow(`SELECT `+opColumns+` FROM operations WHERE op_key = $1`, key), scanOperation)
+	if err == nil && found {
+		err = catchUp(q, op.Run)
+	}
+	return op, found, err
 }
 
 // OperationsOf returns a run's operations by Ord.
 func OperationsOf(q Querier, run string) ([]Operation, error) {
+	if err := catchUp(q, run); err != nil {
+		return nil, err
+	}
 	rows, err := q.Query(`SELECT `+opColumns+` FROM operations WHERE run = $1 ORDER BY ord, op_key`, run)
 	return list(rows, err, scanOperation)
 }

@@ -21,6 +21,7 @@ type item struct {
 	state atomic.Uint32
 	done  chan struct{} // one slot; the writer's last touch of the item
 	then  func(error)   // instead of done, where nobody waits
+	names []string      // of what it is about, where nobody waits
 
 	// written by the writer before done
 	err    error
@@ -37,16 +38,17 @@ func (it *item) answer(err error, isKept bool) {
 	it.done <- struct{}{}
 }
 
-// queue holds the items that wait, bounded, first come first served. Those that nobody waits for do not wake the writer
-// before their time: they go with the next item that somebody waits for.
+// queue holds the items that wait, bounded, first come first served. Those that nobody waits for lie beside: until they are
+// due, or are asked for, so that many of them share one flush.
 type queue struct {
 	mu        sync.Mutex
 	items     []*item
-	awaited   int // of items
 	limit     int
+	behind    []*item // that nobody waits for
+	names     map[string]int
 	linger    time.Duration
-	late      bool  // a timer runs for items that nobody waits for
-	due       bool  // and has ended
+	timed     bool  // a timer runs for them
+	due       bool  // they go with the next group
 	withdrawn bool  // items may hold some whose callers have left
 	closed    error // why nothing more is accepted
 	wake      chan struct{}
@@ -56,6 +58,7 @@ type queue struct {
 
 func (q *queue) init(limit int, linger time.Duration) {
 	q.limit, q.linger = limit, linger
+	q.names = map[string]int{}
 	q.wake = make(chan struct{}, 1)
 	q.pool.New = func() any { return &item{done: make(chan struct{}, 1)} }
 }
@@ -83,37 +86,90 @@ func (q *queue) push(it *item) error {
 	}
 	if len(q.items) >= q.limit && q.withdrawn {
 		q.items = slices.DeleteFunc(q.items, func(it *item) bool { return it.state.Load() == withdrawn })
-		q.awaited = 0
-		for _, it := range q.items {
-			if it.then == nil {
-				q.awaited++
-			}
-		}
 		q.withdrawn = false
 	}
 	if len(q.items) >= q.limit {
 		return fmt.Errorf("its queue is full (%d items)", q.limit)
 	}
 	q.items = append(q.items, it)
-	if it.then != nil {
-		if !q.late {
-			q.late = true
-			time.AfterFunc(q.linger, q.fall)
-		}
-		return nil
-	}
-	if q.awaited++; q.awaited == 1 {
+	if len(q.items) == 1 {
 		q.signal()
 	}
 	return nil
 }
 
-// fall makes what nobody waits for due.
-func (q *queue) fall() {
+// lay puts an item beside that nobody waits for, unless there are too many or the queue is closed.
+func (q *queue) lay(it *item) error {
 	q.mu.Lock()
-	q.late, q.due = false, true
-	q.signal()
-	q.mu.Unlock()
+	defer q.mu.Unlock()
+	switch {
+	case q.closed != nil:
+		return q.closed
+	case len(q.behind) >= q.limit:
+		return fmt.Errorf("its queue is full (%d items behind answers)", q.limit)
+	}
+	q.behind = append(q.behind, it)
+	for _, name := range it.names {
+		q.names[name]++
+	}
+	switch {
+	case len(q.behind) >= behindMost:
+		q.fall()
+	case !q.timed:
+		q.timed = true
+		time.AfterFunc(q.linger, func() {
+			q.mu.Lock()
+			defer q.mu.Unlock()
+			q.timed = false
+			q.fall()
+		})
+	}
+	return nil
+}
+
+// behindMost is how many items lie beside at most before they are due.
+const behindMost = 64
+
+// fall makes what lies beside due. The caller holds mu.
+func (q *queue) fall() {
+	if len(q.behind) > 0 && !q.due {
+		q.due = true
+		q.signal()
+	}
+}
+
+// hurry makes what lies beside due now, if something of that name does; "" is anything.
+func (q *queue) hurry(name string) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if name == "" || q.names[name] > 0 {
+		q.fall()
+	}
+}
+
+// lies reports whether something of that name lies beside.
+func (q *queue) lies(name string) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.names[name] > 0
+}
+
+// pick appends what lies beside to into, all of it, and has it marked as taken.
+func (q *queue) pick(into []*item) []*item {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.pickLocked(into)
+}
+
+func (q *queue) pickLocked(into []*item) []*item {
+	for _, it := range q.behind {
+		it.state.Store(taken)
+	}
+	into = append(into, q.behind...)
+	clear(q.behind)
+	clear(q.names)
+	q.behind, q.due = q.behind[:0], false
+	return into
 }
 
 // signal wakes the writer.
@@ -131,25 +187,20 @@ func (q *queue) withdrew() {
 	q.mu.Unlock()
 }
 
-// take moves up to n items to the end of into, waiting for the first. None are left, ever, when it returns false.
+// take moves up to n items to the end of into, behind those that lay beside and are due, waiting for the first. None are
+// left, ever, when it returns false.
 func (q *queue) take(into []*item, n int) ([]*item, bool) {
 	for {
 		q.mu.Lock()
 		closed := q.closed != nil
+		if q.due || closed {
+			into = q.pickLocked(into)
+		}
 		n := min(n, len(q.items))
-		if q.awaited == 0 && !q.due && !closed {
-			n = 0
-		}
-		for _, it := range q.items[:n] {
-			if it.then == nil {
-				q.awaited--
-			}
-		}
 		into = append(into, q.items[:n]...)
 		q.items = slices.Delete(q.items, 0, n)
-		q.due = q.due && len(q.items) > 0
 		q.mu.Unlock()
-		if n > 0 {
+		if len(into) > 0 {
 			return into, true
 		}
 		if closed {

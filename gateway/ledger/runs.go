@@ -94,6 +94,9 @@ func (tx *Tx) EraseRun(id, actor string) (erased bool, err error) {
 
 // FindRun reads a run; false when there is none.
 func FindRun(q Querier, id string) (Run, bool, error) {
+	if err := catchUp(q, id); err != nil {
+		return Run{}, false, err
+	}
 	return one(q.QueryRow(`SELECT `+runColumns+` FROM runs WHERE id = $1`, id), scanRun)
 }
 

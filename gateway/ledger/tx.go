@@ -13,6 +13,7 @@ type Tx struct {
 	now   time.Time
 	over  bool
 	audit []AuditEntry // of the items so far
+	queue *queue       // where changes may lie beside
 
 	// of the item at hand
 	changed bool      // it wrote something, or a statement of it failed: leaving it out takes a new run

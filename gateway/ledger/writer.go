@@ -65,13 +65,10 @@ func (w *writer) group(items []*item) (rest []*item) {
 		if err = stx.Rollback(); err != nil {
 			break
 		}
-		w.left = append(w.left, w.live[bad])
-		w.live[bad].err = failure
-		if runs >= maxRuns {
-			rest = append(slices.Clone(w.live[bad+1:]), rest...)
-			w.live = w.live[:bad]
+		if errors.Is(failure, errCatchUp) {
+			w.live = append(w.l.queue.pick(nil), w.live...)
 		} else {
-			w.live = slices.Delete(w.live, bad, bad+1)
+			rest = w.leaveOut(bad, failure, runs >= maxRuns, rest)
 		}
 		stx, err = w.l.store.Begin(w.ctx)
 	}
@@ -86,6 +83,19 @@ func (w *writer) group(items []*item) (rest []*item) {
 	return rest
 }
 
+// leaveOut takes the item at bad out of the group; with cut, what comes behind it too, in front of rest.
+func (w *writer) leaveOut(bad int, failure error, cut bool, rest []*item) []*item {
+	w.left = append(w.left, w.live[bad])
+	w.live[bad].err = failure
+	if cut {
+		rest = append(slices.Clone(w.live[bad+1:]), rest...)
+		w.live = w.live[:bad]
+		return rest
+	}
+	w.live = slices.Delete(w.live, bad, bad+1)
+	return rest
+}
+
 // run applies the live items in order. It returns the index of one that has to be left out, with its error; or -1 with
 // the error that makes the store unavailable, or nil when the transaction is ready to be flushed.
 func (w *writer) run(stx StoreTx) (bad int, failure error) {
@@ -97,7 +107,7 @@ func (w *writer) run(stx StoreTx) (bad int, failure error) {
 		if errors.Is(w.tx.failed, ErrUnavailable) || errors.Is(w.tx.failed, ErrBroken) {
 			return -1, w.tx.failed
 		}
-		if err != nil && !isKept(err) && w.tx.changed {
+		if errors.Is(err, errCatchUp) || err != nil && !isKept(err) && w.tx.changed {
 			return i, err
 		}
 		// An item that failed before it changed anything has nothing to undo: it only keeps its error.

@@ -266,6 +266,9 @@ func (g *Gateway) Ready(ctx context.Context) error {
 	})
 }
 
+// Settled returns once everything is in the ledger that answers so far have left to be kept behind them.
+func (g *Gateway) Settled(ctx context.Context) error { return g.ledger.Settled(ctx, "") }
+
 // Close stops everything and closes the ledger. Serve must have returned.
 func (g *Gateway) Close(ctx context.Context) error {
 	within, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainFor)

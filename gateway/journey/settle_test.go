@@ -1,0 +1,150 @@
+package journey
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/warmgate/warmgate/gateway/call"
+	"github.com/warmgate/warmgate/gateway/ledger"
+	"github.com/warmgate/warmgate/gateway/ledger/ledgertest"
+)
+
+// sale holds a seat in the ledger and sells it, which is the pivot.
+func (s *shop) sale(b *Builder, in Ref[string]) Ref[string] {
+	held := Record(b, "hold", hold, in, UndoRecord(release))
+	return Commit(b, "sell", s.sell, held, later, sold, Undo(s.unsell), Pivot())
+}
+
+func (s *shop) prove(steps []string, body func(b *Builder, in Ref[string]) Ref[string]) *Proven[string, string] {
+	s.t.Helper()
+	p, err := Define("once", body)
+	proven := prove(s.t, p, err, fast(steps...))
+	s.engine.Install(proven)
+	return proven
+}
+
+// Where recovery would come to the very outcome that is at hand, nobody waits for its flush; a retry under the same key
+// does, and hears the same bytes.
+func TestSettledBehindTheAnswer(t *testing.T) {
+	s := newShop(t)
+	p := s.prove([]string{"sell"}, s.sale)
+	req := s.request()
+	req.Idempotency = &Idempotency{Scope: [32]byte{1}, Payload: [32]byte{2}}
+	s.when = func() { s.fault.Set(ledgertest.AtBegin, ledgertest.Hang) } // from the sale on
+	first, err := p.Run(s.engine, req, "A1", render)
+	if err != nil || first.Status != 201 || string(first.Body) != "ticket for A1[]" {
+		t.Fatalf("answer %+v, %v", first, err)
+	}
+	short, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	if err := s.ledger.Settled(short, req.ID); !errors.Is(err, ledger.ErrUnavailable) {
+		t.Errorf("it is settled although the ledger hangs: %v", err)
+	}
+	s.when = nil
+	s.fault.Set(ledgertest.AtBegin, ledgertest.None)
+	again := s.request()
+	again.Idempotency = req.Idempotency
+	second, err := p.Run(s.engine, again, "A1", render)
+	if err != nil || !second.Replayed || second.ID != first.ID || string(second.Body) != string(first.Body) || len(s.tried) != 1 {
+		t.Errorf("again: %+v, %v after %v", second, err, s.tried)
+	}
+	s.view(func(q ledger.Querier) error {
+		r, found, err := ledger.FindRun(q, req.ID)
+		if !found || r.State != ledger.RunDone || r.Status != 201 || s.operation("sell/A1").State != ledger.OpDone {
+			t.Errorf("the run is %+v", r)
+		}
+		return err
+	})
+}
+
+// What was answered is what recovery comes to, should the ledger never hear of it.
+func TestAnswerStandsWhoseFlushIsLost(t *testing.T) {
+	for _, fault := range []ledgertest.Fault{ledgertest.Full, ledgertest.Lost} {
+		s := newShop(t)
+		p := s.prove([]string{"sell"}, s.sale)
+		s.faultAt(2, fault)
+		a, err := p.Run(s.engine, s.request(), "A1", render)
+		if err != nil || a.Status != 201 {
+			t.Fatalf("answer %+v, %v", a, err)
+		}
+		s.revive(p)
+		if _, err := s.engine.Recover(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.outbox(t); err != nil {
+			t.Fatal(err)
+		}
+		sold, held := s.taken("A1")
+		if op := s.operation("sell/A1"); op.State != ledger.OpDone || sold != 1 || held != 1 || len(s.tried) != 1 {
+			t.Errorf("%s: the sale is %s, sold %d, held %d after %v", fault, op.State, sold, held, s.tried)
+		}
+	}
+}
+
+// A run that meets what another is about to settle meets it settled.
+func TestRunMeetsWhatIsBeingSettled(t *testing.T) {
+	s := newShop(t)
+	p := s.prove([]string{"sell"}, func(b *Builder, in Ref[string]) Ref[string] {
+		return Commit(b, "sell", s.sell, in, later, sold, Pivot())
+	})
+	for i := range 2 {
+		a, err := p.Run(s.engine, s.request(), "A1", render)
+		if err != nil || a.Status != 201 || string(a.Body) != "ticket for A1[]" || len(s.tried) != 1 {
+			t.Errorf("answer %d: %+v, %v after %v", i, a, err, s.tried)
+		}
+	}
+}
+
+// What only the ledger would know is flushed before it is told.
+func TestOnlyWhatIsCertainIsSettledBehind(t *testing.T) {
+	for name, c := range map[string]struct {
+		flushes uint64
+		steps   string // beside the sale
+		prior   error  // of the pivot
+		second  error  // of what comes behind it
+		body    func(s *shop, b *Builder, in Ref[string]) Ref[string]
+	}{
+		"all of it":                         {2, "second", nil, nil, bothSeats},
+		"the pivot left to the outbox":      {2, "", errLost, nil, (*shop).sale},
+		"the pivot refused, and gone on":    {2, "", call.Refuse("sold-out", nil), nil, withoutSale},
+		"the pivot not sent, and gone on":   {2, "", call.NotSent(errLost), nil, withoutSale},
+		"the second left to the outbox":     {3, "second", nil, errLost, bothSeats},
+		"the second refused, and gone on":   {3, "second", nil, call.Refuse("sold-out", nil), withoutSecond},
+		"the second unknown, and gone on":   {3, "second", nil, errLost, withoutSecond},
+		"something disclosed after the end": {2, "find", nil, nil, discloses},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newShop(t)
+			s.prior, s.says = c.prior, map[string]error{"B1": c.second}
+			p := s.prove(strings.Fields("sell "+c.steps), func(b *Builder, in Ref[string]) Ref[string] { return c.body(s, b, in) })
+			before := s.ledger.Stats().Batches
+			a, err := p.Run(s.engine, s.request(), "A1", render)
+			if n := s.ledger.Stats().Batches - before; err != nil || a.Status != 201 || n != c.flushes {
+				t.Errorf("%d flushes before the answer %+v, %v", n, a, err)
+			}
+		})
+	}
+}
+
+func bothSeats(s *shop, b *Builder, in Ref[string]) Ref[string] { return second(s, b, in, later) }
+
+func withoutSecond(s *shop, b *Builder, in Ref[string]) Ref[string] {
+	return second(s, b, in, Without())
+}
+
+func second(s *shop, b *Builder, in Ref[string], opts ...Option) Ref[string] {
+	bought := Commit(b, "sell", s.sell, in, later, sold, Pivot())
+	return Commit(b, "second", s.sell, Check(b, "next", func(string) (string, error) { return "B1", nil }, bought), opts...)
+}
+
+func withoutSale(s *shop, b *Builder, in Ref[string]) Ref[string] {
+	return Commit(b, "sell", s.sell, in, Without(), Pivot())
+}
+
+func discloses(s *shop, b *Builder, in Ref[string]) Ref[string] {
+	bought := Commit(b, "sell", s.sell, in, later, sold, Pivot())
+	return Ask(b, "find", s.find, bought, Without(), Disclose("look at it", "seat"))
+}
