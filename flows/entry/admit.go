@@ -48,9 +48,18 @@ type Refused struct {
 	Problem string `json:"problem"`
 }
 
-// admit claims each ticket's visit, exactly once, and counts its holder inside. It decides by reading first, so that a
-// refusal lets nobody in.
+// admit claims each ticket's visit, exactly once, and counts its holder inside. Where all whom the ticket is for are in, no
+// person has to decide about it any more.
 var admit = &ledger.Decision[Claim, Admitted]{Name: "entry.admit", Run: func(tx *ledger.Tx, c Claim) (Admitted, error) {
+	a, err := claimVisits(tx, c)
+	if err == nil && c.How != byStaff && len(a.People) == len(c.Tickets) {
+		_, err = tx.SettleAssist(c.Spot, handUnverified.Kind, subjectOf(c.Shown), wordGone)
+	}
+	return a, err
+}}
+
+// claimVisits decides by reading first, so that a refusal lets nobody in.
+func claimVisits(tx *ledger.Tx, c Claim) (Admitted, error) {
 	a := Admitted{Journey: c.Journey, Spot: c.Spot, Day: c.Day, Gate: c.Gate, Scan: c.Scan, At: c.At, How: c.How, Capacity: c.Capacity}
 	if found, err := earlierScan(tx, c, &a); found || err != nil {
 		return a, err
@@ -79,7 +88,7 @@ var admit = &ledger.Decision[Claim, Admitted]{Name: "entry.admit", Run: func(tx 
 	}
 	a.Refused = v.refused
 	return a, enter(tx, c, v.fresh[:n], &a)
-}}
+}
 
 // visit is a ticket's last visit, or the one that it would make now.
 type visit struct {

@@ -20,6 +20,9 @@ var (
 	sayDone     = gateway.Text{Zh: "已处理", En: "Settled"}
 )
 
+// wordGone settles what nobody has to decide any more. The gateway itself says it of a ticket that has got in meanwhile.
+const wordGone = "gone"
+
 // What a person's decision means for the gate.
 const (
 	decideOpen   = "open"
@@ -29,8 +32,8 @@ const (
 func assists() []flow.Assist {
 	return []flow.Assist{
 		{Kind: handUnverified.Kind, Resolutions: []flow.Resolution{
-			{Word: "admit", Name: sayAdmit, Decision: decideOpen, Run: admitByHand},
-			{Word: "turn-away", Name: sayTurnAway, Decision: decideClosed}, {Word: "gone", Name: sayGone, Decision: decideClosed},
+			{Word: "admit", Name: sayAdmit, Decision: decideOpen, Elsewhere: decideClosed, Run: admitByHand},
+			{Word: "turn-away", Name: sayTurnAway, Decision: decideClosed}, {Word: wordGone, Name: sayGone, Decision: decideClosed},
 		}},
 		{Kind: handRedeemLate.Kind, Resolutions: []flow.Resolution{
 			{Word: "admit", Name: sayAdmit, Decision: decideOpen, Run: admitHeld},
@@ -122,8 +125,12 @@ func claimByHand(a flow.Opened, f facts, now time.Time, details []byte) (Claim, 
 	if most := settings.MaxPeople; said.People < 1 || said.People > most {
 		return Claim{}, invalid("details.people", fmt.Sprintf("须为 1 至 %d", most), fmt.Sprintf("It must be 1 to %d, or be left out.", most))
 	}
+	gate, scan := f.Input.Gate, f.Input.ID
+	if a.Place != "" && a.Place != gate { // the visitor has gone to another gate since: it is there that they come in
+		gate, scan = a.Place, a.ID
+	}
 	return Claim{
-		Journey: a.ID, Spot: a.Venue.ID, Gate: f.Input.Gate, Scan: f.Input.ID, Shown: f.Input.Shown.Hash, People: said.People,
+		Journey: a.ID, Spot: a.Venue.ID, Gate: gate, Scan: scan, Shown: f.Input.Shown.Hash, People: said.People,
 		Most: settings.MaxPeople, At: at, Day: at.Format(time.DateOnly), How: byStaff, Capacity: settings.Capacity,
 		SameScan: settings.SameScan, Entries: settings.entries(),
 	}, nil

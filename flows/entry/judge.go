@@ -1,6 +1,7 @@
 package entry
 
 import (
+	"encoding/base64"
 	"slices"
 	"strings"
 	"time"
@@ -35,7 +36,7 @@ func aimByID(s Scan, known journey.Result[Known]) (aim Aim, err error) {
 		return aim, gateway.ProblemLedgerUnavailable.Error(gateway.Text{}).WithRetryAfter(time.Second).WithCause(known.Err)
 	case len(known.Value.Tickets) > 0:
 	case s.At.Sub(known.Value.AsOf) > settingsOf(s.venue).Prewarm.MaxAge:
-		return aim, handUnverified
+		return aim, unverified(s)
 	default:
 		return aim, ProblemTicketUnknown.Error(gateway.Text{
 			Zh: "刚购买的门票请直接出示二维码。", En: "A ticket that was bought only now has to be shown itself."}).WithField("ticket.id_number")
@@ -155,8 +156,18 @@ func believe(s Scan, h heard) (tickets []Ticket, how string, err error) {
 			return tickets, byPrewarm, nil
 		}
 	}
-	return nil, "", handUnverified
+	return nil, "", unverified(s)
 }
+
+// unverified hands a scan to a person: one for each shown ticket, who comes to the gate of its last scan.
+func unverified(s Scan) journey.Handover {
+	h := handUnverified
+	h.Subject, h.Place = subjectOf(s.Shown.Hash), s.Gate
+	return h
+}
+
+// subjectOf is how what was shown is known to assists.
+func subjectOf(shown []byte) string { return base64.RawURLEncoding.EncodeToString(shown) }
 
 // fit decides whether ticket t opens this gate now. Whether it was used here the ledger decides, since a ticket may be
 // good for several entries.
@@ -174,7 +185,7 @@ func fit(s scanToday, t Ticket) error {
 	case StatusExpired:
 		return ProblemTicketExpired.Error(gateway.Text{})
 	default: // ticketing says something new of it: a person looks
-		return handUnverified
+		return unverified(s.Scan)
 	}
 	if t.From.IsZero() {
 		return openNow(s)

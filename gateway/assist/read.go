@@ -133,8 +133,11 @@ func (d *door) decided(help []journeyHelp) (decision string) {
 			return "wait"
 		}
 		for _, r := range d.resolutions(h.Kind) {
-			if r.Word == h.Resolution && r.Decision != "" {
-				decision = r.Decision
+			if r.Word != h.Resolution || r.Decision == "" {
+				continue
+			}
+			if decision = r.Decision; !h.here && r.Elsewhere != "" {
+				decision = r.Elsewhere
 			}
 		}
 	}

@@ -18,6 +18,7 @@ type assistBody struct {
 	Plan        string             `json:"plan"`
 	Kind        string             `json:"kind"`
 	Venue       string             `json:"venue"`
+	Place       string             `json:"place,omitzero"` // where the citizen waits
 	State       ledger.AssistState `json:"state"`
 	Done        []string           `json:"done"`
 	NotDone     []string           `json:"not_done"`
@@ -63,12 +64,14 @@ type journeyHelp struct {
 	Kind       string             `json:"kind"`
 	State      ledger.AssistState `json:"state"`
 	Resolution string             `json:"resolution,omitzero"`
+
+	here bool // the citizen waits where this journey does, as far as is known
 }
 
 // say puts an assist into words, without facts and result. at is its venue, nil where the configuration has it no more.
 func (d *door) say(a ledger.Assist, at *gateway.Venue, lang string) assistBody {
 	b := assistBody{
-		ID: a.ID, Seq: a.Seq, Journey: a.Run, Plan: a.Plan, Kind: a.Kind, Venue: a.Venue, State: a.State, Done: words(a.Done),
+		ID: a.ID, Seq: a.Seq, Journey: a.Run, Plan: a.Plan, Kind: a.Kind, Venue: a.Venue, Place: a.Place, State: a.State, Done: words(a.Done),
 		NotDone: words(a.NotDone), Tried: words(a.Tried), NextAction: a.NextAction.In(lang), Resolutions: []resolutionName{},
 		OpenedAt: flow.At(at, a.OpenedAt), ReleasedAt: flow.At(at, a.ReleasedAt), ClaimedBy: a.ClaimedBy, ClaimedAt: flow.At(at, a.ClaimedAt),
 		ResolvedBy: a.ResolvedBy, ResolvedAt: flow.At(at, a.ResolvedAt), Resolution: a.Resolution,
@@ -92,18 +95,13 @@ func words(w []string) []string {
 
 // assistsOf lists what help a run has needed, the first one first.
 func assistsOf(q ledger.Querier, run string) ([]journeyHelp, error) {
-	rows, err := q.Query(`SELECT id, kind, state, resolution FROM assists WHERE run = $1 ORDER BY opened_at, kind`, run)
+	waits, err := ledger.WaitsOf(q, run)
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close()
 	help := []journeyHelp{}
-	for rows.Next() {
-		var h journeyHelp
-		if err := rows.Scan(&h.ID, &h.Kind, &h.State, &h.Resolution); err != nil {
-			return nil, err
-		}
-		help = append(help, h)
+	for _, w := range waits {
+		help = append(help, journeyHelp{ID: w.ID, Kind: w.Kind, State: w.State, Resolution: w.Resolution, here: w.Here})
 	}
-	return help, rows.Err()
+	return help, nil
 }

@@ -73,8 +73,9 @@ type Resolution struct {
 	Name gateway.Text
 
 	// Decision is what the journey's state says from then on, for the machine that waits for it: "open", "closed". "":
-	// nothing is decided for a machine.
-	Decision string
+	// nothing is decided for a machine. Elsewhere is what a machine hears where the citizen waits at another place by now
+	// (journey.Handover.Place); "": the same.
+	Decision, Elsewhere string
 
 	// Run does what the resolution means, in the commit that settles the assist; nil: settling the assist is all. It has
 	// the rules of a decision, but whatever its error, and whether that is marked with ledger.Keep or not, nothing is kept:
