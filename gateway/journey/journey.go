@@ -28,6 +28,7 @@ type plan struct {
 	interrupted *Handover // who takes over past the pivot where nothing else says so; nil: interruptedKind
 
 	children [][]int // by node: the steps that wait for it
+	gated    [][]int // by node: the steps that run only if it says so
 	waits    []int   // by node: how many endings it waits for
 	forward  []bool  // by node: it comes after the pivot
 }
@@ -85,7 +86,11 @@ func Define[In, Out any](name string, body func(*Builder, Ref[In]) Ref[Out]) (*P
 // connect turns the dependencies around, for the run.
 func (p *plan) connect() {
 	p.children, p.waits, p.forward = make([][]int, len(p.nodes)), make([]int, len(p.nodes)), make([]bool, len(p.nodes))
+	p.gated = make([][]int, len(p.nodes))
 	for _, n := range p.nodes {
+		for _, g := range n.guards {
+			p.gated[g.cond] = append(p.gated[g.cond], n.index)
+		}
 		for _, list := range [][]int{n.deps, n.after} {
 			for _, dep := range list {
 				p.children[dep] = append(p.children[dep], n.index)

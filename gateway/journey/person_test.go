@@ -1,6 +1,7 @@
 package journey
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
@@ -117,5 +118,27 @@ func TestRecoveredAssistIsDueSoon(t *testing.T) {
 	_ = s.outbox(t) // the delivery fails
 	if in := s.due(kindDeliver); in > handWithin {
 		t.Errorf("due in %v", in)
+	}
+}
+
+// A person is told what is done and what is not once everything beside the failed step has landed.
+func TestAssistPastThePivotWaitsForSiblings(t *testing.T) {
+	s := newShop(t)
+	s.says = map[string]error{"B1": call.Refuse("no-printer", nil)}
+	slow := make(chan struct{})
+	wait := call.NewWrite[string, string]("shop.wait", call.WriteSpec[string]{Key: func(v string) string { return "wait/" + v }})
+	call.BindWrite(s.bindings, wait, s.instance, call.Effect[string, string]{
+		Do:   func(context.Context, string, string) (string, error) { <-slow; return "", nil },
+		Find: func(context.Context, string, string) (string, bool, error) { return "", false, nil },
+	})
+	time.AfterFunc(50*time.Millisecond, func() { close(slow) })
+	a := s.once("A1", []string{"sell", "print", "wait"}, func(b *Builder, in Ref[string]) Ref[string] {
+		sold := Commit(b, "sell", s.sell, in, Pivot(), Undo(s.unsell), someone, RefusedAssist(map[string]Handover{"": handover}))
+		print := Commit(b, "print", s.sell, Check(b, "other", func(string) (string, error) { return "B1", nil }, sold), someone)
+		return Join(b, "both", print, Commit(b, "wait", wait, sold, later), both)
+	})
+	all := s.assists()
+	if a.Status != 202 || len(all) != 1 || strings.Join(all[0].Done, " ") != "sell wait" || strings.Join(all[0].NotDone, " ") != "print" {
+		t.Errorf("answer %d %s, assists %+v", a.Status, a.Body, all)
 	}
 }

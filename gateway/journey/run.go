@@ -182,6 +182,7 @@ func (r *run) run() (answer Answer, err error) {
 			r.land(<-r.landed)
 		}
 	}
+	r.awaitSiblings()
 	err = r.conclude()
 	return r.answer, err
 }
@@ -193,8 +194,6 @@ func (r *run) advance() {
 		r.ready = r.ready[:len(r.ready)-1]
 		n := r.nodes[i]
 		switch {
-		case !r.wanted(n):
-			r.end(i, skipped)
 		case n.kind.pure():
 			r.decide(n)
 		default:
@@ -203,10 +202,10 @@ func (r *run) advance() {
 	}
 }
 
-// wanted reports whether the step's branch is taken.
-func (r *run) wanted(n *node) bool {
+// wanted reports whether the condition i, which has ended, lets step n come about.
+func (r *run) wanted(n *node, i int) bool {
 	for _, g := range n.guards {
-		if r.at[g.cond].progress != done || value[bool](r, g.cond) != g.want {
+		if g.cond == i && (r.at[i].progress != done || value[bool](r, i) != g.want) {
 			return false
 		}
 	}
@@ -248,8 +247,13 @@ func (r *run) guarded(n *node, f func() (any, error)) (v any, err error) {
 func (r *run) end(i int, as progress) {
 	r.at[i].progress = as
 	r.open--
+	for _, k := range r.gated[i] { // what does not come about waits for nothing
+		if r.at[k].progress == waiting && !r.wanted(r.nodes[k], i) {
+			r.end(k, skipped)
+		}
+	}
 	for _, child := range r.children[i] {
-		if r.at[child].left--; r.at[child].left == 0 {
+		if r.at[child].left--; r.at[child].left == 0 && r.at[child].progress == waiting {
 			r.ready = append(r.ready, child)
 		}
 	}

@@ -1,6 +1,7 @@
 package journey
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -315,6 +316,45 @@ func TestClockMayDiffer(t *testing.T) {
 		s.pass(shift)
 		if a := s.run(t, "A1", Defer(time.Hour, handover)); a.Status != 201 {
 			t.Errorf("%s: %+v", shift, a)
+		}
+	}
+}
+
+// A branch that is not taken waits for nothing, and nothing waits for it.
+func TestBranchNotTakenWaitsForNothing(t *testing.T) {
+	for _, taken := range []bool{true, false} {
+		s := newShop(t)
+		held, let := make(chan struct{}), make(chan struct{})
+		slow := call.NewRead[string, string]("shop.slow", call.ReadSpec[string, string]{})
+		call.BindRead(s.bindings, slow, s.instance, func(context.Context, string) (string, error) {
+			<-let
+			return "slow", nil
+		})
+		quick := call.NewRead[string, string]("shop.quick", call.ReadSpec[string, string]{})
+		call.BindRead(s.bindings, quick, s.instance, func(_ context.Context, in string) (string, error) {
+			close(held)
+			return in, nil
+		})
+		go func() {
+			if !taken {
+				<-held // the quick one is asked while the slow one is in flight
+			}
+			close(let)
+		}()
+		a := s.once("A1", []string{"slow", "quick"}, func(b *Builder, in Ref[string]) Ref[string] {
+			known := Ask(b, "slow", slow, in, down)
+			cond := Check(b, "cond", func(string) (bool, error) { return taken, nil }, in)
+			which := When(b, "which", cond,
+				func(b *Builder) Ref[string] {
+					return When(b, "inner", Check(b, "inner cond", func(string) (bool, error) { return true, nil }, known),
+						func(b *Builder) Ref[string] { return Check(b, "first", same, known) },
+						func(b *Builder) Ref[string] { return Check(b, "second", same, known) })
+				},
+				func(b *Builder) Ref[string] { return Check(b, "third", same, in) })
+			return Join(b, "both", Ask(b, "quick", quick, which, down), known, func(a, b string) (string, error) { return a + b, nil })
+		})
+		if want := map[bool]string{true: "slowslow[]", false: "A1slow[]"}[taken]; string(a.Body) != want {
+			t.Errorf("taken %v: %+v, want %s", taken, a, want)
 		}
 	}
 }
