@@ -388,17 +388,20 @@ func TestNothingIsSent(t *testing.T) {
 		reason wire.Reason
 		call   func() error
 	}{
-		"no deadline":      {wire.ReasonNoTime, func() error { return w.client.CheckIn(context.Background(), "1", "1") }},
-		"no time":          {wire.ReasonNoTime, func() error { return w.client.CheckIn(within(t, time.Nanosecond), "1", "1") }},
-		"cancelled":        {wire.ReasonNoTime, func() error { return w.client.CheckIn(gone, "1", "1") }},
-		"no id":            {wire.ReasonInput, func() error { _, err := w.client.Reservation(ctx, ""); return err }},
-		"a long id":        {wire.ReasonInput, func() error { _, err := w.client.Keys(ctx, long); return err }},
-		"a step up":        {wire.ReasonInput, func() error { return w.client.UndoCheckIn(ctx, "..", true) }},
-		"a line":           {wire.ReasonInput, func() error { return w.client.AssignRoom(ctx, "1", "1\r\nx: y") }},
-		"not UTF-8":        {wire.ReasonInput, func() error { _, err := w.client.ByConfirmation(ctx, "\xff"); return err }},
-		"no name":          {wire.ReasonInput, func() error { _, err := w.client.ByName(ctx, ohip.NameQuery{From: today, To: today}); return err }},
-		"no day":           {wire.ReasonInput, func() error { _, err := w.client.ByName(ctx, ohip.NameQuery{Surname: "a"}); return err }},
-		"days backwards":   {wire.ReasonInput, func() error { _, err := w.client.ByName(ctx, ohip.NameQuery{Surname: "a", From: tomorrow, To: today}); return err }},
+		"no deadline": {wire.ReasonNoTime, func() error { return w.client.CheckIn(context.Background(), "1", "1") }},
+		"no time":     {wire.ReasonNoTime, func() error { return w.client.CheckIn(within(t, time.Nanosecond), "1", "1") }},
+		"cancelled":   {wire.ReasonNoTime, func() error { return w.client.CheckIn(gone, "1", "1") }},
+		"no id":       {wire.ReasonInput, func() error { _, err := w.client.Reservation(ctx, ""); return err }},
+		"a long id":   {wire.ReasonInput, func() error { _, err := w.client.Keys(ctx, long); return err }},
+		"a step up":   {wire.ReasonInput, func() error { return w.client.UndoCheckIn(ctx, "..", true) }},
+		"a line":      {wire.ReasonInput, func() error { return w.client.AssignRoom(ctx, "1", "1\r\nx: y") }},
+		"not UTF-8":   {wire.ReasonInput, func() error { _, err := w.client.ByConfirmation(ctx, "\xff"); return err }},
+		"no name":     {wire.ReasonInput, func() error { _, err := w.client.ByName(ctx, ohip.NameQuery{From: today, To: today}); return err }},
+		"no day":      {wire.ReasonInput, func() error { _, err := w.client.ByName(ctx, ohip.NameQuery{Surname: "a"}); return err }},
+		"days backwards": {wire.ReasonInput, func() error {
+			_, err := w.client.ByName(ctx, ohip.NameQuery{Surname: "a", From: tomorrow, To: today})
+			return err
+		}},
 		"half the nights":  {wire.ReasonInput, func() error { _, err := w.client.Rooms(ctx, ohip.RoomQuery{From: today}); return err }},
 		"no nights":        {wire.ReasonInput, func() error { _, err := w.client.Rooms(ctx, ohip.RoomQuery{From: today, To: today}); return err }},
 		"no keys":          {wire.ReasonInput, keys(with(func(o *ohip.KeyOrder) { o.Count = 0 }))},

@@ -29,7 +29,7 @@ const (
 	RefusedCredentials Refusal = "credentials"  // it does not accept our credentials: an operator's matter, never the guest's
 )
 
-// ReasonToken: NotSent, because no access token could be had. The cause is the token request's own *wire.Error.
+// ReasonToken is a reason of fate NotSent: no access token could be had. The cause is the token request's own *wire.Error.
 const ReasonToken wire.Reason = "token"
 
 // Error returns the refusal's word, so that it can be a cause.

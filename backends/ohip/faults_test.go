@@ -82,7 +82,10 @@ func effects(t *testing.T, w world) []effect {
 			state(undone.ID, func(r *ohip.Reservation) bool { return r.State() == ohip.Expected })},
 		{"CheckOut", func(ctx context.Context) error { return w.client.CheckOut(ctx, leaving.ID) },
 			state(leaving.ID, func(r *ohip.Reservation) bool { return r.State() == ohip.Left })},
-		{"IssueKeys", func(ctx context.Context) error { _, err := w.client.IssueKeys(ctx, order(keyless, keyless.RoomID)); return err },
+		{"IssueKeys", func(ctx context.Context) error {
+			_, err := w.client.IssueKeys(ctx, order(keyless, keyless.RoomID))
+			return err
+		},
 			keyed(keyless.ID, true)},
 		{"RemoveKeys", func(ctx context.Context) error { return w.client.RemoveKeys(ctx, withKeys.ID, withKeys.RoomID) },
 			keyed(withKeys.ID, false)},
@@ -300,5 +303,20 @@ func judged(t *testing.T, op, body string, err error, good bool) {
 	}
 	if e := asError(t, err); e.Fate != wire.Unknown || e.Reason != wire.ReasonGarbage {
 		t.Errorf("%s %s: %v", op, body, e)
+	}
+}
+
+// TestAHotelThatForgotItsTokens: a restart of the hotel costs no guest anything.
+func TestAHotelThatForgotItsTokens(t *testing.T) {
+	w := newWorld(t, nil)
+	ctx := within(t, 10*time.Second)
+	m := w.make(t, ohip.Want{Scenario: ohip.Assigned})
+	_, err := w.client.Reservation(ctx, m.ID)
+	fine(t, err)
+	w.twin.ForgetTokens()
+	fine(t, w.client.CheckIn(ctx, m.ID, m.RoomID))
+	books := w.twin.ReadBooks()
+	if a := books.Asked[0]; books.Tokens != 2 || a.Asked != 1 || a.Done != 1 {
+		t.Errorf("%d tokens, %+v", books.Tokens, books.Asked)
 	}
 }

@@ -107,7 +107,7 @@ func New(cfg Config) (*Client, error) {
 	codes := publishedCodes()
 	for code, refusal := range cfg.Codes {
 		if !refusal.known() {
-			return nil, fmt.Errorf("cannot use ohip codes: %q is no refusal", refusal)
+			return nil, fmt.Errorf("cannot use ohip codes: %q is no refusal", string(refusal))
 		}
 		codes[code] = refusal
 	}

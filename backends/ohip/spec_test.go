@@ -170,7 +170,7 @@ func exercise(t *testing.T, w world) {
 	ctx := within(t, 60*time.Second)
 	must := func(err error) {
 		t.Helper()
-		if e, ok := err.(*wire.Error); err != nil && (!ok || e.Fate != wire.Refused) { //nolint:errorlint // the client's own
+		if e, ok := err.(*wire.Error); err != nil && (!ok || e.Fate != wire.Refused) {
 			t.Error(err)
 		}
 	}

@@ -20,13 +20,13 @@ const (
 	lastMoments  = 5 * time.Second  // a token that ends within this is not used any more, nor within a tenth of its life
 	firstRetry   = time.Second      // after a renewal that failed
 	longestRetry = 30 * time.Second // the pause doubles up to this
-	youngest     = 5 * time.Second  // a token that was refused this soon is not at fault
+	dropEvery    = 5 * time.Second  // where each new token is refused as well, tokens are not at fault
 )
 
 // token is the one access token of a client. It is fetched by the first call that needs it, and from then on renewed in
 // the background when four fifths of its life are over, so that calls do not wait. Whoever has none waits for the same
 // request, each to its own deadline; the request itself runs under its own time limit. A token that the hotel refuses is
-// dropped once. It is never logged.
+// dropped, once for all who met it, and not again at once. It is never logged.
 type token struct {
 	wire    *wire.Client
 	form    wire.Request
@@ -39,7 +39,7 @@ type token struct {
 
 	mu       sync.Mutex
 	value    string
-	from     time.Time
+	dropped  time.Time // the last drop
 	until    time.Time // not used from here on
 	retry    time.Duration
 	renewal  *time.Timer
@@ -103,18 +103,18 @@ func (t *token) get(ctx context.Context) (string, error) {
 	}
 }
 
-// drop forgets a token that the hotel refused, unless it has been replaced, or is so young that another would fare no
-// better. It reports whether a new try makes sense.
+// drop forgets a token that the hotel refused, unless it has been replaced, or another was dropped a moment ago. It reports
+// whether a new try makes sense.
 func (t *token) drop(refused string) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.value != refused {
 		return true
 	}
-	if time.Since(t.from) < youngest {
+	if time.Since(t.dropped) < dropEvery {
 		return false
 	}
-	t.value = ""
+	t.value, t.dropped = "", time.Now()
 	return true
 }
 
@@ -147,8 +147,8 @@ func (t *token) settle(f *fetch, value string, life time.Duration, err error) {
 	t.fetching = nil
 	next := life * 4 / 5
 	if err == nil {
-		t.value, t.from = value, time.Now()
-		t.until = t.from.Add(life - min(lastMoments, life/10))
+		t.value = value
+		t.until = time.Now().Add(life - min(lastMoments, life/10))
 		t.retry = firstRetry
 	} else {
 		next = max(t.retry, firstRetry)

@@ -55,17 +55,6 @@ func (s *twinStay) holds(today, from, to string) bool {
 	}
 }
 
-// live reports whether a key of the reservation opens a door.
-func (s *twinStay) live() int {
-	n := 0
-	for i := range s.Keys {
-		if s.Keys[i].Off.IsZero() {
-			n++
-		}
-	}
-	return n
-}
-
 // change writes down that the reservation is different.
 func (s *twinStay) change(at time.Time, op, by string) {
 	s.History = append(s.History, TwinChange{At: at, Op: op, Status: s.Status, RoomID: s.RoomID, By: by})

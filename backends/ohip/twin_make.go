@@ -286,13 +286,14 @@ func (t *Twin) Occupy(room string) (Made, error) {
 		return Made{}, fmt.Errorf("room: this hotel has no %q", room)
 	}
 	s := t.blank(Want{Guests: []WantGuest{{}}, Nights: 1, RoomType: roomType})
-	if room == "" {
+	switch {
+	case room == "":
 		if err := t.give(s); err != nil {
 			return Made{}, err
 		}
-	} else if t.holder(room, nil, s.Arrival, s.Departure) != nil {
+	case t.holder(room, nil, s.Arrival, s.Departure) != nil:
 		return Made{}, errors.New("room: it is another's")
-	} else {
+	default:
 		s.RoomID = room
 	}
 	s.Status = StatusInHouse

@@ -3,6 +3,7 @@ package ohip_test
 import (
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"strings"
 	"sync"
@@ -144,9 +145,7 @@ func TestTheTwinRefusesWhatDoesNotFit(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			header := map[string]string{"Authorization": "Bearer " + bearer, "x-app-key": ohip.SandboxAppKey, "x-hotelid": "LAKE1"}
-			for k, v := range c.header {
-				header[k] = v
-			}
+			maps.Copy(header, c.header)
 			status, body := raw(t, base, c.method, c.path, c.body, header)
 			var e struct {
 				Type   string `json:"type"`
@@ -197,9 +196,7 @@ func TestTheTokenOfficeRefusesWhatDoesNotFit(t *testing.T) {
 	} {
 		header := map[string]string{"Content-Type": "application/x-www-form-urlencoded", "x-app-key": ohip.SandboxAppKey,
 			"Authorization": basic(ohip.SandboxClientID, testSecret)}
-		for k, v := range c.header {
-			header[k] = v
-		}
+		maps.Copy(header, c.header)
 		if status, body := raw(t, base, "POST", "/oauth/v1/tokens", c.form, header); status != c.status {
 			t.Errorf("%s: %d %s", c.name, status, body)
 		}

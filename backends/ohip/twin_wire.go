@@ -242,9 +242,11 @@ func (t *Twin) shownRoom(r *twinRoom) shownRoom {
 	if len(status.Today) == 0 {
 		status.Today = append(status.Today, "NotReserved")
 	}
-	for _, other := range t.rooms {
-		if r.Pair != "" && other != r && other.Pair == r.Pair {
-			out.Connecting = append(out.Connecting, shownDoor{other.ID})
+	if r.Pair != "" {
+		for _, other := range t.rooms {
+			if other != r && other.Pair == r.Pair {
+				out.Connecting = append(out.Connecting, shownDoor{other.ID})
+			}
 		}
 	}
 	out.Cleaning = shownHousekeeping{status}
