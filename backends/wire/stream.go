@@ -50,7 +50,7 @@ func (b *Body) Read(p []byte) (int, error) {
 	switch {
 	case b.left == 0:
 		return 0, b.answer.Unknown(ReasonTooLarge)
-	case err == nil || err == io.EOF: //nolint:errorlint // io.Reader's end is io.EOF itself
+	case err == nil || err == io.EOF:
 		return n, err
 	}
 	e := b.answer.client.classify(b.answer.op, err, b.deadline)
