@@ -44,7 +44,7 @@ func (c *Client) Verify(ctx context.Context, r Request) (*Verification, error) {
 		return nil, e
 	}
 	a, err := c.wire.Do(ctx, &wire.Request{Op: op, Method: "POST", Path: "/v1/verifications",
-		JSON: requestBody{Document: r.Document, Face: r.Face, Purpose: r.Purpose}})
+		JSON: requestBody(r)})
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -166,12 +167,5 @@ func (t *Twin) Books() any { return t.ReadBooks() }
 func (t *Twin) ReadBooks() Books {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	out := Books{Requests: t.requests, Asked: make(map[string]int, len(t.asked)), Refused: make(map[string]int, len(t.refused))}
-	for k, n := range t.asked {
-		out.Asked[k] = n
-	}
-	for k, n := range t.refused {
-		out.Refused[k] = n
-	}
-	return out
+	return Books{Requests: t.requests, Asked: maps.Clone(t.asked), Refused: maps.Clone(t.refused)}
 }

@@ -5,6 +5,7 @@ package strict
 import (
 	"fmt"
 	"io"
+	"maps"
 	"mime"
 	"net/http"
 	"strconv"
@@ -112,8 +113,6 @@ func Write(w http.ResponseWriter, status int, v any) {
 
 // Write answers the refusal.
 func (r *Refusal) Write(w http.ResponseWriter) {
-	for name, values := range r.extra {
-		w.Header()[name] = values
-	}
+	maps.Copy(w.Header(), r.extra)
 	Write(w, r.Status, r)
 }
