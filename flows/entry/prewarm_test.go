@@ -159,3 +159,15 @@ func TestAFailedListIsTriedAgainLater(t *testing.T) {
 		t.Errorf("waits %v, failed %d", waits, spot.failed)
 	}
 }
+
+// TestASignedTicketIsKnownByItsCode, so that it and the code alone are the same to the ledger and to staff.
+func TestASignedTicketIsKnownByItsCode(t *testing.T) {
+	keys := newWarmWorld(t).rt.Ledger.Keys()
+	signed := Shown{Form: FormSigned, Value: "a.b.c", Signed: &Ticket{Code: "C1"}}
+	plain := Shown{Form: FormCode, Value: "C1"}
+	signed.hash(keys, "v")
+	plain.hash(keys, "v")
+	if len(plain.Hash) == 0 || !slices.Equal(signed.Hash, plain.Hash) {
+		t.Errorf("%x and %x", signed.Hash, plain.Hash)
+	}
+}
