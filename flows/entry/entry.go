@@ -132,7 +132,9 @@ const redeemWithin = time.Hour
 func (o operations) plan() (*journey.Plan[Scan, Admission], error) {
 	return journey.Define("scenic-entry", func(b *journey.Builder, in journey.Ref[Scan]) journey.Ref[Admission] {
 		known := journey.Try(b, journey.Ask(b, "recall", o.recall, in))
-		aim := journey.Join(b, "aim", in, known, takeAim)
+		aim := journey.When(b, "aim", journey.Check(b, "by id", byID, in), // only then ticketing waits for the ledger
+			func(b *journey.Builder) journey.Ref[Aim] { return journey.Join(b, "aim by id", in, known, aimByID) },
+			func(b *journey.Builder) journey.Ref[Aim] { return journey.Check(b, "aim by code", aimByCode, in) })
 		found := journey.Try(b, journey.Ask(b, "find", o.find, aim,
 			journey.Disclose("find the ticket", "ticket.code")))
 		day := journey.Try(b, journey.Ask(b, "day", o.day, in))
