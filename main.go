@@ -44,6 +44,7 @@ type cli struct {
 	Serve   serveCmd   `cmd:"" help:"Run the gateway."`
 	City    cityCmd    `cmd:"" help:"Run the twins alone: one for every system that the venues are connected to."`
 	Check   checkCmd   `cmd:"" help:"Validate a configuration and print the proof of every plan."`
+	Assists assistsCmd `cmd:"" help:"List, watch, claim and settle what waits for staff."`
 	Token   tokenCmd   `cmd:"" help:"Mint a token for development."`
 	Ledger  ledgerCmd  `cmd:"" help:"Back up or restore a ledger."`
 	Audit   auditCmd   `cmd:"" help:"Verify the audit trail."`
