@@ -178,10 +178,27 @@ func TestFaces(t *testing.T) {
 	if v, err := w.client.Verify(within(t, 5*time.Second), request(c)); err != nil || v.Score > 0.6 {
 		t.Errorf("a replaced picture: %+v, %v", v, err)
 	}
+	c = w.someone(t, identity.ForeignPassport, identity.Own)
+	c.Document.Portrait = b.Face // the holder, with somebody else's picture in the passport
+	if v, err := w.client.Verify(within(t, 5*time.Second), request(c)); err != nil || v.Score > 0.6 {
+		t.Errorf("another picture in the passport: %+v, %v", v, err)
+	}
 	d := w.someone(t, identity.Stranger, identity.Own)
 	d.Document.Portrait = nil
 	if v, err := w.client.Verify(within(t, 5*time.Second), request(d)); err != nil || v.Score != 0 || v.Document != identity.NotKnown {
 		t.Errorf("nothing to compare with: %+v, %v", v, err)
+	}
+}
+
+func TestAgeBandsEndOnBirthdays(t *testing.T) {
+	w := newWorld(t, nil)
+	made := w.someone(t, identity.Stranger, identity.Own) // whose birth date is as sent
+	for born, want := range map[string]identity.AgeBand{"2012-05-03": identity.Child, "2012-05-02": identity.Youth, "2008-05-03": identity.Youth,
+		"2008-06-01": identity.Youth, "2008-05-02": identity.Adult, "2008-02-29": identity.Adult, "2026-05-02": identity.Child} {
+		made.Document.BirthDate = born
+		if v, err := w.client.Verify(within(t, 5*time.Second), request(made)); err != nil || v.AgeBand != want || v.BirthDate != born {
+			t.Errorf("born %s: %+v, %v", born, v, err)
+		}
 	}
 }
 

@@ -51,6 +51,8 @@ func TestNamesAsAFrontDeskComparesThem(t *testing.T) {
 		{"Jia Yangli", "样例甲|YANGLI JIA", person.Same},
 		{"样例甲 (Yangli Jia)", "YANGLI JIA", person.Same},
 		{"样 例 甲", "样例甲", person.Same},
+		{"样例甲|Shili Yi", "样例甲|YANGLI JIA", person.Same}, // the best form decides, whichever comes first
+		{"Shili Yi|样例甲", "样例甲|YANGLI JIA", person.Same},
 		{"样例甲", "样例乙", person.Perhaps}, // one character: an older form of it, or a sibling
 		{"样甲", "样乙", person.Different},
 		{"甲样例", "样例甲", person.Different}, // characters have their order
