@@ -23,7 +23,7 @@ type BreakerConfig struct {
 	Window       time.Duration `yaml:"window"`        // failures are counted over this rolling window; 0: 10s
 	Bucket       time.Duration `yaml:"bucket"`        // the window's step; 0: 1s
 	MinCalls     int           `yaml:"min_calls"`     // fewer attempts in the window never open it by share; 0: 20
-	FailureShare float64       `yaml:"failure_share"` // this share of failures opens it; 0: 0.5
+	FailureShare float64       `yaml:"failure_share"` // this share of failures opens it, once there have been some for a bucket; 0: 0.5
 	Consecutive  int           `yaml:"consecutive"`   // so many failures, each begun after the one before, open it whatever the share; 0: 5
 	OpenFor      time.Duration `yaml:"open_for"`      // then probes are let through; 0: 2s
 	Probes       int           `yaml:"probes"`        // so many must succeed to close it, the first failure opens it again; 0: 2
@@ -122,7 +122,7 @@ func NewInstance(name, system string, cfg InstanceConfig, logger *slog.Logger) (
 		ReadyToTrip: func(n gobreaker.Counts) bool {
 			judged := n.TotalSuccesses + n.TotalFailures
 			return n.ConsecutiveFailures >= uint32(b.Consecutive) && in.row.n.Load() >= int64(b.Consecutive) ||
-				judged >= uint32(b.MinCalls) && float64(n.TotalFailures) >= b.FailureShare*float64(judged)
+				judged >= uint32(b.MinCalls) && float64(n.TotalFailures) >= b.FailureShare*float64(judged) && in.row.lasts(b.Bucket)
 		},
 		IsSuccessful: func(err error) bool { return err == nil },
 		IsExcluded:   func(err error) bool { return errors.Is(err, errExcluded) },

@@ -68,8 +68,34 @@ func TestBreakerOpensByShare(t *testing.T) {
 		}
 		for range 9 {
 			w.call(second)
+			time.Sleep(150 * ms)
 		}
 		w.state(t, "closed")
+		w.call(second)
+		w.state(t, "open")
+	})
+}
+
+// A stall just after the start is most of what is known of the backend; it says no more than a stall later on. Failures
+// that go on say it, whatever came between.
+func TestBreakerOpensByShareOnlyWhereFailuresLast(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, InstanceConfig{Breaker: BreakerConfig{Window: 10 * time.Second, Bucket: time.Second, Consecutive: 1000}})
+		stall := func() {
+			w.serve = failing
+			for range 100 {
+				w.call(second)
+			}
+		}
+		stall()
+		w.state(t, "closed")
+		time.Sleep(11 * time.Second) // forgotten
+		stall()
+		w.state(t, "closed")
+		time.Sleep(999 * ms)
+		w.call(second)
+		w.state(t, "closed")
+		time.Sleep(ms)
 		w.call(second)
 		w.state(t, "open")
 	})

@@ -13,6 +13,16 @@ type row struct {
 	n    atomic.Int64
 	mu   sync.Mutex
 	last time.Time // when the last counted failure ended; guarded by mu
+
+	since time.Time // of the first failure that no pause of a window lies behind; guarded by mu
+	until time.Time // of the last one; guarded by mu
+}
+
+// lasts reports whether there have been failures for so long.
+func (r *row) lasts(d time.Duration) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.until.Sub(r.since) >= d
 }
 
 // success ends the row.
@@ -32,6 +42,10 @@ func (r *row) failure(began, ended time.Time, window time.Duration) {
 	if ended.Sub(r.last) > window {
 		r.n.Store(0)
 	}
+	if ended.Sub(r.until) > window {
+		r.since = ended
+	}
+	r.until = ended
 	if r.n.Load() == 0 || !began.Before(r.last) {
 		r.n.Add(1)
 		r.last = ended
