@@ -152,7 +152,7 @@ func TestAStreamOutlivesTheWriteTimeoutAndASlowReaderDoesNot(t *testing.T) {
 
 	tick := make(chan struct{})
 	slow := func(s *Stream) {
-		for i := 0; i < 5; i++ {
+		for i := range 5 {
 			<-time.After(patience)
 			_ = s.Event(fmt.Sprint(i), "assist", []byte(`{}`))
 			close(tick)

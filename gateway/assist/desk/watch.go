@@ -34,28 +34,25 @@ type Event struct {
 func (c *Client) Watch(ctx context.Context, tell func(Event) error, lost func(error)) error {
 	w := &watcher{client: c, tell: tell, retry: time.Second}
 	failing := false
-	for {
+	for ctx.Err() == nil {
 		w.heard = false
 		err := w.stream(ctx)
-		if ctx.Err() != nil {
-			return nil
-		}
 		if told, ok := errors.AsType[*toldError](err); ok {
 			return told.err
 		}
 		if p, ok := errors.AsType[*Problem](err); ok && !p.Retryable {
 			return p
 		}
-		if failing = failing && !w.heard; err != nil && !failing {
+		if failing = failing && !w.heard; err != nil && !failing && ctx.Err() == nil {
 			lost(err)
 			failing = true
 		}
 		select {
 		case <-ctx.Done():
-			return nil
 		case <-time.After(w.pause(err)):
 		}
 	}
+	return nil
 }
 
 // toldError is what the one who is told has refused.

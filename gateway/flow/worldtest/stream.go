@@ -34,7 +34,7 @@ func (w *World) Open(c Call) *Stream {
 	for name, value := range c.Header {
 		r.Header.Set(name, value)
 	}
-	response, err := w.client.Do(r)
+	response, err := w.client.Do(r) //nolint:bodyclose // Stream.Close does
 	w.must(err)
 	s := &Stream{Answer: Answer{Status: response.StatusCode, Header: response.Header}, close: cancel, body: response.Body.Close,
 		in: bufio.NewScanner(response.Body)}
