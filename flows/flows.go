@@ -4,6 +4,7 @@ package flows
 import (
 	"fmt"
 
+	"github.com/warmgate/warmgate/flows/checkin"
 	"github.com/warmgate/warmgate/flows/entry"
 	"github.com/warmgate/warmgate/gateway/assist"
 	"github.com/warmgate/warmgate/gateway/flow"
@@ -13,7 +14,7 @@ import (
 func All() ([]*flow.Flow, error) {
 	var all []*flow.Flow
 	for _, journey := range []func() (*flow.Flow, error){
-		entry.New,
+		entry.New, checkin.New,
 	} {
 		f, err := journey()
 		if err != nil {

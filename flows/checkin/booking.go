@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/warmgate/warmgate/flows/person"
 	"github.com/warmgate/warmgate/gateway"
 )
 
@@ -153,11 +154,11 @@ func pick(a Arrival, found []Booking) (Booking, error) {
 	var own, unsure []Booking
 	for _, b := range found {
 		switch sameParty(a, b) {
-		case sameYes:
+		case person.Same:
 			own = append(own, b)
-		case sameMaybe:
+		case person.Perhaps:
 			unsure = append(unsure, b)
-		case sameNo:
+		case person.Different:
 		}
 	}
 	if len(own) == 0 {

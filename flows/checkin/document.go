@@ -4,6 +4,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/warmgate/warmgate/flows/person"
 	"github.com/warmgate/warmgate/gateway"
 )
 
@@ -24,9 +25,9 @@ func readDocument(b documentBody, path string, at time.Time) (Document, error) {
 			return d, err
 		}
 	}
-	if born, sex, ok := saidByNumber(d.Number); ok && (d.Type == residentID || d.Type == foreignersCard) {
-		d.BirthDate, d.Sex = orElse(d.BirthDate, born), orElse(d.Sex, sex)
-		if d.BirthDate != born || d.Sex != sex {
+	if r, err := person.ReadResident(d.Number); err == nil && (d.Type == residentID || d.Type == foreignersCard) {
+		d.BirthDate, d.Sex = orElse(d.BirthDate, r.Born), orElse(d.Sex, r.Sex)
+		if d.BirthDate != r.Born || d.Sex != r.Sex {
 			return d, ProblemDocumentInvalid.Error(gateway.Text{Zh: "出生日期或性别与证件号码不符",
 				En: "The number says another birth date or sex."}).WithField(path + "number")
 		}
@@ -73,10 +74,9 @@ func readNumber(kind, number, path string) (string, error) {
 	ok := false
 	switch kind {
 	case residentID:
-		_, _, ok = saidByNumber(number)
+		ok = isResident(number)
 	case foreignersCard:
-		_, _, ok = saidByNumber(number)
-		ok = ok || len(number) == 15
+		ok = isResident(number) || len(number) == 15
 	case passport:
 		ok = len(number) >= 6 && len(number) <= 9
 	case hkMacaoPermit:
@@ -94,6 +94,11 @@ func readNumber(kind, number, path string) (string, error) {
 
 func isDate(s string) bool {
 	_, err := time.Parse(time.DateOnly, s)
+	return err == nil
+}
+
+func isResident(number string) bool {
+	_, err := person.ReadResident(number)
 	return err == nil
 }
 

@@ -80,7 +80,7 @@ var hold = &ledger.Decision[Claim, Held]{Name: "checkin.hold", Run: func(tx *led
 // holdRooms holds the first rooms that are free for every night: never more than half of what there is, so that the next
 // guest finds one too.
 func holdRooms(tx *ledger.Tx, c Claim, free []Room, h *Held) error {
-	most := min(maxOffers, max(1, len(free)/2))
+	most := min(maxOffers, (len(free)+1)/2)
 	nights := nightsOf(c.Booking, c.Day)
 	for _, r := range free {
 		if len(h.Offers) == most {

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/warmgate/warmgate/flows/person"
 	"github.com/warmgate/warmgate/gateway"
 	"github.com/warmgate/warmgate/gateway/journey"
 )
@@ -107,10 +108,11 @@ func screen(a Arrival, known journey.Result[Recalled]) (Arrival, error) {
 
 func screenDocument(d Document, a Arrival) error {
 	today := a.At.Format(time.DateOnly)
+	age, err := person.Age(d.BirthDate, today)
 	switch {
 	case d.ExpiresOn != "" && d.ExpiresOn < today:
 		return handExpired
-	case ageOn(d.BirthDate, today) < adultAge:
+	case err != nil || age < adultAge:
 		return handMinor
 	case d.Type == passport && d.Nationality != "CHN" && settingsOf(a.venue).Passports == byPerson:
 		return handForeign
@@ -120,20 +122,6 @@ func screenDocument(d Document, a Arrival) error {
 
 // adultAge is when a guest may stay without a front desk asking about those who care for them.
 const adultAge = 18
-
-// ageOn returns the age in whole years; dates are written 2006-01-02 and valid.
-func ageOn(birth, day string) int {
-	b, errB := time.Parse(time.DateOnly, birth)
-	d, errD := time.Parse(time.DateOnly, day)
-	if errB != nil || errD != nil {
-		return 0
-	}
-	age := d.Year() - b.Year()
-	if d.Month() < b.Month() || d.Month() == b.Month() && d.Day() < b.Day() {
-		age--
-	}
-	return age
-}
 
 // Verified is what the identity service measured of one guest.
 type Verified struct {

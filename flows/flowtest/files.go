@@ -2,10 +2,13 @@ package flowtest
 
 import (
 	"bytes"
+	"strings"
 	"sync"
+
+	"github.com/warmgate/warmgate/gateway/flow"
 )
 
-// gatewayFile is a configuration for tests: the product's own budgets, and no rate limit in the way.
+// gatewayFile is a configuration for tests, without the journeys' time: no rate limit in the way.
 const gatewayFile = `listen: 127.0.0.1:0
 admin: 127.0.0.1:0
 data: %q
@@ -22,8 +25,12 @@ outbox:
   poll: 50ms
   backoff_min: 20ms
   backoff_max: 200ms
-flows:
-  scenic-entry:
+`
+
+// sections are the product's own budgets by plan. Any other plan is one commit.
+func sections() map[string]string {
+	return map[string]string{
+		"scenic-entry": `
     journey_budget: 20s
     machine_budget: 800ms
     flush: 40ms
@@ -34,12 +41,57 @@ flows:
       find: { slice: 220ms, attempts: 2, attempt_timeout: 100ms, backoff: 10ms, min: 10ms }
       day: { slice: 220ms, cache: { fresh: 1m, stale_while_revalidate: 10m, stale_if_error: 12h } }
       redeem: { slice: 250ms, min: 10ms }
-  scenic-exit: &record { journey_budget: 20s, machine_budget: 300ms, flush: 40ms, overhead: 60ms, lease: 2s }
-  scenic-occupancy: *record
-  assist-claim: *record
-  assist-release: *record
-  assist-resolution: *record
-`
+`,
+		"hotel-check-in": `
+    journey_budget: 30s
+    machine_budget: 3s
+    flush: 40ms
+    overhead: 60ms
+    lease: 2s
+    steps:
+      recall: { slice: 40ms }
+      booking: { slice: 700ms, min: 20ms, attempts: 2, attempt_timeout: 340ms, backoff: 20ms }
+      identity: { slice: 700ms, min: 20ms, attempts: 2, attempt_timeout: 340ms, backoff: 20ms }
+      rooms:
+        slice: 700ms
+        attempts: 2
+        attempt_timeout: 340ms
+        backoff: 20ms
+        cache: { fresh: 2s, stale_while_revalidate: 8s, stale_if_error: 30s }
+      assign: { slice: 500ms, min: 20ms }
+      check-in: { slice: 500ms, min: 20ms }
+      register: { slice: 500ms, min: 20ms }
+      key: { slice: 600ms, min: 20ms }
+`,
+		"hotel-check-out": `
+    journey_budget: 30s
+    machine_budget: 3s
+    flush: 40ms
+    overhead: 60ms
+    lease: 2s
+    steps:
+      check-out: { slice: 800ms, min: 20ms }
+      key-off: { slice: 600ms, min: 20ms }
+      departures: { slice: 600ms, min: 20ms }
+`,
+	}
+}
+
+// budgets is the section flows for the plans of these journeys.
+func budgets(all []*flow.Flow) string {
+	var s strings.Builder
+	s.WriteString("flows:\n")
+	for _, f := range all {
+		for _, p := range f.Plans {
+			section, known := sections()[p.Name()]
+			if !known {
+				section = " { journey_budget: 20s, machine_budget: 300ms, flush: 40ms, overhead: 60ms, lease: 2s }\n"
+			}
+			s.WriteString("  " + p.Name() + ":" + section)
+		}
+	}
+	return s.String()
+}
 
 const venueFile = `id: %s
 kind: attraction

@@ -92,7 +92,7 @@ func (o Options) Start(t testing.TB, flows []*flow.Flow, spots ...Spot) *City {
 	if c.issuer, err = auth.NewIssuer(c.Folder, "https://id.city.example", "warmgate"); err != nil {
 		t.Fatal(err)
 	}
-	file := fmt.Sprintf(gatewayFile, c.Folder+"/data", c.issuer.KeysFile())
+	file := fmt.Sprintf(gatewayFile, c.Folder+"/data", c.issuer.KeysFile()) + budgets(flows)
 	if o.Gateway != nil {
 		file = o.Gateway(file)
 	}

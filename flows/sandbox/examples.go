@@ -35,7 +35,7 @@ type maker struct {
 func (m *maker) examples(ctx context.Context) (map[string]Example, error) {
 	all := map[string]Example{}
 	for name, make := range map[string]func(context.Context) (Example, error){
-		"scenic-entry": m.scenicEntry,
+		"scenic-entry": m.scenicEntry, "hotel-check-in": m.checkInLakeside, "hotel-check-in-canal-house": m.checkInCanalHouse,
 	} {
 		e, err := make(ctx)
 		if err != nil {

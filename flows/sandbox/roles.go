@@ -20,6 +20,7 @@ const (
 func roles() []role {
 	return []role{
 		{"gate", []string{"scenic:gate"}},
+		{"kiosk", []string{"hotel:check-in"}},
 		{"staff", []string{"staff:assist", "scenic:read"}},
 		{"reader", []string{"scenic:read"}},
 	}
@@ -40,7 +41,7 @@ func ScopesOf(name string) ([]string, bool) {
 	return nil, false
 }
 
-// RoleNames returns the roles in words: "gate, staff, reader".
+// RoleNames returns the roles in words: "gate, kiosk, staff, reader".
 func RoleNames() string {
 	var names []string
 	for _, r := range roles() {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -42,6 +43,8 @@ type Town struct {
 	Identity map[string]*identity.Twin
 	Police   map[string]*police.Twin
 	Hotels   map[string]Hotel
+
+	days atomic.Int64 // by which the hotels' systems are ahead
 }
 
 // Flows returns the journey and the human door.
@@ -57,38 +60,6 @@ func Flows(t testing.TB) []*flow.Flow {
 	}
 	return []*flow.Flow{c, door}
 }
-
-// Section is the journey's part of the configuration: the product's own budgets.
-const Section = `flows:
-  hotel-check-in:
-    journey_budget: 30s
-    machine_budget: 3s
-    flush: 40ms
-    overhead: 60ms
-    lease: 2s
-    steps:
-      recall: { slice: 40ms }
-      booking: { slice: 700ms, min: 20ms, attempts: 2, attempt_timeout: 340ms, backoff: 20ms }
-      identity: { slice: 700ms, min: 20ms, attempts: 2, attempt_timeout: 340ms, backoff: 20ms }
-      rooms: { slice: 700ms, attempts: 2, attempt_timeout: 340ms, backoff: 20ms, cache: { fresh: 2s, stale_while_revalidate: 8s, stale_if_error: 30s } }
-      assign: { slice: 500ms, min: 20ms }
-      check-in: { slice: 500ms, min: 20ms }
-      register: { slice: 500ms, min: 20ms }
-      key: { slice: 600ms, min: 20ms }
-  hotel-check-out:
-    journey_budget: 30s
-    machine_budget: 3s
-    flush: 40ms
-    overhead: 60ms
-    lease: 2s
-    steps:
-      check-out: { slice: 800ms, min: 20ms }
-      key-off: { slice: 600ms, min: 20ms }
-      departures: { slice: 600ms, min: 20ms }
-  assist-claim: &record { journey_budget: 20s, machine_budget: 300ms, flush: 40ms, overhead: 60ms, lease: 2s }
-  assist-release: *record
-  assist-resolution: *record
-`
 
 const hotelFile = `id: %s
 kind: hotel
@@ -113,10 +84,6 @@ func Start(t testing.TB, change func(c *Town), hotels ...Hotel) *Town {
 	town := &Town{OHIP: map[string]*ohip.Twin{}, Apaleo: map[string]*apaleo.Twin{}, Identity: map[string]*identity.Twin{},
 		Police: map[string]*police.Twin{}, Hotels: map[string]Hotel{}}
 	flowtest.Options{
-		Gateway: func(file string) string {
-			before, _, _ := strings.Cut(file, "flows:\n")
-			return before + Section
-		},
 		Before: func(c *flowtest.City) {
 			town.City = c
 			for _, h := range hotels {
@@ -137,6 +104,12 @@ func (c *Town) must(err error) {
 	}
 }
 
+// Tomorrow lets a night pass at the hotels' systems: who stays for one leaves today.
+func (c *Town) Tomorrow() { c.days.Add(1) }
+
+// clock is the hotel systems'. Tokens are theirs too, so it never goes back.
+func (c *Town) clock() time.Time { return time.Now().AddDate(0, 0, int(c.days.Load())) }
+
 // Zone is where the hotels are.
 func Zone() *time.Location { return time.FixedZone("Asia/Shanghai", 8*60*60) }
 
@@ -148,12 +121,12 @@ func (c *Town) add(h Hotel) {
 	switch h.PMS {
 	case "", OHIP:
 		h.PMS = OHIP
-		c.OHIP[h.ID], err = ohip.NewTwin(ohip.TwinConfig{HotelID: h.ID, ClientSecret: flowtest.APIKey, Seed: 1, Clock: time.Now, Location: Zone(), Rooms: h.Rooms})
+		c.OHIP[h.ID], err = ohip.NewTwin(ohip.TwinConfig{HotelID: h.ID, ClientSecret: flowtest.APIKey, Seed: 1, Clock: c.clock, Location: Zone(), Rooms: h.Rooms})
 		c.must(err)
 		c.must(c.Twins.Add(OHIP, h.ID, c.OHIP[h.ID]))
 	case Apaleo:
 		property := apaleo.PropertyOf(h.ID)
-		c.Apaleo[h.ID], err = apaleo.NewTwin(apaleo.TwinConfig{Property: property, ClientID: "warmgate", ClientSecret: flowtest.APIKey, Seed: 1, Clock: time.Now, Location: Zone()})
+		c.Apaleo[h.ID], err = apaleo.NewTwin(apaleo.TwinConfig{Property: property, ClientID: "warmgate", ClientSecret: flowtest.APIKey, Seed: 1, Clock: c.clock, Location: Zone()})
 		c.must(err)
 		c.must(c.Twins.Add(Apaleo, h.ID, c.Apaleo[h.ID]))
 		options, keys = "property: "+property, "staff"

@@ -1,0 +1,85 @@
+package checkintest
+
+import (
+	"net/http"
+
+	"github.com/warmgate/warmgate/flows/flowtest"
+	"github.com/warmgate/warmgate/gateway/ledger"
+)
+
+// Assist is an assist as staff see it.
+type Assist struct {
+	ID      string   `json:"id"`
+	Kind    string   `json:"kind"`
+	State   string   `json:"state"`
+	Done    []string `json:"done"`
+	NotDone []string `json:"not_done"`
+	Tried   []string `json:"tried"`
+	Next    string   `json:"next_action"`
+}
+
+// Waiting lists the assists that nobody has settled.
+func (c *Town) Waiting() (open []Assist) {
+	c.T.Helper()
+	var list struct {
+		Assists []Assist `json:"assists"`
+	}
+	c.Do(flowtest.Call{Method: http.MethodGet, Path: "/v1/assists", Token: c.Token("li", "staff:assist")}).Into(c.T, &list)
+	for _, a := range list.Assists {
+		if a.State != "resolved" {
+			open = append(open, a)
+		}
+	}
+	return open
+}
+
+// Staff does something as a member of staff.
+func (c *Town) Staff(path string, body any) flowtest.Answer {
+	c.T.Helper()
+	return c.Do(flowtest.Call{Method: http.MethodPost, Path: path, Token: c.Token("li", "staff:assist"), Body: body})
+}
+
+// Resolve claims the only open assist of a kind and settles it.
+func (c *Town) Resolve(kind, word string, details any) flowtest.Answer {
+	c.T.Helper()
+	var found []Assist
+	for _, a := range c.Waiting() {
+		if a.Kind == kind {
+			found = append(found, a)
+		}
+	}
+	if len(found) != 1 {
+		c.T.Fatalf("want one open assist of kind %s, have %+v", kind, c.Waiting())
+	}
+	path := "/v1/assists/" + found[0].ID
+	if a := c.Staff(path+"/claim", nil); a.Status != http.StatusCreated {
+		c.T.Fatalf("claim %d %s", a.Status, a.Text)
+	}
+	body := map[string]any{"resolution": word, "reason": "seen by eye"}
+	if details != nil {
+		body["details"] = details
+	}
+	return c.Staff(path+"/resolution", body)
+}
+
+// Words reads a column of text from the ledger.
+func (c *Town) Words(query string, args ...any) (all []string) {
+	c.T.Helper()
+	c.View(func(q ledger.Querier) error {
+		all = nil
+		rows, err := q.Query(query, args...)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var s string
+			if err := rows.Scan(&s); err != nil {
+				return err
+			}
+			all = append(all, s)
+		}
+		return rows.Err()
+	})
+	return all
+}
