@@ -2,12 +2,15 @@ package entry_test
 
 import (
 	"net/http"
+	"strings"
+	"sync"
 	"testing"
 
 	"github.com/go-json-experiment/json"
 	"github.com/google/uuid"
 
 	"github.com/warmgate/warmgate/backends/octo"
+	"github.com/warmgate/warmgate/backends/twin"
 	"github.com/warmgate/warmgate/flows/entry"
 	"github.com/warmgate/warmgate/flows/entry/entrytest"
 	"github.com/warmgate/warmgate/flows/flowtest"
@@ -162,6 +165,26 @@ func TestOneTicketOnce(t *testing.T) {
 	if n := effects(c, ticket.Units[0].UUID); n != 1 {
 		t.Errorf("redeemed %d times", n)
 	}
+}
+
+// As many visitors as may be asked about at once find as many connections: none is handed to the outbox for want of one.
+func TestACrowdFindsConnections(t *testing.T) {
+	c := start(t, "")
+	const crowd = 110
+	all, err := c.Tickets[spot].Issue(octo.Want{Count: crowd})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dial(c, twin.Dial{LatencyMS: 60})
+	var wg sync.WaitGroup
+	for _, made := range all {
+		wg.Go(func() {
+			if a := enter(c, "north-1", code(made.Units[0].Code)); a.Status != 201 || strings.Contains(a.Text, "pending") {
+				t.Errorf("%d %s", a.Status, a.Text)
+			}
+		})
+	}
+	wg.Wait()
 }
 
 func marshal(t testing.TB, v any) []byte {

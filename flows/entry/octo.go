@@ -41,7 +41,8 @@ func connectOCTO(ops operations, warm *prewarmer, v *gateway.Venue, to flow.Conn
 	if err := to.Options(&opts); err != nil {
 		return nil, err
 	}
-	client, err := octo.New(octo.Config{BaseURL: to.URL, APIKey: to.Secrets["api_key"], Supplier: opts.Supplier, MaxListBody: maxList})
+	client, err := octo.New(octo.Config{BaseURL: to.URL, APIKey: to.Secrets["api_key"], Supplier: opts.Supplier,
+		MaxConns: to.Instance.MaxInFlight(), MaxListBody: maxList})
 	if err != nil {
 		return nil, err
 	}

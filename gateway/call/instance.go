@@ -141,6 +141,9 @@ func NewInstance(name, system string, cfg InstanceConfig, logger *slog.Logger) (
 // Name returns the instance's name.
 func (in *Instance) Name() string { return in.name }
 
+// MaxInFlight returns how many attempts may be under way at once. A client needs as many connections.
+func (in *Instance) MaxInFlight() int { return in.cfg.MaxInFlight }
+
 // The breaker's view of an attempt: nil is a success.
 var (
 	errFailed   = errors.New("failed")
