@@ -338,7 +338,10 @@ func TestCityAndServeByHand(t *testing.T) {
 	}
 	town := b.Process(nil, "city", "-c", config, "--listen=127.0.0.1:0", "--data="+data+"/city", "--secrets="+data+"/secrets")
 	b.City = strings.TrimSuffix(town.Line("# The city answers at "), ". Its twins, for the environment of serve:")
-	env := []string{town.Line("export "), town.Line("export "), "WARMGATE_LISTEN=127.0.0.1:0", "WARMGATE_ADMIN=127.0.0.1:0"}
+	env := []string{"WARMGATE_LISTEN=127.0.0.1:0", "WARMGATE_ADMIN=127.0.0.1:0"}
+	for range 8 { // two attractions, and two hotels with three systems each
+		env = append(env, town.Line("export "))
+	}
 	gate := b.Process(env, "serve", "-c", config)
 	var serving struct{ API, Admin string }
 	sandboxtest.Await(t, 10*time.Second, "serving", func() bool {
