@@ -169,8 +169,9 @@ func TestOneTicketOnce(t *testing.T) {
 
 // As many visitors as may be asked about at once find as many connections: none is handed to the outbox for want of one.
 func TestACrowdFindsConnections(t *testing.T) {
-	c := start(t, "")
 	const crowd = 110
+	c := flowtest.Options{Gateway: func(file string) string { return file + "instances: { max_in_flight: 128 }\n" }}.
+		Start(t, flows(t), flowtest.Spot{ID: spot})
 	all, err := c.Tickets[spot].Issue(octo.Want{Count: crowd})
 	if err != nil {
 		t.Fatal(err)
