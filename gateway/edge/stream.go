@@ -151,18 +151,6 @@ func (s *Stream) send() error {
 	return err
 }
 
-// streamBody is a stream as fasthttp reads it. It is closed when the client has not taken what was sent.
-type streamBody struct {
-	*io.PipeReader
-	end context.CancelFunc
-}
-
-// Close ends the stream.
-func (b *streamBody) Close() error {
-	b.end()
-	return b.PipeReader.Close()
-}
-
 // Stream answers with Server-Sent Events: write runs on a goroutine of its own, after Serve has returned, until it returns,
 // and must not use the Exchange. A client that doesn't take what is sent within the front's WriteTimeout is dropped. There
 // is room for Config.Streams at once, one more is overloaded, and for two of a principal, one more is streams-open.
@@ -184,7 +172,7 @@ func (x *Exchange) Stream(write func(s *Stream)) error {
 	x.ctx.SetContentType("text/event-stream")
 	x.SetHeader("X-Accel-Buffering", "no") // a balancer that collects answers would hold the events back
 	server.metrics.streams.Inc()
-	x.ctx.SetBodyStream(&streamBody{PipeReader: r, end: end}, -1)
+	x.ctx.SetBodyStream(r, -1) // it is closed where the client does not take what was sent
 	go func() {
 		defer func() {
 			if v := recover(); v != nil {

@@ -100,3 +100,22 @@ func TestAStreamHearsThatItsClientHasGone(t *testing.T) {
 		t.Error("another request was served")
 	}
 }
+
+// TestAfterStreamingNothingElseIsRead, even where the handler answers in another way after all: the bytes that come are
+// those of the one who watches the client.
+func TestAfterStreamingNothingElseIsRead(t *testing.T) {
+	served := make(chan struct{}, 2)
+	r := start(t, testConfig(), func(ctx *fasthttp.RequestCtx) {
+		served <- struct{}{}
+		Streaming(ctx, time.Minute, func() {})
+		ctx.Response.Reset()
+	})
+	c := r.dial(t)
+	c.send(get("/") + get("/"))
+	if _, err := io.ReadAll(c.r); err != nil {
+		t.Error(err)
+	}
+	if len(served) != 1 {
+		t.Errorf("%d requests were served", len(served))
+	}
+}
