@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/warmgate/warmgate/gateway"
 	"github.com/warmgate/warmgate/gateway/edge"
@@ -101,6 +102,9 @@ func (d *door) add(a flow.Assist) error {
 // settled by saying so.
 func (d *door) resolutions(kind string) []flow.Resolution {
 	if a, ok := d.kinds[kind]; ok {
+		return a.Resolutions
+	}
+	if a, ok := d.kinds[strings.TrimRight(strings.TrimRight(kind, "0123456789"), "-")]; ok { // settled before, and back again
 		return a.Resolutions
 	}
 	return []flow.Resolution{{Word: "settled", Name: gateway.Text{Zh: "已处理", En: "Settled"}}}

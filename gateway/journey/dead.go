@@ -2,6 +2,7 @@ package journey
 
 import (
 	"errors"
+	"strconv"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -45,10 +46,23 @@ func (e *Engine) Dead(tx *ledger.Tx, m ledger.Message, cause string) error {
 	if a.Facts, err = e.factsOf(tx, m.Run, ops); err != nil {
 		return err
 	}
-	if _, err = tx.OpenAssist(a); err != nil || m.Kind != kindRecover || run.State != ledger.RunRecovering {
+	if err = openAnew(tx, a); err != nil || m.Kind != kindRecover || run.State != ledger.RunRecovering {
 		return err
 	}
 	return e.endRecovery(tx, run, ledger.RunAssist, run.Pivot)
+}
+
+// openAnew opens an assist also where one of its kind has been settled for the run before, such as by having what failed
+// sent again: then under a kind with a number behind it, which is settled in the same ways.
+func openAnew(tx *ledger.Tx, a ledger.Assist) error {
+	kind := a.Kind
+	for n := 2; ; n++ {
+		there, err := tx.OpenAssist(a)
+		if err != nil || there.State != ledger.AssistResolved {
+			return err
+		}
+		a.Kind = kind + "-" + strconv.Itoa(n)
+	}
 }
 
 // standsFor returns the operations that a message was to settle and has not.

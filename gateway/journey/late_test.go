@@ -73,6 +73,30 @@ func TestRefusedDeliveryBecomesAnAssist(t *testing.T) {
 }
 
 // By hand an effect can be delivered or taken back more than once: each time it is tried anew.
+// What a person has had sent again and fails once more is a person's once more.
+func TestDeadAgainIsAnAssistAgain(t *testing.T) {
+	s := newShop(t)
+	s.prior = errLost
+	s.run(t, "A1", Defer(time.Hour, handover))
+	for n := 1; n <= 3; n++ {
+		s.kill(s.first())
+		all := s.assists()
+		if want := []string{"sell-by-hand", "sell-by-hand-2", "sell-by-hand-3"}[n-1]; len(all) != 1 || all[0].Kind != want {
+			t.Fatalf("assists %+v", all)
+		}
+		p := &gateway.Principal{Subject: "li", Issuer: "i", Tenant: "hangzhou", Venues: []string{"*"}}
+		s.apply(func(tx *ledger.Tx) error {
+			if _, err := tx.ClaimAssist(all[0].ID, p); err != nil {
+				return err
+			}
+			if _, err := tx.ResolveAssist(all[0].ID, p, "send-again", nil); err != nil {
+				return err
+			}
+			return s.engine.Deliver(tx, "sell/A1", time.Hour)
+		})
+	}
+}
+
 func TestByHandWorksAgain(t *testing.T) {
 	s := newShop(t)
 	s.prior = errLost
