@@ -2,7 +2,9 @@ package checkintest
 
 import (
 	"fmt"
+	"io/fs"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 
@@ -110,4 +112,19 @@ func Outcome(t testing.TB, a flowtest.Answer) string {
 		return "a person: " + body.Assist.Kind
 	}
 	return fmt.Sprintf("%d %s", a.Status, a.Problem())
+}
+
+// Files are what the gateway has on its disk, by name.
+func (c *Town) Files() map[string][]byte {
+	c.T.Helper()
+	all := map[string][]byte{}
+	root := os.DirFS(c.Folder)
+	c.must(fs.WalkDir(root, "data", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		all[name], err = fs.ReadFile(root, name)
+		return err
+	}))
+	return all
 }
