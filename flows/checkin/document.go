@@ -71,7 +71,7 @@ func readNumber(kind, number, path string) (string, error) {
 	case len(number) > maxNumber || strings.Trim(number, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") != "":
 		return "", ProblemDocumentInvalid.Error(gateway.Text{}).WithField(path + "number")
 	}
-	ok := false
+	var ok bool
 	switch kind {
 	case residentID:
 		ok = isResident(number)

@@ -1,7 +1,6 @@
 package checkin
 
 import (
-	"encoding/hex"
 	"errors"
 	"time"
 
@@ -168,6 +167,3 @@ func refusalOf(err error) (string, bool) {
 	}
 	return refused.Reason, true
 }
-
-// hexOf writes a hash for an operation's key.
-func hexOf(hash []byte) string { return hex.EncodeToString(hash) }

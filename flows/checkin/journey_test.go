@@ -260,7 +260,7 @@ func TestThePoliceWantAPersonToLook(t *testing.T) {
 	c := start(t, "")
 	b := c.Book(hotel, "")
 	d := b.People[0].Document
-	if err := c.Police[hotel].Mark(police.Want{Scenario: police.Check, DocumentType: police.DocumentType(d.Type), DocumentNumber: d.Number}); err != nil {
+	if err := c.Police[hotel].Mark(police.Want{Scenario: police.Check, DocumentType: d.Type, DocumentNumber: d.Number}); err != nil {
 		t.Fatal(err)
 	}
 	if got := checkintest.Outcome(t, c.CheckIn(hotel, b.Arrival("lobby-1"))); got != "a person: registration-refused" {

@@ -2,6 +2,7 @@ package checkintest
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -30,12 +31,7 @@ const (
 
 // Held reports whether the row is as it has to be.
 func (r Row) Held() bool {
-	for _, want := range r.Want {
-		if r.Got == want {
-			return r.Took <= Budget+Slack && r.Wrong == ""
-		}
-	}
-	return false
+	return slices.Contains(r.Want, r.Got) && r.Took <= Budget+Slack && r.Wrong == ""
 }
 
 // field is a row before it has happened, at a hotel of its own, so that no breaker is another's.
