@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -51,6 +52,9 @@ func (w *world) build(seed uint64, behind func(http.Handler) (url string, err er
 	if err := configs.Write(w.path("configs")); err != nil {
 		return err
 	}
+	if err := w.keepSpots(); err != nil {
+		return err
+	}
 	for _, e := range edits {
 		if err := w.edit(e); err != nil {
 			return err
@@ -74,6 +78,17 @@ func (w *world) build(seed uint64, behind func(http.Handler) (url string, err er
 	w.url = w.city.URL("octo", spot)
 	if behind != nil {
 		w.url, err = behind(w.desk)
+	}
+	return err
+}
+
+// keepSpots leaves of the shipped venues those that have a twin here.
+func (w *world) keepSpots() error {
+	files, err := filepath.Glob(w.path("configs/venues/*.yaml"))
+	for _, f := range files {
+		if name := filepath.Base(f); name != spot+".yaml" && name != beside+".yaml" {
+			err = errors.Join(err, os.Remove(f))
+		}
 	}
 	return err
 }

@@ -131,14 +131,17 @@ const redeemWithin = time.Hour
 // plan declares the journey.
 func (o operations) plan() (*journey.Plan[Scan, Admission], error) {
 	return journey.Define("scenic-entry", func(b *journey.Builder, in journey.Ref[Scan]) journey.Ref[Admission] {
-		known := journey.Try(b, journey.Ask(b, "recall", o.recall, in))
-		aim := journey.When(b, "aim", journey.Check(b, "by id", byID, in), // only then ticketing waits for the ledger
-			func(b *journey.Builder) journey.Ref[Aim] { return journey.Join(b, "aim by id", in, known, aimByID) },
-			func(b *journey.Builder) journey.Ref[Aim] { return journey.Check(b, "aim by code", aimByCode, in) })
+		named := journey.When(b, "named", journey.Check(b, "by id", byID, in), // only then the ledger says whom to ask for
+			func(b *journey.Builder) journey.Ref[recalled] { return journey.Try(b, journey.Ask(b, "recall", o.recall, in)) },
+			func(b *journey.Builder) journey.Ref[recalled] { return journey.Check(b, "by code", notRecalled, in) })
+		aim := journey.Join(b, "aim", in, named, takeAim)
 		found := journey.Try(b, journey.Ask(b, "find", o.find, aim,
 			journey.Disclose("find the ticket", "ticket.code")))
 		day := journey.Try(b, journey.Ask(b, "day", o.day, in))
 
+		known := journey.When(b, "known", journey.Join(b, "unheard", found, named, unheard),
+			func(b *journey.Builder) journey.Ref[recalled] { return journey.Try(b, journey.Ask(b, "fallback", o.recall, in)) },
+			func(b *journey.Builder) journey.Ref[recalled] { return journey.Check(b, "heard", asNamed, named) })
 		heard := journey.Join(b, "hear", found, known, hear)
 		today := journey.Join(b, "today", in, day, today)
 		claim := journey.Join(b, "judge", today, heard, judge)

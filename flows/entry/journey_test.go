@@ -287,7 +287,7 @@ func TestPersonLetsAVisitorIn(t *testing.T) {
 		t.Errorf("claim: %d %s", a.Status, a.Text)
 	}
 	a := c.Do(flowtest.Call{Method: http.MethodGet, Path: path, Token: c.Token("li", "staff:assist")})
-	if !strings.Contains(a.Text, ticket.Code) || !strings.Contains(a.Text, `"recall":{"tickets":`) || foreign.MatchString(a.Text) {
+	if !strings.Contains(a.Text, ticket.Code) || !strings.Contains(a.Text, `"fallback":{"tickets":`) || foreign.MatchString(a.Text) {
 		t.Errorf("the facts for the one who has claimed it: %d %s", a.Status, a.Text)
 	}
 	if a := staff("wang", path+"/claim", nil); a.Problem() != "assist-claimed" {

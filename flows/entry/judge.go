@@ -10,25 +10,40 @@ import (
 	"github.com/warmgate/warmgate/gateway/journey"
 )
 
+// recalled is what the ledger knows of a shown ticket, where it was asked.
+type recalled = journey.Result[Known]
+
 func byID(s Scan) (bool, error) { return s.Shown.Form == FormIDNumber, nil }
 
-// aimByCode asks ticketing for what was shown.
-func aimByCode(s Scan) (Aim, error) {
-	if s.Shown.Form != FormSigned {
+func notRecalled(Scan) (recalled, error) { return recalled{}, nil }
+
+func asNamed(named recalled) (recalled, error) { return named, nil }
+
+// unheard reports whether ticketing does not say what the ledger might, and the ledger was not asked yet.
+func unheard(found journey.Result[[]Ticket], named recalled) (bool, error) {
+	return found.Err != nil && named.Err == nil && named.Value.AsOf.IsZero(), nil
+}
+
+// takeAim decides what to ask ticketing for. An identity number never leaves the house: it is known from the last
+// pre-warming, or not at all.
+func takeAim(s Scan, known recalled) (Aim, error) {
+	switch s.Shown.Form {
+	case FormSigned:
+		aim := Aim{Units: []string{s.Shown.Signed.Unit}, Reference: s.Shown.Signed.Code}
+		if s.Shown.Signed.Booking != "" {
+			aim.Bookings = []string{s.Shown.Signed.Booking}
+		}
+		return aim, nil
+	case FormIDNumber:
+		return aimByID(s, known)
+	default:
 		return Aim{Reference: s.Shown.Value}, nil
 	}
-	aim := Aim{Units: []string{s.Shown.Signed.Unit}, Reference: s.Shown.Signed.Code}
-	if s.Shown.Signed.Booking != "" {
-		aim.Bookings = []string{s.Shown.Signed.Booking}
-	}
-	return aim, nil
 }
 
 // maxAims bounds the bookings that ticketing is asked for one after another, within one slice.
 const maxAims = 4
 
-// aimByID asks ticketing for the bookings behind an identity number. It never leaves the house: it is known from the last
-// pre-warming, or not at all.
 func aimByID(s Scan, known journey.Result[Known]) (aim Aim, err error) {
 	switch {
 	case known.Err != nil:

@@ -88,7 +88,7 @@ func TestAimByIDNumber(t *testing.T) {
 		{Booking: "b1", Unit: "u1"}, {Booking: "b2", Unit: "u2"}, {Booking: "b1", Unit: "u3"},
 		{Booking: "b3", Unit: "u4"}, {Booking: "b4", Unit: "u5"}, {Booking: "b5", Unit: "u6"}}}}
 	s := Scan{At: noon, Shown: Shown{Form: FormIDNumber, Value: "11010519491231002X"}, venue: judgeVenue()}
-	aim, err := aimByID(s, known)
+	aim, err := takeAim(s, known)
 	if err != nil || aim.Reference != "" || !slices.Equal(aim.Bookings, []string{"b1", "b2", "b3", "b4"}) || !slices.Equal(aim.Units, []string{"u1", "u2", "u3", "u4", "u5"}) {
 		t.Errorf("%+v, %v", aim, err)
 	}
@@ -97,7 +97,7 @@ func TestAimByIDNumber(t *testing.T) {
 		"a person: ticket-unverified": {Value: Known{AsOf: noon.Add(-time.Hour - time.Millisecond)}},
 		"ledger-unavailable":          {Err: errors.New("the disk is gone")},
 	} {
-		if aim, err := aimByID(s, known); word(err) != want || aim.Reference != "" {
+		if aim, err := takeAim(s, known); word(err) != want || aim.Reference != "" {
 			t.Errorf("%s: %+v, %v", want, aim, err)
 		}
 	}

@@ -38,6 +38,7 @@ func sections() map[string]string {
     lease: 2s
     steps:
       recall: { slice: 40ms }
+      fallback: { slice: 40ms }
       find: { slice: 220ms, attempts: 2, attempt_timeout: 100ms, backoff: 10ms, min: 10ms }
       day: { slice: 220ms, cache: { fresh: 1m, stale_while_revalidate: 10m, stale_if_error: 12h } }
       redeem: { slice: 250ms, min: 10ms }
