@@ -11,7 +11,6 @@ import (
 	"net"
 	"os"
 	"os/signal"
-	"runtime"
 	"runtime/debug"
 	"sync"
 	"syscall"
@@ -93,9 +92,6 @@ func run(args []string, stdout, stderr io.Writer) int {
 // errUsage marks what the command line should have said.
 var errUsage = errors.New("see --help")
 
-// spareProcs is how many goroutines may run beside as many as there are processors.
-const spareProcs = 2
-
 // configFlag names the gateway's file.
 type configFlag struct {
 	Config string `short:"c" placeholder:"FILE" default:"configs/gateway.yaml" help:"The gateway's file (${default})."`
@@ -140,9 +136,6 @@ func (c *serveCmd) Run(p *program) error {
 	journeys, err := flows.All()
 	if err != nil {
 		return err
-	}
-	if _, set := os.LookupEnv("GOMAXPROCS"); !set { // a flush holds one of them while it waits for the disk
-		runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + spareProcs)
 	}
 	hangUp := make(chan os.Signal, 1)
 	signal.Notify(hangUp, syscall.SIGHUP)
