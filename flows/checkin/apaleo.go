@@ -160,7 +160,9 @@ func (d *apaleoDesk) rooms(ctx context.Context, _ Arrival) ([]Room, error) {
 
 func (d *apaleoDesk) assign(ctx context.Context, _ string, a Assignment) (Assigned, error) {
 	if a.Before == a.Room {
-		return Assigned{Room: a.Room}, nil
+		if _, there, err := d.assigned(ctx, "", a); there || err != nil {
+			return Assigned{Room: a.Room}, err
+		}
 	}
 	if err := d.client.AssignUnit(ctx, a.Booking, a.Room); err != nil {
 		return Assigned{}, d.fate(err)

@@ -55,13 +55,16 @@ var hold = &ledger.Decision[Claim, Held]{Name: "checkin.hold", Run: func(tx *led
 	if c.Booking.State == stateInHouse {
 		return h, ledger.Keep(ProblemAlreadyIn.Error(gateway.Text{}).WithField("booking"))
 	}
+	if h.Booking.Room, err = heldBefore(tx, c); err != nil {
+		return h, err
+	}
 	taken, err := roomsTaken(tx, c)
 	if err != nil {
 		return h, err
 	}
 	free := slices.DeleteFunc(slices.Clone(c.Offers), func(r Room) bool { return taken[r.ID] })
 	if len(free) == 0 {
-		return h, ledger.Keep(handNoRoom)
+		return h, ledger.Keep(about(c.Kiosk, c.Guests, handNoRoom))
 	}
 	n, err := tx.Exec(`INSERT INTO stays (`+stayColumns+`) VALUES ($1, $2, $3, $4, $5, '', '', $6, $7, $8, 0, 0, '') ON CONFLICT DO NOTHING`,
 		h.Stay, c.Hotel, c.Booking.ID, c.Journey, stayHeld, c.Day, c.Booking.Leaves, c.At.UnixMilli())
@@ -76,6 +79,19 @@ var hold = &ledger.Decision[Claim, Held]{Name: "checkin.hold", Run: func(tx *led
 	}
 	return h, holdRooms(tx, c, free, &h)
 }}
+
+// heldBefore returns the room that the hotel has given the booking: not one that an earlier journey was given and had taken
+// back, which may still have been there when the booking was read.
+func heldBefore(tx *ledger.Tx, c Claim) (string, error) {
+	if c.Booking.Room == "" {
+		return "", nil
+	}
+	_, ours, err := ledger.FindOperation(tx, Assignment{Hotel: c.Hotel, Booking: c.Booking.ID, Room: c.Booking.Room}.key())
+	if err != nil || ours {
+		return "", err
+	}
+	return c.Booking.Room, nil
+}
 
 // holdRooms holds the first rooms that are free for every night: never more than half of what there is, so that the next
 // guest finds one too.
@@ -95,7 +111,7 @@ func holdRooms(tx *ledger.Tx, c Claim, free []Room, h *Held) error {
 		}
 	}
 	if len(h.Offers) == 0 { // free tonight, and given for a later night
-		return handNoRoom // not kept: the stay must not be
+		return about(c.Kiosk, c.Guests, handNoRoom) // not kept: the stay must not be
 	}
 	return nil
 }
@@ -187,7 +203,7 @@ func again(tx *ledger.Tx, c Claim, s stay, h *Held) error {
 	}
 	for _, g := range c.Guests {
 		if !slices.Contains(hashes, string(g.Hash)) {
-			return ledger.Keep(handCompanion)
+			return ledger.Keep(about(c.Kiosk, c.Guests, handCompanion))
 		}
 	}
 	h.Again, h.Stay, h.Journey, h.At = true, s.id, s.run, s.inAt.In(c.At.Location())

@@ -27,6 +27,11 @@ const maxNights = 366
 
 // judge decides what can be said without the ledger: is it they, is it theirs, is it today, and which rooms would do.
 func judge(f facing, h atHotel) (Claim, error) {
+	c, err := judgeParty(f, h)
+	return c, about(f.Kiosk, f.Guests, err)
+}
+
+func judgeParty(f facing, h atHotel) (Claim, error) {
 	a := f.Arrival
 	c := Claim{Journey: a.Journey, Hotel: a.Hotel, At: a.At, Day: a.Day, Kiosk: a.Kiosk, Guests: slices.Clone(a.Guests)}
 	for i := range c.Guests {

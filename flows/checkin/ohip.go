@@ -148,7 +148,9 @@ func (d *ohipDesk) rooms(ctx context.Context, _ Arrival) ([]Room, error) {
 
 func (d *ohipDesk) assign(ctx context.Context, _ string, a Assignment) (Assigned, error) {
 	if a.Before == a.Room {
-		return Assigned{Room: a.Room}, nil
+		if _, there, err := d.assigned(ctx, "", a); there || err != nil {
+			return Assigned{Room: a.Room}, err
+		}
 	}
 	if err := d.client.AssignRoom(ctx, a.Booking, a.Room); err != nil {
 		return d.lookAgain(ctx, a, err)

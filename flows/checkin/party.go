@@ -1,6 +1,8 @@
 package checkin
 
 import (
+	"encoding/hex"
+	"errors"
 	"slices"
 	"time"
 
@@ -78,9 +80,28 @@ func seenKinds() []string {
 	return []string{handMismatch.Kind, handIdentityDown.Kind, handExpired.Kind, handMinor.Kind, handForeign.Kind, handName.Kind}
 }
 
+// about says of a handover whom it is about and where they wait: a party that touches the kiosk again waits for the same
+// person. Other errors stay as they are.
+func about(kiosk string, guests []Guest, err error) error {
+	h, ok := errors.AsType[journey.Handover](err)
+	if !ok {
+		return err
+	}
+	h.Subject, h.Place = "kiosk "+kiosk, kiosk
+	if len(guests) > 0 {
+		h.Subject = "guest " + hex.EncodeToString(guests[0].Hash)
+	}
+	return h
+}
+
 // screen decides what needs no question: who wants a person, and whose document a front desk would look at itself. What
 // staff have vouched for is believed.
 func screen(a Arrival, known journey.Result[Recalled]) (Arrival, error) {
+	out, err := screenParty(a, known)
+	return out, about(a.Kiosk, a.Guests, err)
+}
+
+func screenParty(a Arrival, known journey.Result[Recalled]) (Arrival, error) {
 	if a.Person {
 		return a, handRequested
 	}

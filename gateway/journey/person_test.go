@@ -134,8 +134,8 @@ func TestAssistPastThePivotWaitsForSiblings(t *testing.T) {
 	time.AfterFunc(50*time.Millisecond, func() { close(slow) })
 	a := s.once("A1", []string{"sell", "print", "wait"}, func(b *Builder, in Ref[string]) Ref[string] {
 		sold := Commit(b, "sell", s.sell, in, Pivot(), Undo(s.unsell), someone, RefusedAssist(map[string]Handover{"": handover}))
-		print := Commit(b, "print", s.sell, Check(b, "other", func(string) (string, error) { return "B1", nil }, sold), someone)
-		return Join(b, "both", print, Commit(b, "wait", wait, sold, later), both)
+		printed := Commit(b, "print", s.sell, Check(b, "other", func(string) (string, error) { return "B1", nil }, sold), someone)
+		return Join(b, "both", printed, Commit(b, "wait", wait, sold, later), both)
 	})
 	all := s.assists()
 	if a.Status != 202 || len(all) != 1 || strings.Join(all[0].Done, " ") != "sell wait" || strings.Join(all[0].NotDone, " ") != "print" {

@@ -51,7 +51,13 @@ func (c *Town) Resolve(kind, word string, details any) flowtest.Answer {
 	if len(found) != 1 {
 		c.T.Fatalf("want one open assist of kind %s, have %+v", kind, c.Waiting())
 	}
-	path := "/v1/assists/" + found[0].ID
+	return c.Settle(found[0], word, details)
+}
+
+// Settle claims an assist and settles it.
+func (c *Town) Settle(one Assist, word string, details any) flowtest.Answer {
+	c.T.Helper()
+	path := "/v1/assists/" + one.ID
 	if a := c.Staff(path+"/claim", nil); a.Status != http.StatusCreated {
 		c.T.Fatalf("claim %d %s", a.Status, a.Text)
 	}
