@@ -30,12 +30,12 @@ func (c *calls) routes(rt *flow.Runtime) []edge.Route {
 	}
 	return []edge.Route{
 		at(edge.Route{
-			Method: http.MethodPost, Name: "scenic-entry", Scope: "scenic:gate", Journey: "scenic-entry", Idempotent: true,
+			Method: http.MethodPost, Name: "scenic-entry", Scope: "scenic:gate", Journey: "scenic-entry", Idempotent: true, Looks: true,
 			Priority: limit.Critical, Budget: c.entries.Budget, Shortest: c.entries.Shortest,
 			Serve: flow.Serve(rt, c.entries, func(x *edge.Exchange) (Scan, error) { return readScan(x, rt) }, sayAdmission),
 		}, "entries"),
 		at(edge.Route{
-			Method: http.MethodPost, Name: "scenic-exit", Scope: "scenic:gate", Journey: "scenic-exit", Idempotent: true,
+			Method: http.MethodPost, Name: "scenic-exit", Scope: "scenic:gate", Journey: "scenic-exit", Idempotent: true, Looks: true,
 			Priority: limit.NeverShed, Budget: c.exits.Budget, Shortest: c.exits.Shortest,
 			Serve: flow.Serve(rt, c.exits, func(x *edge.Exchange) (Leaving, error) { return readLeaving(x, rt) }, sayLeft),
 		}, "exits"),
@@ -45,7 +45,7 @@ func (c *calls) routes(rt *flow.Runtime) []edge.Route {
 		}, "occupancy"),
 		at(edge.Route{
 			Method: http.MethodPost, Name: "scenic-occupancy-correction", Scope: "staff:assist", Journey: "scenic-occupancy",
-			Idempotent: true, Priority: limit.High, Budget: c.corrections.Budget, Shortest: c.corrections.Shortest,
+			Idempotent: true, Looks: true, Priority: limit.High, Budget: c.corrections.Budget, Shortest: c.corrections.Shortest,
 			Serve: flow.Serve(rt, c.corrections, func(x *edge.Exchange) (Correction, error) { return readCorrection(x, rt) }, sayCorrected),
 		}, "occupancy"),
 	}

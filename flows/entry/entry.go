@@ -132,7 +132,9 @@ const redeemWithin = time.Hour
 func (o operations) plan() (*journey.Plan[Scan, Admission], error) {
 	return journey.Define("scenic-entry", func(b *journey.Builder, in journey.Ref[Scan]) journey.Ref[Admission] {
 		named := journey.When(b, "named", journey.Check(b, "by id", byID, in), // only then the ledger says whom to ask for
-			func(b *journey.Builder) journey.Ref[recalled] { return journey.Try(b, journey.Ask(b, "recall", o.recall, in)) },
+			func(b *journey.Builder) journey.Ref[recalled] {
+				return journey.Try(b, journey.Ask(b, "recall", o.recall, in))
+			},
 			func(b *journey.Builder) journey.Ref[recalled] { return journey.Check(b, "by code", notRecalled, in) })
 		aim := journey.Join(b, "aim", in, named, takeAim)
 		found := journey.Try(b, journey.Ask(b, "find", o.find, aim,
@@ -140,7 +142,9 @@ func (o operations) plan() (*journey.Plan[Scan, Admission], error) {
 		day := journey.Try(b, journey.Ask(b, "day", o.day, in))
 
 		known := journey.When(b, "known", journey.Join(b, "unheard", found, named, unheard),
-			func(b *journey.Builder) journey.Ref[recalled] { return journey.Try(b, journey.Ask(b, "fallback", o.recall, in)) },
+			func(b *journey.Builder) journey.Ref[recalled] {
+				return journey.Try(b, journey.Ask(b, "fallback", o.recall, in))
+			},
 			func(b *journey.Builder) journey.Ref[recalled] { return journey.Check(b, "heard", asNamed, named) })
 		heard := journey.Join(b, "hear", found, known, hear)
 		today := journey.Join(b, "today", in, day, today)

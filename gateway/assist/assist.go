@@ -127,7 +127,7 @@ func (d *door) routes(rt *flow.Runtime) []edge.Route {
 	}
 	post := func(path string, plan *journey.Live[work, handed], read func(*edge.Exchange, *work, string) error) edge.Route {
 		return edge.Route{
-			Method: http.MethodPost, Name: plan.Name(), Path: path, Scope: scope, Journey: plan.Name(), Idempotent: true,
+			Method: http.MethodPost, Name: plan.Name(), Path: path, Scope: scope, Journey: plan.Name(), Idempotent: true, Looks: true,
 			Priority: limit.High, Budget: plan.Budget, Shortest: plan.Shortest,
 			Serve: func(x *edge.Exchange) error { return d.work(x, rt, plan, read) },
 		}

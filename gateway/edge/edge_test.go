@@ -247,6 +247,37 @@ func TestReplayOfAProblemIsAProblem(t *testing.T) {
 	}
 }
 
+// A plan that looks for earlier requests itself is begun at once. What fails before it comes to that, although an earlier
+// request under the key was answered, is answered as that one was.
+func TestPlanThatLooksItself(t *testing.T) {
+	w := newWorld(t, func(s *setup) { s.looks = true })
+	w.on(func(x *Exchange) error {
+		w.keep(x, Earlier{Ended: true, Status: 201, Body: []byte(`{"decision":"open"}`)})
+		return x.JSON(201, map[string]string{"decision": "open"})
+	})
+	first, second := w.do(entryCall("k").good()), w.do(entryCall("k").good())
+	if first.status != 201 || second.status != 201 || w.serves.Load() != 2 {
+		t.Errorf("%d and %d, served %d times", first.status, second.status, w.serves.Load())
+	}
+	failing := problemUsed.Error(gateway.Text{})
+	w.on(func(*Exchange) error { return failing })
+	if a := w.do(entryCall("k").good()); a.status != 201 || a.header.Get("Idempotent-Replayed") != "true" {
+		t.Errorf("what failed since: %d %s", a.status, a.body)
+	}
+	if a := w.do(entryCall("k").sends(`{"scan_id":"other"}`).good()); a.status != 422 {
+		t.Errorf("another payload: %d %s", a.status, a.body)
+	}
+	if a := w.do(entryCall("new").good()); a.status != 409 {
+		t.Errorf("a new key: %d %s", a.status, a.body)
+	}
+	w.mu.Lock()
+	w.failing = errors.New("the disk is gone")
+	w.mu.Unlock()
+	if slug, _ := w.do(entryCall("k").good()).problem(); slug != "test-used" {
+		t.Errorf("a look that fails changes nothing: %s", slug)
+	}
+}
+
 func TestLedgerUnavailableWhileLookingForAKey(t *testing.T) {
 	w := newWorld(t)
 	w.failing = errors.New("disk is full")

@@ -79,13 +79,18 @@ func (x *Exchange) run() (err error) {
 	}
 	defer slot.Release()
 	if x.route.Idempotent {
-		if replayed, err := x.idempotency(); replayed || err != nil {
+		if err := x.readIdempotency(); err != nil {
 			return err
+		}
+		if !x.route.Looks {
+			if replayed, err := x.earlier(); replayed || err != nil {
+				return err
+			}
 		}
 	}
 	x.served = true
 	if err := x.route.Serve(x); err != nil {
-		return err
+		return x.orEarlier(err)
 	}
 	if !x.answered {
 		return fmt.Errorf("route %s returned without an answer", x.route.Name)

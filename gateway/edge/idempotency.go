@@ -65,15 +65,15 @@ func structuredString(h []byte) ([]byte, bool) {
 	return nil, false
 }
 
-// idempotency reads the key and looks for an earlier request under it. It reports true where that one has answered.
-func (x *Exchange) idempotency() (replayed bool, err error) {
+// readIdempotency reads the key, and the payload that it stands for.
+func (x *Exchange) readIdempotency() error {
 	key, err := idempotencyKey(x.ctx.Request.Header.PeekAll("Idempotency-Key"))
 	if err != nil {
-		return false, err
+		return err
 	}
 	canonical, err := canonicalBody(x.Body())
 	if err != nil {
-		return false, err
+		return err
 	}
 	d := &x.server.deps
 	p := x.principal
@@ -81,9 +81,14 @@ func (x *Exchange) idempotency() (replayed bool, err error) {
 		Scope:   d.Hash("idempotency", []byte(p.Tenant), []byte(p.Issuer), []byte(p.Subject), []byte(x.route.Name), key),
 		Payload: d.Hash("idempotency-payload", x.ctx.Request.Header.RequestURI(), canonical),
 	}
+	return nil
+}
+
+// earlier looks for an earlier request under the key. It reports true where that one has answered.
+func (x *Exchange) earlier() (replayed bool, err error) {
 	ctx, cancel := x.untilDeadline()
 	defer cancel()
-	earlier, found, err := d.Earlier(ctx, x.idem.Scope)
+	earlier, found, err := x.server.deps.Earlier(ctx, x.idem.Scope)
 	if err != nil {
 		if _, ok := asProblem(err); ok {
 			return false, err
@@ -94,6 +99,21 @@ func (x *Exchange) idempotency() (replayed bool, err error) {
 		return false, nil
 	}
 	return x.replay(earlier)
+}
+
+// orEarlier says why a call that was not answered has failed, or answers as an earlier request under its key was: what it
+// fails for may have changed since, or be what that one has done.
+func (x *Exchange) orEarlier(err error) error {
+	if x.idem == nil || !x.route.Looks || x.answered || errors.Is(err, journey.ErrKeyReused) || errors.Is(err, journey.ErrKeyRunning) {
+		return err
+	}
+	switch replayed, held := x.earlier(); {
+	case replayed:
+		return nil
+	case errors.Is(held, journey.ErrKeyReused) || errors.Is(held, journey.ErrKeyRunning):
+		return held
+	}
+	return err
 }
 
 // replay answers like the earlier request did. A record whose lease is over is left to Serve: a crash lies between.

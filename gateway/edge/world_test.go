@@ -124,6 +124,7 @@ func testHash(domain string, parts ...[]byte) [32]byte {
 }
 
 type setup struct {
+	looks  bool // scenic-entry's plan looks for earlier requests itself
 	config Config
 	limit  limit.Config
 }
@@ -140,7 +141,9 @@ func newWorld(t *testing.T, change ...func(*setup)) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.server, err = New(set.config, w.deps(document, set.limit), w.routes())
+	routes := w.routes()
+	routes[0].Looks = set.looks
+	w.server, err = New(set.config, w.deps(document, set.limit), routes)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -238,8 +238,11 @@ func word(err error) string {
 
 // conclude sees to it that the answer is kept where something was promised, and put into words.
 func (r *run) conclude() (err error) {
-	if r.replay == nil && !r.begun && r.stop != nil && r.req.Idempotency != nil {
-		r.replay = r.heldKey()
+	if r.replay == nil && !r.begun && r.stop != nil && r.stop.err != nil && r.req.Idempotency != nil {
+		var failed error
+		if r.replay, failed = r.heldKey(&r.ends[0]); failed != nil { // what it is refused for may be what an earlier run has done
+			r.stop = &stop{node: r.stop.node, err: ledgerUnavailable(failed), cause: failed}
+		}
 	}
 	switch {
 	case r.replay != nil:
@@ -304,24 +307,27 @@ func (e *Engine) unsettled(plan, id string, err error) {
 	e.logger.Warn("cannot keep how a run ended; recovery will", "plan", plan, "journey", id, "error", err)
 }
 
-// heldKey looks for an earlier run that holds the idempotency key, before this one refuses without a commit: what it was
-// refused for may be what that run has done.
-func (r *run) heldKey() (held *ledger.Idempotency) {
+// heldKey looks for an earlier run that holds the idempotency key.
+func (r *run) heldKey(ctx context.Context) (held *ledger.Idempotency, err error) {
 	r.looked = true
-	err := r.engine.ledger.Settled(&r.ends[0], string(r.req.Idempotency.Scope[:]))
-	if err == nil {
-		err = r.engine.ledger.View(&r.ends[0], func(q ledger.Querier) error {
-			i, found, err := ledger.FindIdempotency(q, r.req.Idempotency.Scope[:])
-			if found && (!i.Ended || i.ExpiresAt.After(r.engine.now())) {
-				held = &i
-			}
-			return err
-		})
+	scope := r.req.Idempotency.Scope[:]
+	if err := r.engine.ledger.Settled(ctx, string(scope)); err != nil {
+		return nil, err
 	}
-	if err != nil || held != nil && !held.Ended && !held.LeaseUntil.After(r.engine.now()) {
-		return nil
+	err = r.engine.ledger.View(ctx, func(q ledger.Querier) error {
+		i, found, err := ledger.FindIdempotency(q, scope)
+		if found && (!i.Ended || i.ExpiresAt.After(r.engine.now())) {
+			held = &i
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
 	}
-	return held
+	if held != nil && !held.Ended && !held.LeaseUntil.After(r.engine.now()) {
+		held = nil
+	}
+	return held, nil
 }
 
 // unkept answers although the last commit failed. What was begun stands in the ledger and recovery will settle it: only

@@ -1,6 +1,7 @@
 package journey
 
 import (
+	"context"
 	"fmt"
 	"runtime"
 	"runtime/debug"
@@ -21,11 +22,24 @@ type landing struct {
 	took   time.Duration
 }
 
+// lookDue reports whether an earlier run may hold the idempotency key, which is looked up while the first calls fly. A plan
+// without any finds out in its commit.
+func (r *run) lookDue() bool { return r.req.Idempotency != nil && !r.looked && !r.begun }
+
+// look looks it up. It takes no longer than a flush may: the commit finds out in any case.
+func (r *run) look() {
+	ctx := r.ends[0].sooner(time.Now().Add(r.timing.Flush))
+	r.replay, _ = r.heldKey(ctx)
+	if ctx != &r.ends[0] {
+		_ = ctx.end(context.Canceled)
+	}
+}
+
 // launch sets off the queued calls. One alone runs on the owner's goroutine, since there is nothing else to wait for.
 func (r *run) launch() {
 	queued := r.queued
 	r.queued = r.queued[:0]
-	alone := len(queued) == 1 && r.inFlight == 0
+	alone := len(queued) == 1 && r.inFlight == 0 && !r.lookDue()
 	r.inFlight += len(queued)
 	for _, i := range queued {
 		r.at[i].progress = flying

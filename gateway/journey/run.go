@@ -179,6 +179,11 @@ func (r *run) run() (answer Answer, err error) {
 		}
 		r.launch()
 		if r.inFlight > 0 {
+			if r.lookDue() {
+				if r.look(); r.replay != nil {
+					break
+				}
+			}
 			r.land(<-r.landed)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/warmgate/warmgate/gateway"
 	"github.com/warmgate/warmgate/gateway/call"
 	"github.com/warmgate/warmgate/gateway/ledger"
 	"github.com/warmgate/warmgate/gateway/ledger/ledgertest"
@@ -147,4 +148,48 @@ func withoutSale(s *shop, b *Builder, in Ref[string]) Ref[string] {
 func discloses(s *shop, b *Builder, in Ref[string]) Ref[string] {
 	bought := Commit(b, "sell", s.sell, in, later, sold, Pivot())
 	return Ask(b, "find", s.find, bought, Without(), Disclose("look at it", "seat"))
+}
+
+// An earlier run under the key is looked up while the first calls fly; where that can't be, the commit finds it. A refusal
+// may be what the earlier run has done: without the look nobody is refused.
+func TestEarlierRunIsLookedUpWhileCallsFly(t *testing.T) {
+	for _, view := range []ledgertest.Fault{ledgertest.None, ledgertest.Hang, ledgertest.ReadOnly} {
+		s := newShop(t)
+		gone := false
+		p := s.prove([]string{"find", "sell"}, func(b *Builder, in Ref[string]) Ref[string] {
+			found := Ask(b, "find", s.find, in, down)
+			there := Check(b, "there", func(seat string) (string, error) {
+				if gone {
+					return "", problemSold.Error(gateway.Text{})
+				}
+				return seat, nil
+			}, found)
+			return s.sale(b, there)
+		})
+		try := func(payload byte, want int, wantErr error) Answer {
+			t.Helper()
+			req := s.request()
+			req.Idempotency = &Idempotency{Scope: [32]byte{1}, Payload: [32]byte{payload}}
+			a, err := p.Run(s.engine, req, "A1", render)
+			if a.Status != want || !errors.Is(err, wantErr) || len(s.tried) != 1 {
+				t.Fatalf("%s: %+v, %v after %v", view, a, err, s.tried)
+			}
+			return a
+		}
+		first := try(2, 201, nil)
+		s.still()
+		s.fault.Set(ledgertest.AtView, view)
+		if a := try(2, 201, nil); !a.Replayed || a.ID != first.ID || string(a.Body) != string(first.Body) {
+			t.Errorf("%s: %+v", view, a)
+		}
+		try(3, 0, ErrKeyReused)
+		gone = true
+		if view == ledgertest.None {
+			try(2, 201, nil)
+			continue
+		}
+		if a := try(2, 409, nil); a.Err.Problem != gateway.ProblemLedgerUnavailable {
+			t.Errorf("%s: %+v", view, a)
+		}
+	}
 }
