@@ -196,7 +196,7 @@ func (d *ohipDesk) unassign(ctx context.Context, _ string, a Assignment) (Assign
 	switch {
 	case err != nil:
 		return Assigned{}, unlessGone(d.fate(err))
-	case r.State() != ohip.Expected || r.RoomID != a.Room || a.Before == a.Room:
+	case r.State() == ohip.InHouse || r.State() == ohip.Left || r.RoomID != a.Room || a.Before == a.Room:
 		return Assigned{}, nil
 	case a.Before != "":
 		err = d.client.AssignRoom(ctx, a.Booking, a.Before)
@@ -204,7 +204,11 @@ func (d *ohipDesk) unassign(ctx context.Context, _ string, a Assignment) (Assign
 			return Assigned{Room: a.Before}, d.fate(err)
 		}
 	}
-	return Assigned{}, d.fate(d.client.UnassignRoom(ctx, a.Booking))
+	err = d.fate(d.client.UnassignRoom(ctx, a.Booking))
+	if r.State() != ohip.Expected { // a night has passed: the hotel's own night lets go of the room
+		err = unlessGone(err)
+	}
+	return Assigned{}, err
 }
 
 func (d *ohipDesk) enter(ctx context.Context, _ string, e Entrance) (Entered, error) {
