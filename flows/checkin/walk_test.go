@@ -237,6 +237,10 @@ func (w *walk) always(t *rapid.T) {
 func (w *walk) settles(t *rapid.T) {
 	w.c.Quiet()
 	w.always(t)
+	if n := w.c.Number(`SELECT count(*) FROM stays s JOIN runs r ON r.id = s.run WHERE s.state = 'held' AND NOT r.pivot AND
+		NOT EXISTS (SELECT 1 FROM assists a WHERE a.run = s.run AND a.state <> 'resolved')`); n > 0 {
+		t.Fatalf("%d stays are held by nobody", n)
+	}
 	for _, b := range w.bookings {
 		x := w.c.Truth(b.Booked)
 		waits := w.c.Number(`SELECT count(*) FROM assists WHERE state <> 'resolved' AND run IN
