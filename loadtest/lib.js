@@ -14,8 +14,7 @@
 import http from 'k6/http';
 import { Counter } from 'k6/metrics';
 
-const url = required('WARMGATE_URL').replace(/\/$/, '');
-const token = required('WARMGATE_TOKEN');
+const url = base('WARMGATE_URL');
 
 /** Refusals and other problems (RFC 9457), by their type. */
 const problems = new Counter('problems');
@@ -30,6 +29,14 @@ export function required(name) {
     throw new Error(`${name} is not set; the head of loadtest/lib.js says what it is`);
   }
   return value;
+}
+
+/**
+ * @param {string} name of an environment variable with an address, if it is set
+ * @returns {string} the address without a slash at its end
+ */
+export function base(name) {
+  return (__ENV[name] || '').replace(/\/$/, '');
 }
 
 /**
@@ -60,6 +67,8 @@ export function thresholds(journey) {
  * @returns {import('k6/options').Options}
  */
 export function arrivals(journey) {
+  required('WARMGATE_URL');
+  required('WARMGATE_TOKEN');
   const rate = Number(__ENV.WARMGATE_RATE || 50);
   const users = Number(__ENV.WARMGATE_VUS || 2 * rate);
   return {
@@ -99,7 +108,7 @@ export function runId() {
 export function post(journey, name, path, body, key) {
   const res = http.post(url + path, JSON.stringify(body), {
     headers: {
-      'Authorization': `Bearer ${token}`,
+      'Authorization': `Bearer ${__ENV.WARMGATE_TOKEN}`,
       'Content-Type': 'application/json',
       'Accept-Language': 'en',
       'Idempotency-Key': `"${key}"`,
