@@ -40,7 +40,7 @@ func connectApaleo(ops operations, v *gateway.Venue, to flow.Connection, b *call
 		return nil, errors.New("cannot use apaleo: it makes no keys, so settings.keys must be staff")
 	}
 	client, err := apaleo.New(apaleo.Config{BaseURL: to.URL, IdentityURL: opts.IdentityURL, ClientID: opts.ClientID,
-		ClientSecret: to.Secrets["client_secret"], Property: opts.Property, MaxConns: connections})
+		ClientSecret: to.Secrets["client_secret"], Property: opts.Property, MaxConns: to.Instance.MaxInFlight()})
 	if err != nil {
 		return nil, err
 	}
@@ -138,12 +138,12 @@ func apaleoState(s apaleo.Status) State {
 }
 
 // rooms lists the units with their condition.
-func (d *apaleoDesk) rooms(ctx context.Context, _ Arrival) ([]Room, error) {
+func (d *apaleoDesk) rooms(ctx context.Context, _ Arrival) (Rooms, error) {
 	units, err := d.client.Units(ctx)
 	if err != nil {
 		return nil, d.fate(err)
 	}
-	out := make([]Room, 0, len(units))
+	out := make(Rooms, 0, len(units))
 	for i := range units {
 		u := &units[i]
 		ready := u.Condition == apaleo.Clean || u.Condition == apaleo.CleanToBeInspected && !d.inspected

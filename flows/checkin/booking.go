@@ -5,6 +5,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/go-json-experiment/json"
+
 	"github.com/warmgate/warmgate/flows/person"
 	"github.com/warmgate/warmgate/gateway"
 )
@@ -55,6 +57,17 @@ type Room struct {
 	Free   bool     `json:"free"`  // nobody is in it or is expected
 	For    []string `json:"for,omitempty"`
 	Doors  []string `json:"doors,omitempty"` // ids of rooms with a door to it
+}
+
+// Rooms are all rooms that a hotel's system calls ready. An assist holds how many they were: the list is long, and staff have
+// a better one.
+type Rooms []Room
+
+// MarshalJSON says how many there are.
+func (r Rooms) MarshalJSON() ([]byte, error) {
+	return json.Marshal(struct {
+		Ready int `json:"ready"`
+	}{len(r)})
 }
 
 // fits reports whether the room can be given to the booking now.

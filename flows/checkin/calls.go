@@ -26,7 +26,7 @@ type calls struct {
 func (c *calls) routes(rt *flow.Runtime) []edge.Route {
 	at := func(r edge.Route, last string) edge.Route {
 		r.Path, r.Venue, r.VenueKind = "/v1/hotels/{hotel}/"+last, "hotel", Kind
-		r.Method, r.Scope, r.Idempotent, r.Priority = http.MethodPost, "hotel:check-in", true, limit.High
+		r.Method, r.Scope, r.Idempotent, r.Looks, r.Priority = http.MethodPost, "hotel:check-in", true, true, limit.High
 		return r
 	}
 	return []edge.Route{

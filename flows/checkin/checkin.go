@@ -50,7 +50,7 @@ const Kind = "hotel"
 type operations struct {
 	recall *call.Read[Arrival, Recalled]
 	find   *call.Read[Arrival, []Booking]
-	rooms  *call.Read[Arrival, []Room]
+	rooms  *call.Read[Arrival, Rooms]
 	verify *call.Read[Arrival, []Verified]
 
 	assign   *call.Write[Assignment, Assigned]
@@ -69,9 +69,9 @@ func newOperations() operations {
 	return operations{
 		recall: call.NewRead("check-in.recall", call.ReadSpec[Arrival, Recalled]{}),
 		find:   call.NewRead("hotel.find", call.ReadSpec[Arrival, []Booking]{}),
-		rooms: call.NewRead("hotel.rooms", call.ReadSpec[Arrival, []Room]{
+		rooms: call.NewRead("hotel.rooms", call.ReadSpec[Arrival, Rooms]{
 			Key:  func(k *call.Key, a Arrival) { k.Text(a.Day) },
-			Size: func(rooms []Room) int { return 64 + 192*len(rooms) },
+			Size: func(rooms Rooms) int { return 64 + 192*len(rooms) },
 		}),
 		verify: call.NewRead("identity.verify", call.ReadSpec[Arrival, []Verified]{}),
 

@@ -20,13 +20,16 @@ func connectIdentity(ops operations, _ *gateway.Venue, to flow.Connection, b *ca
 	if err := to.Options(&noOptions{}); err != nil {
 		return nil, err
 	}
-	client, err := identity.New(identity.Config{BaseURL: to.URL, APIKey: to.Secrets["api_key"], MaxConns: connections})
+	client, err := identity.New(identity.Config{BaseURL: to.URL, APIKey: to.Secrets["api_key"], MaxConns: min(to.Instance.MaxInFlight()*maxGuestsLimit, maxConns)})
 	if err != nil {
 		return nil, err
 	}
 	call.BindRead(b, ops.verify, to.Instance, func(ctx context.Context, a Arrival) ([]Verified, error) { return verify(ctx, client, a) })
 	return client.Close, nil
 }
+
+// maxConns is what a client may have. An attempt asks for all guests of a party side by side, so it needs a connection for each.
+const maxConns = 10_000
 
 // purpose is told to the service.
 const purpose = "hotel-check-in"

@@ -45,7 +45,7 @@ func connectOHIP(ops operations, v *gateway.Venue, to flow.Connection, b *call.B
 	}
 	client, err := ohip.New(ohip.Config{GatewayURL: to.URL, HotelID: opts.HotelID, AppKey: opts.AppKey, ClientID: opts.ClientID,
 		ClientSecret: to.Secrets["client_secret"], Scope: opts.Scope, EnterpriseID: opts.Enterprise, Username: to.Secrets["username"],
-		Password: to.Secrets["password"], Codes: codes, MaxConns: connections})
+		Password: to.Secrets["password"], Codes: codes, MaxConns: to.Instance.MaxInFlight()})
 	if err != nil {
 		return nil, err
 	}
@@ -65,9 +65,6 @@ func connectOHIP(ops operations, v *gateway.Venue, to flow.Connection, b *call.B
 	call.BindWrite(b, ops.keyOff, to.Instance, call.Effect[Departure, Done]{Do: d.keyOff, Find: d.keysAreOff})
 	return client.Close, nil
 }
-
-// connections is more than the bulkhead of any instance lets through.
-const connections = 256
 
 // neverAsked is for what takes an effect back: the engine asks whether that effect stands, and not for this.
 func neverAsked[A, O any](context.Context, string, A) (none O, happened bool, err error) {
@@ -130,12 +127,12 @@ func ohipState(s ohip.State) State {
 }
 
 // rooms lists the rooms that are ready and empty.
-func (d *ohipDesk) rooms(ctx context.Context, _ Arrival) ([]Room, error) {
+func (d *ohipDesk) rooms(ctx context.Context, _ Arrival) (Rooms, error) {
 	all, err := d.client.Rooms(ctx, ohip.RoomQuery{Housekeeping: d.ready, FrontOffice: ohip.Vacant})
 	if err != nil {
 		return nil, d.fate(err)
 	}
-	out := make([]Room, 0, len(all))
+	out := make(Rooms, 0, len(all))
 	for i := range all {
 		r := Room{ID: all[i].ID, Number: all[i].ID, Type: all[i].Type, Floor: all[i].Floor, Ready: true, Free: all[i].Free(), Doors: all[i].Connecting}
 		for _, s := range all[i].Stays {

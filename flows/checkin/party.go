@@ -65,7 +65,7 @@ type Wishes struct {
 
 // Recalled is what the ledger knows of the party before anybody is asked.
 type Recalled struct {
-	Vouches []Vouch
+	Vouches []Vouch `json:"vouches"`
 }
 
 // Vouch is what a member of staff has settled about a guest.
@@ -165,10 +165,10 @@ const (
 // atHotel is what the hotel's system said.
 type atHotel struct {
 	bookings journey.Result[[]Booking]
-	rooms    journey.Result[[]Room]
+	rooms    journey.Result[Rooms]
 }
 
-func atDesk(b journey.Result[[]Booking], r journey.Result[[]Room]) (atHotel, error) {
+func atDesk(b journey.Result[[]Booking], r journey.Result[Rooms]) (atHotel, error) {
 	return atHotel{bookings: b, rooms: r}, nil
 }
 

@@ -3,6 +3,7 @@
 package checkintest
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"strings"
@@ -33,6 +34,7 @@ type Hotel struct {
 	PMS      string // OHIP, Apaleo; "": OHIP
 	Settings string // YAML, indented by two spaces, beside kiosks and keys
 	Rooms    []ohip.TwinRoom
+	Instance string // YAML, of each of its systems; "": the gateway's
 }
 
 // Town is a city of hotels with a gateway in front of it.
@@ -61,22 +63,23 @@ func Flows(t testing.TB) []*flow.Flow {
 	return []*flow.Flow{c, door}
 }
 
-const hotelFile = `id: %s
+const hotelFile = `id: %[1]s
 kind: hotel
 tenant: hangzhou
 name: { zh: 酒店, en: A hotel }
 time_zone: Asia/Shanghai
 connectors:
   pms:
-    connector: %s
-    url: %s
+    connector: %[2]s
+    url: %[3]s
     secrets: { client_secret: { env: OCTO_KEY } }
-    options: { %s }
-  identity: { connector: identity, url: %s, secrets: { api_key: { env: OCTO_KEY } } }
-  police: { connector: police, url: %s, secrets: { api_key: { env: OCTO_KEY } } }
+    options: { %[4]s }
+    instance: %[7]s
+  identity: { connector: identity, url: %[5]s, secrets: { api_key: { env: OCTO_KEY } }, instance: %[7]s }
+  police: { connector: police, url: %[6]s, secrets: { api_key: { env: OCTO_KEY } }, instance: %[7]s }
 settings:
   kiosks: [lobby-1, lobby-2]
-%s`
+%[8]s`
 
 // Start starts a town. change may be nil.
 func Start(t testing.TB, change func(c *Town), hotels ...Hotel) *Town {
@@ -142,7 +145,7 @@ func (c *Town) add(h Hotel) {
 	}
 	c.Hotels[h.ID] = h
 	c.Write("venues/"+h.ID+".yaml", fmt.Sprintf(hotelFile, h.ID, h.PMS, c.Twins.URL(h.PMS, h.ID), options,
-		c.Twins.URL("identity", h.ID), c.Twins.URL("police", h.ID), h.Settings))
+		c.Twins.URL("identity", h.ID), c.Twins.URL("police", h.ID), cmp.Or(h.Instance, "{}"), h.Settings))
 }
 
 // Person makes somebody up whom the identity service knows.
