@@ -84,10 +84,8 @@ type Redemption struct {
 	People int `json:"people,omitempty"`
 }
 
-// Redeemed is when ticketing took it as used.
-type Redeemed struct {
-	At time.Time `json:"at"`
-}
+// Redeemed says that ticketing took it as used, and nothing more: what the journey answers is known before.
+type Redeemed struct{}
 
 // operations are what the journey needs of other systems, in its own words.
 type operations struct {

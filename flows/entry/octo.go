@@ -162,7 +162,7 @@ func (d *octoDesk) redeem(ctx context.Context, _ string, r Redemption) (Redeemed
 	}
 	for _, u := range b.UnitItems {
 		if u.UUID == r.Unit || r.People > 0 && !u.UTCRedeemedAt.IsZero() {
-			return Redeemed{At: u.UTCRedeemedAt}, nil
+			return Redeemed{}, nil
 		}
 	}
 	return Redeemed{}, errors.New("the redeemed booking does not hold the ticket")
@@ -217,7 +217,7 @@ func (d *octoDesk) redeemed(ctx context.Context, _ string, r Redemption) (Redeem
 	case at.Before(r.At.Add(-redeemSkew)):
 		return Redeemed{}, false, call.Refuse(refusedUsed, usedAt(at))
 	}
-	return Redeemed{At: at}, true, nil
+	return Redeemed{}, true, nil
 }
 
 func (d *octoDesk) unredeem(ctx context.Context, _ string, r Redemption) (Redeemed, error) {

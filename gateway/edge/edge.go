@@ -38,7 +38,7 @@ type Route struct {
 
 	Journey    string         // the flow whose plan it runs: its time is measured as the citizen's; "": none
 	Idempotent bool           // an Idempotency-Key is needed; POST with a token only
-	Looks      bool           // its plan looks for an earlier request under the key by itself, while it asks: the edge does not before
+	Looks      bool           // its plan looks for an earlier request under the key by itself: the edge does not before it
 	Priority   limit.Priority // under pressure; NeverShed, with Journey only, is also never told that it asks too often
 
 	// Budget is the machine budget and Shortest the shortest way to a declared outcome. They are asked for each request,

@@ -181,7 +181,10 @@ func (w *work) Apply(tx *ledger.Tx) error {
 	if r.stop != nil || r.open == 0 {
 		return r.finish(tx)
 	}
-	return r.provePivot(tx)
+	if err := r.provePivot(tx); err != nil {
+		return err
+	}
+	return r.keepDraft(tx)
 }
 
 // String names the plan in the ledger's log lines.

@@ -2,6 +2,7 @@ package journey
 
 import (
 	"context"
+	"reflect"
 
 	"github.com/go-json-experiment/json"
 
@@ -75,6 +76,8 @@ func (w typedWrite[A, O]) encode(v any) ([]byte, error)          { return json.M
 func (w typedWrite[A, O]) decodeArg(plain []byte) (any, error)   { return decodeAs[A](plain) }
 func (w typedWrite[A, O]) decodeValue(plain []byte) (any, error) { return decodeAs[O](plain) }
 func (w typedWrite[A, O]) bound(b *call.Bindings) bool           { return w.op.Bound(b) }
+
+func (w typedWrite[A, O]) valueless() bool { return reflect.TypeFor[O]().Size() == 0 }
 
 func (w typedWrite[A, O]) do(ctx context.Context, c *call.Caller, b *call.Bindings, p call.Policy, key string, arg any) (any, error) {
 	return w.op.Do(ctx, c, b, p, key, arg.(A))

@@ -33,9 +33,10 @@ func (r *run) finish(tx *ledger.Tx) error {
 		r.handed = &opened
 	}
 	r.begun = true
-	if !r.ended {
-		r.answer = r.render(r)
+	if r.ended { // the answer is out
+		return r.fulfil(tx)
 	}
+	r.answer = r.render(r)
 	body := r.seal(r.answer.Body, sealedAnswer)
 	if err := tx.EndRun(r.req.ID, state, r.pivoted, r.answer.Status, body); err != nil {
 		return err
@@ -48,6 +49,15 @@ func (r *run) finish(tx *ledger.Tx) error {
 		return tx.DropIdempotency(i.Scope[:], r.req.ID)
 	}
 	return tx.EndIdempotency(i.Scope[:], r.req.ID, r.answer.Status, body, tx.Now().Add(r.engine.keep))
+}
+
+// fulfil ends a run that has answered what its draft says.
+func (r *run) fulfil(tx *ledger.Tx) error {
+	if err := tx.FulfilRun(r.req.ID, r.pivoted); err != nil || r.req.Idempotency == nil {
+		return err
+	}
+	body := r.seal(r.answer.Body, sealedAnswer)
+	return tx.EndIdempotency(r.req.Idempotency.Scope[:], r.req.ID, r.answer.Status, body, tx.Now().Add(r.engine.keep))
 }
 
 // unwind takes back what a stopped plan has done, in reverse, where its pivot has not settled; what stays unknown is
@@ -269,9 +279,9 @@ func (r *run) conclude() (err error) {
 	return nil
 }
 
-// certain reports whether recovery would come to the very outcome that is at hand, so that the answer need not wait for a
-// flush: every effect has happened and was begun in the ledger before, the pivot among them, and nothing that the next
-// commit would keep is known to the ledger alone.
+// certain reports whether recovery would come to the very answer that is at hand, so that it need not wait for a flush: every
+// effect has happened and was begun in the ledger before, the pivot among them, nothing that the next commit would keep is
+// known to the ledger alone, and the answer is the draft.
 func (r *run) certain() bool {
 	if r.stop != nil || r.open > 0 || r.firm || r.inFlight > 0 {
 		return false
@@ -281,13 +291,16 @@ func (r *run) certain() bool {
 			return false // recovery cannot tell it from a step that was never come to
 		}
 	}
-	happened, _ := r.pivotStands()
-	return happened
+	if happened, _ := r.pivotStands(); !happened {
+		return false
+	}
+	r.answer = r.render(r)
+	return r.drafted(r.answer)
 }
 
 // keepLater answers first. The ledger is told with the next flush, and recovery finds out should that never be.
 func (r *run) keepLater() {
-	r.answer, r.ended = r.render(r), true
+	r.ended = true
 	names := []string{r.req.ID}
 	if i := r.req.Idempotency; i != nil {
 		names = append(names, string(i.Scope[:]))

@@ -22,9 +22,12 @@ type landing struct {
 	took   time.Duration
 }
 
-// lookDue reports whether an earlier run may hold the idempotency key, which is looked up while the first calls fly. A plan
-// without any finds out in its commit.
-func (r *run) lookDue() bool { return r.req.Idempotency != nil && !r.looked && !r.begun }
+// lookDue reports whether an earlier run may hold the idempotency key, before anybody is asked anything. A plan that asks
+// nobody finds out in its commit.
+func (r *run) lookDue() bool {
+	i := r.req.Idempotency
+	return i != nil && !r.looked && !r.begun && len(r.queued) > 0 && !r.engine.ledger.Fresh(i.Scope[:])
+}
 
 // look looks it up. It takes no longer than a flush may: the commit finds out in any case.
 func (r *run) look() {
@@ -39,7 +42,7 @@ func (r *run) look() {
 func (r *run) launch() {
 	queued := r.queued
 	r.queued = r.queued[:0]
-	alone := len(queued) == 1 && r.inFlight == 0 && !r.lookDue()
+	alone := len(queued) == 1 && r.inFlight == 0
 	r.inFlight += len(queued)
 	for _, i := range queued {
 		r.at[i].progress = flying

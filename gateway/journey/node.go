@@ -83,6 +83,7 @@ type effect interface {
 	do(ctx context.Context, c *call.Caller, b *call.Bindings, p call.Policy, key string, arg any) (any, error)
 	find(ctx context.Context, c *call.Caller, b *call.Bindings, p call.Policy, key string, arg any) (any, bool, error)
 	bound(b *call.Bindings) bool
+	valueless() bool // its success says nothing that a plan could go on with
 }
 
 // item is the fate of one call of a Commit, a Choose or a CommitEach.

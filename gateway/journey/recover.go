@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/warmgate/warmgate/gateway/ledger"
@@ -163,6 +164,8 @@ func (e *Engine) goForward(tx *ledger.Tx, f found) error {
 		if _, err := tx.OpenAssist(e.interrupted(f, missing, facts)); err != nil {
 			return err
 		}
+	} else if f.run.Draft != nil && f.fulfilled() {
+		return e.endFulfilled(tx, f.run)
 	}
 	return e.endRecovery(tx, f.run, state, true)
 }
@@ -231,6 +234,21 @@ func (e *Engine) goBack(tx *ledger.Tx, f found) error {
 		}
 	}
 	return e.endRecovery(tx, f.run, ledger.RunUndone, false)
+}
+
+// fulfilled reports whether everything that the run had begun has happened.
+func (f *found) fulfilled() bool {
+	return !slices.ContainsFunc(f.ops, func(op ledger.Operation) bool { return op.State != ledger.OpDone && !f.happened[op.Key] })
+}
+
+// endFulfilled ends a run with the answer that it had drafted, for the retry under its key.
+func (e *Engine) endFulfilled(tx *ledger.Tx, run ledger.Run) error {
+	if run.IdemScope != nil {
+		if err := tx.EndIdempotency(run.IdemScope, run.ID, run.DraftStatus, run.Draft, tx.Now().Add(e.keep)); err != nil {
+			return err
+		}
+	}
+	return tx.FulfilRun(run.ID, true)
 }
 
 // endRecovery frees the idempotency key: a retry runs anew and meets, by the natural keys, what this run has left.

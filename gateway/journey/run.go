@@ -78,6 +78,7 @@ type cursor struct {
 	sources  []gateway.Source
 	writes   []func(r *run, tx *ledger.Tx) error // for the next commit
 	firm     bool                                // of those, some are not known to anybody else
+	draft    *Answer                             // that the ledger has for the run, should all that it has begun come about
 	records  []recorded
 	keys     []string // of the operations that the commit at hand begins
 	unproved int      // a Record that was the pivot and that nothing in the ledger shows yet; 0: none
@@ -177,13 +178,13 @@ func (r *run) run() (answer Answer, err error) {
 		if r.ended || r.stop != nil || r.open == 0 || r.replay != nil {
 			break
 		}
+		if r.lookDue() {
+			if r.look(); r.replay != nil {
+				break
+			}
+		}
 		r.launch()
 		if r.inFlight > 0 {
-			if r.lookDue() {
-				if r.look(); r.replay != nil {
-					break
-				}
-			}
 			r.land(<-r.landed)
 		}
 	}

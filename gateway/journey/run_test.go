@@ -25,6 +25,7 @@ type shop struct {
 	find   *call.Read[string, string]
 	sell   *call.Write[string, string]
 	unsell *call.Write[string, string]
+	mark   *call.Write[string, struct{}] // as sell, but says no more than that it was done
 
 	mu    sync.Mutex
 	sold  map[string]int   // effects at the backend
@@ -50,47 +51,57 @@ func newShop(t testing.TB) *shop {
 		s.asks.Add(1)
 		return a, nil
 	})
-	call.BindWrite(s.bindings, s.sell, s.instance, call.Effect[string, string]{
-		Do: func(ctx context.Context, _, seat string) (string, error) {
-			if s.hangs {
-				<-ctx.Done()
-				return "", ctx.Err()
-			}
-			if s.slow {
-				s.mu.Lock()
-				s.tried = append(s.tried, seat)
-				s.mu.Unlock()
-				deadline, _ := ctx.Deadline()
-				timer := time.NewTimer(time.Until(deadline) * 3 / 5)
-				defer timer.Stop()
-				<-timer.C
-				return "", call.Refuse(Taken, nil)
-			}
-			if s.gate != nil {
-				<-s.gate
-			}
-			if s.when != nil {
-				s.when()
-			}
+	do := func(ctx context.Context, _, seat string) (string, error) {
+		if s.hangs {
+			<-ctx.Done()
+			return "", ctx.Err()
+		}
+		if s.slow {
 			s.mu.Lock()
-			defer s.mu.Unlock()
 			s.tried = append(s.tried, seat)
-			if err := s.says[seat]; err != nil {
-				return "", err
-			}
-			if s.prior != nil {
-				return "", s.prior
-			}
-			if s.isDead() {
-				return "", errLost
-			}
-			s.sold[seat]++
-			return "ticket for " + seat, s.after
+			s.mu.Unlock()
+			deadline, _ := ctx.Deadline()
+			timer := time.NewTimer(time.Until(deadline) * 3 / 5)
+			defer timer.Stop()
+			<-timer.C
+			return "", call.Refuse(Taken, nil)
+		}
+		if s.gate != nil {
+			<-s.gate
+		}
+		if s.when != nil {
+			s.when()
+		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.tried = append(s.tried, seat)
+		if err := s.says[seat]; err != nil {
+			return "", err
+		}
+		if s.prior != nil {
+			return "", s.prior
+		}
+		if s.isDead() {
+			return "", errLost
+		}
+		s.sold[seat]++
+		return "ticket for " + seat, s.after
+	}
+	found := func(_ context.Context, _, seat string) (string, bool, error) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return "ticket for " + seat, s.sold[seat] > 0, s.finds
+	}
+	call.BindWrite(s.bindings, s.sell, s.instance, call.Effect[string, string]{Do: do, Find: found})
+	s.mark = call.NewWrite[string, struct{}]("shop.mark", call.WriteSpec[string]{Key: key})
+	call.BindWrite(s.bindings, s.mark, s.instance, call.Effect[string, struct{}]{
+		Do: func(ctx context.Context, key, seat string) (struct{}, error) {
+			_, err := do(ctx, key, seat)
+			return struct{}{}, err
 		},
-		Find: func(_ context.Context, _, seat string) (string, bool, error) {
-			s.mu.Lock()
-			defer s.mu.Unlock()
-			return "ticket for " + seat, s.sold[seat] > 0, s.finds
+		Find: func(ctx context.Context, key, seat string) (struct{}, bool, error) {
+			_, happened, err := found(ctx, key, seat)
+			return struct{}{}, happened, err
 		},
 	})
 	call.BindWrite(s.bindings, s.unsell, s.instance, call.Effect[string, string]{

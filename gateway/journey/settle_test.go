@@ -3,6 +3,7 @@ package journey
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -16,8 +17,11 @@ import (
 // sale holds a seat in the ledger and sells it, which is the pivot.
 func (s *shop) sale(b *Builder, in Ref[string]) Ref[string] {
 	held := Record(b, "hold", hold, in, UndoRecord(release))
-	return Commit(b, "sell", s.sell, held, later, sold, Undo(s.unsell), Pivot())
+	return Join(b, "say", held, Commit(b, "sell", s.mark, held, later, sold, Pivot()), marked)
 }
+
+// marked answers with what was there before the sale.
+func marked(seat string, _ struct{}) (string, error) { return seat, nil }
 
 func (s *shop) prove(steps []string, body func(b *Builder, in Ref[string]) Ref[string]) *Proven[string, string] {
 	s.t.Helper()
@@ -36,7 +40,7 @@ func TestSettledBehindTheAnswer(t *testing.T) {
 	req.Idempotency = &Idempotency{Scope: [32]byte{1}, Payload: [32]byte{2}}
 	s.when = func() { s.fault.Set(ledgertest.AtBegin, ledgertest.Hang) } // from the sale on
 	first, err := p.Run(s.engine, req, "A1", render)
-	if err != nil || first.Status != 201 || string(first.Body) != "ticket for A1[]" {
+	if err != nil || first.Status != 201 || string(first.Body) != "A1[]" {
 		t.Fatalf("answer %+v, %v", first, err)
 	}
 	short, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
@@ -61,15 +65,17 @@ func TestSettledBehindTheAnswer(t *testing.T) {
 	})
 }
 
-// What was answered is what recovery comes to, should the ledger never hear of it.
+// What was answered is what recovery comes to, should the ledger never hear of it; a retry hears the very same.
 func TestAnswerStandsWhoseFlushIsLost(t *testing.T) {
 	for _, fault := range []ledgertest.Fault{ledgertest.Full, ledgertest.Lost} {
 		s := newShop(t)
 		p := s.prove([]string{"sell"}, s.sale)
 		s.faultAt(2, fault)
-		a, err := p.Run(s.engine, s.request(), "A1", render)
-		if err != nil || a.Status != 201 {
-			t.Fatalf("answer %+v, %v", a, err)
+		req := s.request()
+		req.Idempotency = &Idempotency{Scope: [32]byte{1}, Payload: [32]byte{2}}
+		first, err := p.Run(s.engine, req, "A1", render)
+		if err != nil || first.Status != 201 {
+			t.Fatalf("%s: answer %+v, %v", fault, first, err)
 		}
 		s.revive(p)
 		if _, err := s.engine.Recover(t.Context()); err != nil {
@@ -82,6 +88,34 @@ func TestAnswerStandsWhoseFlushIsLost(t *testing.T) {
 		if op := s.operation("sell/A1"); op.State != ledger.OpDone || sold != 1 || held != 1 || len(s.tried) != 1 {
 			t.Errorf("%s: the sale is %s, sold %d, held %d after %v", fault, op.State, sold, held, s.tried)
 		}
+		again := s.request()
+		again.Idempotency = req.Idempotency
+		second, err := p.Run(s.engine, again, "A1", render)
+		if err != nil || !second.Replayed || second.ID != first.ID || second.Status != first.Status || string(second.Body) != string(first.Body) {
+			t.Errorf("%s: first %+v, again %+v, %v", fault, first, second, err)
+		}
+	}
+}
+
+// The draft takes for granted what has not come about here: a retry is a new try.
+func TestDraftIsNotTheAnswerWhileSomethingIsOutstanding(t *testing.T) {
+	s := newShop(t)
+	p := s.prove([]string{"sell", "second"}, func(b *Builder, in Ref[string]) Ref[string] { return bothSeats(s, b, in) })
+	s.dieAfter(2) // the second is begun, and never made
+	req := s.request()
+	req.Idempotency = &Idempotency{Scope: [32]byte{1}, Payload: [32]byte{2}}
+	_, _ = p.Run(s.engine, req, "A1", render)
+	s.revive(p)
+	if n, err := s.engine.Recover(t.Context()); n != 1 || err != nil {
+		t.Fatal(n, err)
+	}
+	if err := s.outbox(t); err != nil {
+		t.Fatal(err)
+	}
+	again := s.request()
+	again.Idempotency = req.Idempotency
+	if a, err := p.Run(s.engine, again, "A1", render); err != nil || a.Status != 201 || a.Replayed || a.ID == req.ID {
+		t.Errorf("again: %+v, %v", a, err)
 	}
 }
 
@@ -89,11 +123,11 @@ func TestAnswerStandsWhoseFlushIsLost(t *testing.T) {
 func TestRunMeetsWhatIsBeingSettled(t *testing.T) {
 	s := newShop(t)
 	p := s.prove([]string{"sell"}, func(b *Builder, in Ref[string]) Ref[string] {
-		return Commit(b, "sell", s.sell, in, later, sold, Pivot())
+		return Join(b, "say", in, Commit(b, "sell", s.mark, in, later, sold, Pivot()), marked)
 	})
 	for i := range 2 {
 		a, err := p.Run(s.engine, s.request(), "A1", render)
-		if err != nil || a.Status != 201 || string(a.Body) != "ticket for A1[]" || len(s.tried) != 1 {
+		if err != nil || a.Status != 201 || string(a.Body) != "A1[]" || len(s.tried) != 1 {
 			t.Errorf("answer %d: %+v, %v after %v", i, a, err, s.tried)
 		}
 	}
@@ -108,6 +142,8 @@ func TestOnlyWhatIsCertainIsSettledBehind(t *testing.T) {
 		second  error  // of what comes behind it
 		body    func(s *shop, b *Builder, in Ref[string]) Ref[string]
 	}{
+		"what came back is told":            {2, "", nil, nil, tells},
+		"whether it came about is told":     {1, "", nil, nil, hears},
 		"all of it":                         {2, "second", nil, nil, bothSeats},
 		"the pivot left to the outbox":      {2, "", errLost, nil, (*shop).sale},
 		"the pivot refused, and gone on":    {2, "", call.Refuse("sold-out", nil), nil, withoutSale},
@@ -130,6 +166,17 @@ func TestOnlyWhatIsCertainIsSettledBehind(t *testing.T) {
 	}
 }
 
+// tells answers with what the sale has brought.
+func tells(s *shop, b *Builder, in Ref[string]) Ref[string] {
+	return Commit(b, "sell", s.sell, Record(b, "hold", hold, in, UndoRecord(release)), later, sold, Pivot())
+}
+
+// hears answers with whether the sale was made, which its draft takes for granted.
+func hears(s *shop, b *Builder, in Ref[string]) Ref[string] {
+	made := Try(b, Commit(b, "sell", s.mark, in, later, Pivot()))
+	return Check(b, "say", func(r Result[struct{}]) (string, error) { return fmt.Sprint(r.Err == nil), nil }, made)
+}
+
 func bothSeats(s *shop, b *Builder, in Ref[string]) Ref[string] { return second(s, b, in, later) }
 
 func withoutSecond(s *shop, b *Builder, in Ref[string]) Ref[string] {
@@ -138,21 +185,22 @@ func withoutSecond(s *shop, b *Builder, in Ref[string]) Ref[string] {
 
 func second(s *shop, b *Builder, in Ref[string], opts ...Option) Ref[string] {
 	bought := Commit(b, "sell", s.sell, in, later, sold, Pivot())
-	return Commit(b, "second", s.sell, Check(b, "next", func(string) (string, error) { return "B1", nil }, bought), opts...)
+	next := Check(b, "next", func(string) (string, error) { return "B1", nil }, bought)
+	return Join(b, "say", bought, Commit(b, "second", s.mark, next, opts...), marked)
 }
 
 func withoutSale(s *shop, b *Builder, in Ref[string]) Ref[string] {
-	return Commit(b, "sell", s.sell, in, Without(), Pivot())
+	return Join(b, "say", in, Commit(b, "sell", s.mark, in, Without(), Pivot()), marked)
 }
 
 func discloses(s *shop, b *Builder, in Ref[string]) Ref[string] {
-	bought := Commit(b, "sell", s.sell, in, later, sold, Pivot())
+	bought := Join(b, "say", in, Commit(b, "sell", s.mark, in, later, sold, Pivot()), marked)
 	return Ask(b, "find", s.find, bought, Without(), Disclose("look at it", "seat"))
 }
 
-// An earlier run under the key is looked up while the first calls fly; where that can't be, the commit finds it. A refusal
+// An earlier run under the key is looked up before anybody is asked; where that can't be, the commit finds it. A refusal
 // may be what the earlier run has done: without the look nobody is refused.
-func TestEarlierRunIsLookedUpWhileCallsFly(t *testing.T) {
+func TestEarlierRunIsLookedUp(t *testing.T) {
 	for _, view := range []ledgertest.Fault{ledgertest.None, ledgertest.Hang, ledgertest.ReadOnly} {
 		s := newShop(t)
 		gone := false

@@ -31,6 +31,7 @@ func scanIdempotency(r Row) (Idempotency, error) {
 // BeginIdempotency takes the scope for i.Run. Where it is taken nothing changes: begun is false and existing is what stands
 // there. A record that has ended and expired is replaced; one that has not ended never is.
 func (tx *Tx) BeginIdempotency(i Idempotency) (existing Idempotency, begun bool, err error) {
+	tx.scopes.add(i.Scope, tx.Now()) // before anybody can read it
 	n, err := tx.Exec(`INSERT INTO idempotency (`+idemColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 		ON CONFLICT (scope) DO UPDATE SET payload = excluded.payload, run = excluded.run, lease_until = excluded.lease_until,
 			expires_at = excluded.expires_at, ended = excluded.ended, status = excluded.status, body = excluded.body,

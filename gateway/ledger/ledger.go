@@ -30,6 +30,7 @@ type Ledger struct {
 
 	queue   queue
 	behind  behind
+	scopes  scopes
 	stats   recorder
 	stop    context.CancelFunc // ends upkeep, and a Begin that waits
 	written chan struct{}      // closed when the writer has ended
@@ -53,9 +54,13 @@ func Open(
 	var life context.Context
 	life, l.stop = context.WithCancel(context.WithoutCancel(ctx))
 	l.written = make(chan struct{})
-	w := &writer{l: l, ctx: life, tx: Tx{queue: &l.queue}}
+	w := &writer{l: l, ctx: life, tx: Tx{queue: &l.queue, scopes: &l.scopes}}
 	go w.loop()
 	l.upkept.Go(func() { l.upkeep(life) })
+	if s, ok := store.(sole); ok && s.Sole() {
+		l.scopes.begin(l.Now(), scopesKept)
+		l.upkept.Go(func() { l.loadScopes(life) })
+	}
 	return l, nil
 }
 

@@ -30,25 +30,27 @@ type Run struct {
 	LeaseUntil                         time.Time // past it a run that is still running was abandoned
 	Status                             int       // HTTP status of its answer
 	Body                               []byte    // its answer, sealed
+	DraftStatus                        int       // of a running run: the answer it comes to if all that it has begun comes about,
+	Draft                              []byte    // sealed; nil: that cannot be said
 }
 
-const runColumns = `id, plan, tenant, venue, principal, lang, state, pivot, data_key, idem_scope, started_at, ended_at, lease_until, status, body`
+const runColumns = `id, plan, tenant, venue, principal, lang, state, pivot, data_key, idem_scope, started_at, ended_at, lease_until, status, body, draft_status, draft`
 
 func scanRun(r Row) (Run, error) {
 	var v Run
 	var started, ended, lease int64
 	err := r.Scan(&v.ID, &v.Plan, &v.Tenant, &v.Venue, &v.Principal, &v.Lang, &v.State, &v.Pivot, &v.Key, &v.IdemScope,
-		&started, &ended, &lease, &v.Status, &v.Body)
+		&started, &ended, &lease, &v.Status, &v.Body, &v.DraftStatus, &v.Draft)
 	v.StartedAt, v.EndedAt, v.LeaseUntil = instant(started), instant(ended), instant(lease)
 	return v, err
 }
 
 // BeginRun enters a run. An id that is there already is an error: ids are made once.
 func (tx *Tx) BeginRun(r Run) error {
-	n, err := tx.Exec(`INSERT INTO runs (`+runColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+	n, err := tx.Exec(`INSERT INTO runs (`+runColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
 		ON CONFLICT (id) DO NOTHING`,
 		r.ID, r.Plan, r.Tenant, r.Venue, r.Principal, r.Lang, r.State, r.Pivot, r.Key, r.IdemScope,
-		millis(r.StartedAt), millis(r.EndedAt), millis(r.LeaseUntil), r.Status, r.Body)
+		millis(r.StartedAt), millis(r.EndedAt), millis(r.LeaseUntil), r.Status, r.Body, r.DraftStatus, r.Draft)
 	if err != nil {
 		return fmt.Errorf("cannot begin run %s: %w", r.ID, err)
 	}
@@ -61,10 +63,30 @@ func (tx *Tx) BeginRun(r Run) error {
 // EndRun notes how a run has ended, with its answer; or that it is recovering. A run ends once: where it has ended nothing
 // changes.
 func (tx *Tx) EndRun(id string, state RunState, pivot bool, status int, body []byte) error {
-	_, err := tx.Exec(`UPDATE runs SET state = $1, pivot = $2, status = $3, body = $4, ended_at = $5
+	_, err := tx.Exec(`UPDATE runs SET state = $1, pivot = $2, status = $3, body = $4, ended_at = $5, draft_status = 0, draft = NULL
 		WHERE id = $6 AND state IN ('running', 'recovering')`, state, pivot, status, body, millis(tx.Now()), id)
 	if err != nil {
 		return fmt.Errorf("cannot end run %s: %w", id, err)
+	}
+	return nil
+}
+
+// DraftRun keeps the answer that a running run comes to if everything that it has begun comes about, in place of an earlier
+// one; a nil body: none.
+func (tx *Tx) DraftRun(id string, status int, body []byte) error {
+	_, err := tx.Exec(`UPDATE runs SET draft_status = $1, draft = $2 WHERE id = $3 AND state = 'running'`, status, body, id)
+	if err != nil {
+		return fmt.Errorf("cannot draft the answer of run %s: %w", id, err)
+	}
+	return nil
+}
+
+// FulfilRun ends a run as done, with its draft as its answer. Where it has ended nothing changes.
+func (tx *Tx) FulfilRun(id string, pivot bool) error {
+	_, err := tx.Exec(`UPDATE runs SET state = 'done', pivot = $1, status = draft_status, body = draft, ended_at = $2, draft_status = 0, draft = NULL
+		WHERE id = $3 AND state IN ('running', 'recovering') AND draft IS NOT NULL`, pivot, millis(tx.Now()), id)
+	if err != nil {
+		return fmt.Errorf("cannot end run %s as it was drafted: %w", id, err)
 	}
 	return nil
 }

@@ -9,11 +9,12 @@ import (
 // Tx is one item's view of the running transaction: what earlier items of the same group wrote is visible.
 // It is valid inside Apply alone, in Apply's goroutine.
 type Tx struct {
-	store StoreTx
-	now   time.Time
-	over  bool
-	audit []AuditEntry // of the items so far
-	queue *queue       // where changes may lie beside
+	store  StoreTx
+	now    time.Time
+	over   bool
+	audit  []AuditEntry // of the items so far
+	queue  *queue       // where changes may lie beside
+	scopes *scopes
 
 	// of the item at hand
 	changed bool      // it wrote something, or a statement of it failed: leaving it out takes a new run

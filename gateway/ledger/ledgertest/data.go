@@ -3,12 +3,14 @@ package ledgertest
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"database/sql"
 	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
 	"math"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -30,6 +32,7 @@ var dataTests = map[string]func(*testing.T, Open){
 	"a newer schema":          testNewer,
 	"a migration that fails":  testBadMigration,
 	"upkeep":                  testUpkeep,
+	"what is there is old":    testFresh,
 }
 
 // word and mark are named types, as tables use them.
@@ -303,5 +306,51 @@ func testUpkeep(t *testing.T, open Open) {
 	}
 	if n := len(l.ids()); n != 400 {
 		t.Errorf("%d rows of 400", n)
+	}
+}
+
+// A scope that is there is never called fresh, not after a restart either; a new one is, on a store of one process, once what
+// was there has been read.
+func testFresh(t *testing.T, open Open) {
+	const rows = 6000
+	scope := func(i int) []byte { h := sha256.Sum256([]byte(fmt.Sprint(i))); return h[:] }
+	place := t.TempDir()
+	store := open(t, place)
+	one, _ := store.(interface{ Sole() bool })
+	l := newLab(t, store, ledger.Config{})
+	l.must(func(tx *ledger.Tx) error {
+		for i := range rows {
+			if _, _, err := tx.BeginIdempotency(ledger.Idempotency{Scope: scope(i), Payload: scope(i), Run: fmt.Sprint(i)}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	is(t, "Close", l.Close(), nil)
+	l = newLab(t, open(t, place), ledger.Config{})
+	l.closeLater()
+	old := func() {
+		for i := range rows {
+			if l.Fresh(scope(i)) {
+				t.Fatalf("scope %d is called fresh", i)
+			}
+		}
+	}
+	old()
+	if one == nil || !one.Sole() {
+		return
+	}
+	for end := time.Now().Add(patience); !l.Fresh(scope(-1)); runtime.Gosched() {
+		if time.Now().After(end) {
+			t.Fatal("a new scope is never called fresh")
+		}
+	}
+	old()
+	l.must(func(tx *ledger.Tx) error {
+		_, _, err := tx.BeginIdempotency(ledger.Idempotency{Scope: scope(-1), Payload: scope(-1), Run: "new"})
+		return err
+	})
+	if l.Fresh(scope(-1)) {
+		t.Error("a scope that was begun is called fresh")
 	}
 }

@@ -46,6 +46,12 @@ type Faulty struct {
 	change chan struct{} // closed at the next Set
 }
 
+// Sole reports what the store beneath says of itself.
+func (f *Faulty) Sole() bool {
+	s, ok := f.Store.(interface{ Sole() bool })
+	return ok && s.Sole()
+}
+
 // Wrap makes a store faulty. Without Set it works.
 func Wrap(store ledger.Store) *Faulty {
 	return &Faulty{Store: store, faults: map[Point]Fault{}, change: make(chan struct{})}

@@ -168,6 +168,9 @@ func connector(path string, busy time.Duration, more ...string) driver.Connector
 		"_pragma=foreign_keys(1)", "_pragma=temp_store(MEMORY)", "_pragma=secure_delete(ON)"}, more...)...))
 }
 
+// Sole reports that no other process writes to the database: its lock is held from Open to Close.
+func (s *Store) Sole() bool { return true }
+
 // Migrate brings each set of tables to its newest version.
 func (s *Store) Migrate(ctx context.Context, sets ...ledger.Migrations) error {
 	db := sql.OpenDB(s.connector)

@@ -1,0 +1,56 @@
+package journey
+
+import (
+	"bytes"
+	"slices"
+
+	"github.com/warmgate/warmgate/gateway/ledger"
+)
+
+// keepDraft leaves in the ledger what the run will answer if every call that it has begun brings its effect about, and what
+// follows from their bare success. Recovery, which finds out whether they did, answers with it: so an answer that was given
+// before its own flush is the same after a crash.
+func (r *run) keepDraft(tx *ledger.Tx) error {
+	had := r.draft != nil
+	r.draft = r.foresee()
+	switch {
+	case r.draft != nil:
+		return tx.DraftRun(r.req.ID, r.draft.Status, r.seal(r.draft.Body, sealedAnswer))
+	case had:
+		return tx.DraftRun(r.req.ID, 0, nil)
+	}
+	return nil
+}
+
+// foresee answers as if the calls that are begun had succeeded. It returns nil where that is not all that is left, where
+// their success would bring values that the answer may tell, or where it would not be a good answer.
+func (r *run) foresee() *Answer {
+	f := r.fork()
+	for _, i := range f.effects {
+		if s := &f.at[i]; s.progress != waiting && s.progress != flying || len(s.items) == 0 {
+			continue
+		}
+		if !f.nodes[i].effect.valueless() {
+			return nil
+		}
+		items := slices.Clone(f.at[i].items)
+		for _, it := range items {
+			if it.err != nil || it.deferred || !it.begun {
+				return nil
+			}
+		}
+		f.landAll(f.nodes[i], items)
+	}
+	f.advance()
+	if f.stop != nil || f.open > 0 || len(f.pending) > 0 {
+		return nil
+	}
+	f.begun = true
+	a := f.render(f)
+	return &a
+}
+
+// drafted reports whether a is what the ledger has as the run's draft.
+func (r *run) drafted(a Answer) bool {
+	return r.draft != nil && r.draft.Status == a.Status && bytes.Equal(r.draft.Body, a.Body)
+}
