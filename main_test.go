@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -387,5 +388,45 @@ func TestCityAndServeByHand(t *testing.T) {
 		if out, err := sandboxtest.Command(t, args...).CombinedOutput(); err != nil {
 			t.Errorf("%v: %v %s", args, err, out)
 		}
+	}
+}
+
+// A city that hangs holds nobody up: whether its systems never answer or never come to an end, the gateway brings what is
+// in flight home, and stops.
+func TestSandboxStopsWhileTheCityHangs(t *testing.T) {
+	for _, fault := range []string{"hang", "endless"} {
+		t.Run(fault, func(t *testing.T) {
+			t.Parallel()
+			b := sandboxtest.Start(t)
+			_, twins := b.Do("GET", b.City+"/twins", nil, nil)
+			var all map[string]any
+			if err := json.Unmarshal([]byte(twins), &all); err != nil || len(all) == 0 {
+				t.Fatalf("%v: %s", err, twins)
+			}
+			for kind := range all {
+				if status, text := b.Do("PUT", b.City+"/dials/"+kind+"/*", nil, []byte(`{"fault":"`+fault+`"}`)); status != 200 {
+					t.Fatalf("the dial of %s: %d %s", kind, status, text)
+				}
+			}
+			if err := syscall.Kill(b.PIDs.Serve, syscall.SIGKILL); err != nil { // the next one brings tickets in at once
+				t.Fatal(err)
+			}
+			b.Line()
+			b.Client.CloseIdleConnections()
+			var asked sync.WaitGroup
+			for name := range b.Examples {
+				asked.Go(func() { b.Try(b.Examples[name].Method, b.API+b.Examples[name].Path, b.Examples[name].Headers, b.Examples[name].Body) })
+			}
+			asked.Wait()
+			told := time.Now()
+			if code := b.Stop(); code != 0 {
+				t.Errorf("exit code %d\n%s", code, b.Log)
+			}
+			if took := time.Since(told); took > 6*time.Second {
+				t.Errorf("it took %s\n%s", took, b.Log)
+			} else {
+				t.Logf("it took %s", took)
+			}
+		})
 	}
 }

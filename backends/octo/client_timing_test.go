@@ -3,6 +3,7 @@ package octo_test
 import (
 	"bufio"
 	"context"
+	"log/slog"
 	"net"
 	"strconv"
 	"strings"
@@ -10,7 +11,10 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
+
 	"github.com/warmgate/warmgate/backends/octo"
+	"github.com/warmgate/warmgate/gateway"
+	"github.com/warmgate/warmgate/gateway/call"
 )
 
 func decodeAny(t testing.TB, body []byte) any {
@@ -74,13 +78,30 @@ func BenchmarkLookup(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer c.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
-	defer cancel()
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := c.Lookup(ctx, "C1"); err != nil {
-			b.Fatal(err)
+	attempt(b, func(ctx context.Context) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := c.Lookup(ctx, "C1"); err != nil {
+				b.Fatal(err)
+			}
 		}
+	})
+}
+
+// attempt runs f with a context such as calls come with: one that ends at its deadline and is not watched.
+func attempt(t testing.TB, f func(ctx context.Context)) {
+	t.Helper()
+	in, err := call.NewInstance("octo/west-lake", "ticketing", call.InstanceConfig{}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	read, b := call.NewRead("ticketing.test", call.ReadSpec[int, int]{}), call.NewBindings(&gateway.Venue{ID: "west-lake", Tenant: "hangzhou"})
+	call.BindRead(b, read, in, func(ctx context.Context, _ int) (int, error) {
+		f(ctx)
+		return 0, nil
+	})
+	if _, _, err := read.Call(context.Background(), call.NewCaller(nil, nil, 1), b, call.Policy{Slice: time.Minute}, 0); err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -94,15 +115,18 @@ func TestACallAllocatesLittle(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	ctx := within(t, 10*time.Second)
-	allocs := testing.AllocsPerRun(200, func() {
-		if _, err := c.Lookup(ctx, "C1"); err != nil {
-			t.Error(err)
+	attempt(t, func(ctx context.Context) {
+		allocs := testing.AllocsPerRun(200, func() {
+			if _, err := c.Lookup(ctx, "C1"); err != nil {
+				t.Error(err)
+			}
+		})
+		if allocs > 16 {
+			t.Errorf("%v allocations for one call", allocs)
+		} else {
+			t.Logf("%v allocations", allocs)
 		}
 	})
-	if allocs > 20 {
-		t.Errorf("%v allocations for one call", allocs)
-	}
 }
 
 // BenchmarkTwin is a lookup and a redemption at the twin over a kept connection: what it costs to have the sandbox there.

@@ -61,8 +61,8 @@ type Config struct {
 	RootCAs     *x509.CertPool // for https; nil: the system's
 }
 
-// Client speaks to one supplier. It is safe for concurrent use. A call holds its connection until its answer or its
-// deadline: cancelling the context does not free it sooner.
+// Client speaks to one supplier. It is safe for concurrent use. Whoever waits for a call is free when its context
+// is cancelled; the call keeps its connection until its answer or its deadline, a list closes it.
 type Client struct {
 	supplier string
 	calls    *wire.Client

@@ -14,10 +14,16 @@ type Answer struct {
 	client *Client
 	op     string
 	resp   *fasthttp.Response
+	stream *stream // nil: the answer is whole
 }
 
-// Release gives the answer's memory back.
-func (a Answer) Release() { fasthttp.ReleaseResponse(a.resp) }
+// Release gives the answer's memory back, and its connection if it is a stream.
+func (a Answer) Release() {
+	fasthttp.ReleaseResponse(a.resp)
+	if a.stream != nil {
+		a.stream.end()
+	}
+}
 
 // Status returns the HTTP status.
 func (a Answer) Status() int { return a.resp.StatusCode() }

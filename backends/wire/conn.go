@@ -1,12 +1,11 @@
 package wire
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"net"
 	"time"
-
-	"github.com/valyala/fasthttp"
 )
 
 // errStale: a kept connection was closed by the other side before a byte of this request was written to it.
@@ -18,29 +17,43 @@ type dialError struct{ err error }
 func (e *dialError) Error() string { return e.err.Error() }
 func (e *dialError) Unwrap() error { return e.err }
 
-// dialer connects, and shakes hands when conf is given, within the timeout that fasthttp passes on from the deadline.
-func dialer(conf *tls.Config) fasthttp.DialFuncWithTimeout {
-	return func(addr string, timeout time.Duration) (net.Conn, error) {
-		deadline := time.Now().Add(timeout)
-		raw, err := (&net.Dialer{Deadline: deadline}).Dial("tcp", addr)
-		if err != nil {
-			return nil, &dialError{err}
-		}
-		conn := &keptConn{Conn: raw}
-		if conf == nil {
-			return conn, nil
-		}
-		secure := tls.Client(conn, conf)
-		if err = secure.SetDeadline(deadline); err == nil {
-			err = secure.Handshake()
-		}
-		if err != nil {
-			_ = raw.Close()
-			return nil, &dialError{err}
-		}
-		conn.read = false // a session ticket may be under way; the connection is new anyhow
-		return secure, nil
+// target is where a client connects to, and how.
+type target struct {
+	addr     string
+	tls      *tls.Config // nil: in the clear
+	maxConns int
+	maxBody  int
+	idle     time.Duration
+}
+
+// dial connects for calls whose connections are kept.
+func (to *target) dial(addr string, timeout time.Duration) (net.Conn, error) {
+	return to.connect(context.Background(), addr, timeout, func(net.Conn) {})
+}
+
+// connect connects, and shakes hands where there is TLS, within the timeout that fasthttp passes on from the deadline.
+// opened has the socket before anything is waited for on it.
+func (to *target) connect(ctx context.Context, addr string, timeout time.Duration, opened func(raw net.Conn)) (net.Conn, error) {
+	deadline := time.Now().Add(timeout)
+	raw, err := (&net.Dialer{Deadline: deadline}).DialContext(ctx, "tcp", addr)
+	if err != nil {
+		return nil, &dialError{err}
 	}
+	opened(raw)
+	conn := &keptConn{Conn: raw}
+	if to.tls == nil {
+		return conn, nil
+	}
+	secure := tls.Client(conn, to.tls)
+	if err = secure.SetDeadline(deadline); err == nil {
+		err = secure.Handshake()
+	}
+	if err != nil {
+		_ = raw.Close()
+		return nil, &dialError{err}
+	}
+	conn.read = false // a session ticket may be under way; the connection is new anyhow
+	return secure, nil
 }
 
 // keptConn looks at the socket before it writes to a connection that has been idle. A server closes kept connections

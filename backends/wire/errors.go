@@ -38,7 +38,7 @@ const (
 	ReasonDial        Reason = "dial"         // NotSent: no connection could be made, or TLS failed
 	ReasonNoConn      Reason = "no-conn"      // NotSent: all connections are in use
 	ReasonRefused     Reason = "refused"      // Refused: an error of the system's; Code says which
-	ReasonTimeout     Reason = "timeout"      // Unknown: no complete answer by the deadline
+	ReasonTimeout     Reason = "timeout"      // Unknown: no complete answer by the deadline, or before the context was cancelled
 	ReasonReset       Reason = "reset"        // Unknown: the connection broke, or the head was too large
 	ReasonStatus      Reason = "status"       // Unknown: 5xx, a redirect, or another status that says nothing
 	ReasonRateLimited Reason = "rate-limited" // Unknown: 429; some gateways count after the work is done
@@ -57,7 +57,7 @@ type Error struct {
 	Code       string        // the system's own word for the error, at most 64 characters; "" when there is none
 	Message    string        // the system's sentence, at most 512 bytes; it may echo input: never log it
 	RetryAfter time.Duration // when said in seconds; at most an hour
-	Cause      error         // context.DeadlineExceeded, a dial error, what a connector reads out of a refusal, or nil
+	Cause      error         // context.DeadlineExceeded or Canceled, a dial error, what a connector reads out of a refusal, or nil
 }
 
 // Error returns connector, operation, fate, reason, status, code and cause.

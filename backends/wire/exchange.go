@@ -1,10 +1,12 @@
 package wire
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"net/url"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -29,30 +31,49 @@ type Request struct {
 }
 
 // Do makes one attempt within the context's deadline, which it must have. The answer is the caller's until it calls
-// Release, which it must. An error is an *Error: nothing was sent, or the outcome is unknown.
-func (c *Client) Do(ctx context.Context, r *Request) (Answer, error) { return c.do(ctx, r, false) }
+// Release, which it must. An error is an *Error: nothing was sent, or the outcome is unknown. Do returns at once when the
+// context is cancelled; the connection is in use until the answer or the deadline.
+func (c *Client) Do(ctx context.Context, r *Request) (Answer, error) {
+	req, resp, deadline, failed := c.prepare(ctx, r)
+	if failed != nil {
+		return Answer{}, failed
+	}
+	var err error
+	if call.EndsOnTime(ctx) {
+		err = c.send(req, resp, deadline)
+	} else {
+		if r.Raw != nil {
+			req.SetBodyRaw(bytes.Clone(r.Raw)) // the call may outlast Do
+		}
+		if err = c.watch(ctx, req, resp, deadline); errors.Is(err, errLeft) {
+			return Answer{}, c.left(ctx, r.Op)
+		}
+	}
+	fasthttp.ReleaseRequest(req)
+	if err != nil {
+		fasthttp.ReleaseResponse(resp)
+		return Answer{}, c.classify(ctx, r.Op, err, deadline)
+	}
+	return Answer{client: c, op: r.Op, resp: resp}, nil
+}
 
-// Stream is Do for an answer that is longer than memory should be: the body of a 2xx is left to Answer.Read, and its
-// connection is in use until Release. Of any other answer 64 KiB are read.
-func (c *Client) Stream(ctx context.Context, r *Request) (Answer, error) { return c.do(ctx, r, true) }
-
-func (c *Client) do(ctx context.Context, r *Request, stream bool) (Answer, error) {
+// prepare makes the request and the place for its answer, or says why nothing is sent.
+func (c *Client) prepare(ctx context.Context, r *Request) (*fasthttp.Request, *fasthttp.Response, time.Time, *Error) {
 	deadline, ok := ctx.Deadline()
 	left := time.Until(deadline)
 	switch {
 	case ctx.Err() != nil:
-		return Answer{}, c.NotSent(r.Op, ReasonNoTime, ctx.Err())
+		return nil, nil, deadline, c.NotSent(r.Op, ReasonNoTime, ctx.Err())
 	case !ok || left < time.Millisecond:
-		return Answer{}, c.NotSent(r.Op, ReasonNoTime, context.DeadlineExceeded)
+		return nil, nil, deadline, c.NotSent(r.Op, ReasonNoTime, context.DeadlineExceeded)
 	case !isPath(r.Path) || !areSendable(r.Header):
-		return Answer{}, c.NotSent(r.Op, ReasonInput, nil)
+		return nil, nil, deadline, c.NotSent(r.Op, ReasonInput, nil)
 	}
 	body, kind, err := r.encode()
 	if err != nil {
-		return Answer{}, c.NotSent(r.Op, ReasonInput, nil) // its text may hold what could not be encoded
+		return nil, nil, deadline, c.NotSent(r.Op, ReasonInput, nil) // its text may hold what could not be encoded
 	}
-	req, resp := fasthttp.AcquireRequest(), fasthttp.AcquireResponse()
-	defer fasthttp.ReleaseRequest(req)
+	req := fasthttp.AcquireRequest()
 	req.SetRequestURI(c.base + r.Path)
 	req.Header.SetMethod(r.Method)
 	req.Header.Set(fasthttp.HeaderAccept, "application/json")
@@ -72,16 +93,7 @@ func (c *Client) do(ctx context.Context, r *Request, stream bool) (Answer, error
 		req.Header.SetContentType(kind)
 		req.SetBodyRaw(body)
 	}
-	resp.StreamBody = stream
-	err = c.send(req, resp, deadline)
-	if status := resp.StatusCode(); err == nil && stream && (status < 200 || status > 299) {
-		err = readShort(resp)
-	}
-	if err != nil {
-		fasthttp.ReleaseResponse(resp)
-		return Answer{}, c.classify(r.Op, err, deadline)
-	}
-	return Answer{client: c, op: r.Op, resp: resp}, nil
+	return req, fasthttp.AcquireResponse(), deadline, nil
 }
 
 // encode returns the body and its media type, "" when there is none.
@@ -110,11 +122,55 @@ func (c *Client) send(req *fasthttp.Request, resp *fasthttp.Response, deadline t
 	return err
 }
 
+// errLeft: whoever asked did not wait for the answer.
+var errLeft = errors.New("the context was cancelled")
+
+// watch is send for a context that may be cancelled: then it returns errLeft at once, and request and response are
+// given back when the call has landed. That the deadline has passed is left to the call, which knows what was sent.
+func (c *Client) watch(ctx context.Context, req *fasthttp.Request, resp *fasthttp.Response, deadline time.Time) error {
+	var settled atomic.Bool // landed, or left
+	landed := make(chan error, 1)
+	go func() {
+		err := c.send(req, resp, deadline)
+		if settled.CompareAndSwap(false, true) {
+			landed <- err
+			return
+		}
+		fasthttp.ReleaseRequest(req)
+		fasthttp.ReleaseResponse(resp)
+	}()
+	select {
+	case err := <-landed:
+		return err
+	case <-ctx.Done():
+	}
+	if !isCancelled(ctx) || !settled.CompareAndSwap(false, true) {
+		return <-landed
+	}
+	return errLeft
+}
+
+// isCancelled reports whether ctx has ended before its time.
+func isCancelled(ctx context.Context) bool {
+	err := ctx.Err()
+	return err != nil && !errors.Is(err, context.DeadlineExceeded)
+}
+
+// left is the error of a call whose answer nobody waited for.
+func (c *Client) left(ctx context.Context, op string) *Error {
+	e := c.unknown(op, ReasonTimeout, 0)
+	e.Cause = ctx.Err()
+	return e
+}
+
 // classify gives a transport error its fate. Texts of fasthttp errors can hold bytes of the answer, so none is kept.
-func (c *Client) classify(op string, err error, deadline time.Time) *Error {
+func (c *Client) classify(ctx context.Context, op string, err error, deadline time.Time) *Error {
 	var timeout interface{ Timeout() bool }
 	if dial, ok := errors.AsType[*dialError](err); ok {
 		return c.NotSent(op, ReasonDial, dial.err)
+	}
+	if isCancelled(ctx) {
+		return c.left(ctx, op)
 	}
 	switch {
 	case errors.Is(err, errStale):

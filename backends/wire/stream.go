@@ -3,6 +3,7 @@ package wire
 import (
 	"context"
 	"io"
+	"net"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -10,6 +11,62 @@ import (
 
 // maxShort is how many bytes are read of an answer that should have been a stream and is an error.
 const maxShort = 64 << 10
+
+// Stream is Do for an answer that is longer than memory should be: the body of a 2xx is left to Answer.Read. Of any other
+// answer 64 KiB are read. It has a connection of its own, until Release, and there are as many of them at once as
+// Config.MaxConns says, beside those of Do. When the context is cancelled the connection is closed, and whoever waits for
+// it is free at once.
+func (c *Client) Stream(ctx context.Context, r *Request) (Answer, error) {
+	if c.streams.Add(1) > int32(c.to.maxConns) {
+		c.streams.Add(-1)
+		return Answer{}, c.NotSent(r.Op, ReasonNoConn, nil)
+	}
+	s := &stream{client: c}
+	a, err := s.open(ctx, r)
+	if err != nil {
+		s.end()
+	}
+	return a, err
+}
+
+// stream is one connection with one answer.
+type stream struct {
+	client *Client
+	unbind func() bool // from the context; nil: never connected
+}
+
+func (s *stream) open(ctx context.Context, r *Request) (Answer, error) {
+	c := s.client
+	req, resp, deadline, failed := c.prepare(ctx, r)
+	if failed != nil {
+		return Answer{}, failed
+	}
+	defer fasthttp.ReleaseRequest(req)
+	req.SetConnectionClose()
+	resp.StreamBody = true
+	host := c.to.host(func(addr string, timeout time.Duration) (net.Conn, error) {
+		return c.to.connect(ctx, addr, timeout, func(raw net.Conn) {
+			s.unbind = context.AfterFunc(ctx, func() { _ = raw.Close() })
+		})
+	})
+	err := host.DoDeadline(req, resp, deadline)
+	if status := resp.StatusCode(); err == nil && (status < 200 || status > 299) {
+		err = readShort(resp)
+	}
+	if err != nil {
+		fasthttp.ReleaseResponse(resp)
+		return Answer{}, c.classify(ctx, r.Op, err, deadline)
+	}
+	return Answer{client: c, op: r.Op, resp: resp, stream: s}, nil
+}
+
+// end gives the stream's place to another, once its connection is closed.
+func (s *stream) end() {
+	if s.unbind != nil {
+		s.unbind()
+	}
+	s.client.streams.Add(-1)
+}
 
 // readShort reads what a streamed answer says instead of its body.
 func readShort(resp *fasthttp.Response) error {
@@ -33,7 +90,7 @@ type Body struct {
 // Read returns the body of an answer of Client.Stream whose status is a 2xx. It must not be used after Release.
 func (a Answer) Read(ctx context.Context) *Body {
 	deadline, _ := ctx.Deadline()
-	return &Body{ctx: ctx, answer: a, deadline: deadline, left: a.client.host.MaxResponseBodySize + 1}
+	return &Body{ctx: ctx, answer: a, deadline: deadline, left: a.client.to.maxBody + 1}
 }
 
 // Read reads up to len(p) bytes.
@@ -53,7 +110,7 @@ func (b *Body) Read(p []byte) (int, error) {
 	case err == nil || err == io.EOF:
 		return n, err
 	}
-	e := b.answer.client.classify(b.answer.op, err, b.deadline)
+	e := b.answer.client.classify(b.ctx, b.answer.op, err, b.deadline)
 	e.Status = b.answer.Status()
 	return n, e
 }

@@ -9,11 +9,13 @@
 package wire
 
 import (
+	"cmp"
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -44,13 +46,15 @@ type Config struct {
 	Header    []Header       // sent with every request: credentials that do not change, versions, capabilities
 }
 
-// Client speaks to one system over connections of its own. It is safe for concurrent use. A call holds its connection
-// until its answer or its deadline: cancelling the context does not free it sooner.
+// Client speaks to one system over connections of its own. It is safe for concurrent use. Whoever waits
+// for a call is free when its context is cancelled; see Do and Stream for its connection.
 type Client struct {
 	connector string
 	base      string
 	header    []Header
-	host      *fasthttp.HostClient
+	to        *target
+	host      *fasthttp.HostClient // of the connections that are kept
+	streams   atomic.Int32         // open
 }
 
 // New validates the configuration and returns a client; it does not connect. The error names the connector and the field
@@ -74,11 +78,13 @@ func New(cfg Config) (*Client, error) {
 	if cfg.MaxBody, err = Within(cfg.Connector, "max_body", cfg.MaxBody, defaultMaxBody, MinBody, MaxBody); err != nil {
 		return nil, err
 	}
+	to := newTarget(u, cfg)
 	return &Client{
 		connector: cfg.Connector,
 		base:      strings.TrimRight(cfg.BaseURL, "/"),
 		header:    cfg.Header,
-		host:      hostClient(u, cfg),
+		to:        to,
+		host:      to.host(to.dial),
 	}, nil
 }
 
@@ -89,31 +95,32 @@ func wrongURL(format, connector string) error {
 // Close closes the idle connections. Calls in flight end by themselves at their deadlines.
 func (c *Client) Close() { c.host.CloseIdleConnections() }
 
-func hostClient(u *url.URL, cfg Config) *fasthttp.HostClient {
+// newTarget reads where to connect to out of a valid configuration.
+func newTarget(u *url.URL, cfg Config) *target {
+	to := &target{addr: u.Host, maxConns: cfg.MaxConns, maxBody: cfg.MaxBody, idle: cmp.Or(cfg.Idle, defaultIdle)}
 	isTLS := u.Scheme == "https"
-	addr := u.Host
 	if u.Port() == "" {
-		addr = fasthttp.AddMissingPort(u.Host, isTLS)
+		to.addr = fasthttp.AddMissingPort(u.Host, isTLS)
 	}
-	var conf *tls.Config
 	if isTLS {
-		conf = &tls.Config{ServerName: u.Hostname(), RootCAs: cfg.RootCAs, MinVersion: tls.VersionTLS12,
+		to.tls = &tls.Config{ServerName: u.Hostname(), RootCAs: cfg.RootCAs, MinVersion: tls.VersionTLS12,
 			NextProtos: []string{"http/1.1"}, ClientSessionCache: tls.NewLRUClientSessionCache(16)}
 	}
-	idle := cfg.Idle
-	if idle == 0 {
-		idle = defaultIdle
-	}
+	return to
+}
+
+// host returns connections of their own, made by dial.
+func (to *target) host(dial fasthttp.DialFuncWithTimeout) *fasthttp.HostClient {
 	return &fasthttp.HostClient{
-		Addr:                      addr,
+		Addr:                      to.addr,
 		Name:                      "warmgate",
-		IsTLS:                     isTLS,
-		TLSConfig:                 conf,
-		DialTimeout:               dialer(conf),
-		MaxConns:                  cfg.MaxConns,
-		MaxIdleConnDuration:       idle,
+		IsTLS:                     to.tls != nil,
+		TLSConfig:                 to.tls,
+		DialTimeout:               dial,
+		MaxConns:                  to.maxConns,
+		MaxIdleConnDuration:       to.idle,
 		MaxIdemponentCallAttempts: 1,
-		MaxResponseBodySize:       cfg.MaxBody,
+		MaxResponseBodySize:       to.maxBody,
 		ReadBufferSize:            maxAnswerHead,
 		SecureErrorLogMessage:     true,
 		DisablePathNormalizing:    true, // an escaped slash in an identifier stays one

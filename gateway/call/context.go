@@ -29,6 +29,13 @@ func traceOf(ctx context.Context) *trace {
 	return t
 }
 
+// EndsOnTime reports whether ctx, which has a deadline, cannot end before it: that of an attempt. Who waits by the
+// deadline need not watch its Done, which costs a timer.
+func EndsOnTime(ctx context.Context) bool {
+	_, ok := ctx.(*attemptContext)
+	return ok
+}
+
 // attemptContext is the context of one attempt: a deadline and a trace, detached from everything else of the caller.
 // Its channel and timer exist only once Done is asked for, which a client that reads Deadline never does.
 type attemptContext struct {

@@ -40,7 +40,9 @@ const (
 const (
 	recoverEvery = time.Second
 	keepEvery    = time.Minute
-	drainFor     = 10 * time.Second
+	drainFor     = 8 * time.Second // for the requests in flight
+	closeFor     = 4 * time.Second // for what goes on beside and behind them
+	moment       = 100 * time.Millisecond
 )
 
 // Options are what a Gateway is started with besides its file.
@@ -210,7 +212,7 @@ func (g *Gateway) startBehind() (err error) {
 	if err != nil {
 		return err
 	}
-	g.outbox.Start(g.life)
+	g.outbox.Start(context.WithoutCancel(g.life)) // Close ends it, in peace
 	g.behind.Go(func() {
 		tick := time.NewTicker(recoverEvery)
 		defer tick.Stop()
@@ -269,19 +271,22 @@ func (g *Gateway) Ready(ctx context.Context) error {
 // Settled returns once everything is in the ledger that answers so far have left to be kept behind them.
 func (g *Gateway) Settled(ctx context.Context) error { return g.ledger.Settled(ctx, "") }
 
-// Close stops everything and closes the ledger. Serve must have returned.
+// Close stops everything and closes the ledger. Serve must have returned. What has begun may end in peace for closeFor;
+// then deliveries are cancelled, and runs that still go on behind their answers are left to recovery, as after a crash.
 func (g *Gateway) Close(ctx context.Context) error {
-	within, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainFor)
+	within, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeFor)
 	defer cancel()
+	g.stop() // pre-warming, recovery and their like begin nothing any more
 	var errs []error
-	if g.engine != nil {
-		g.engine.Wait()
+	if g.engine != nil && !ends(within, g.engine.Wait) {
+		g.opts.Logger.Warn("runs that went on behind their answers are left to recovery", "after", closeFor)
 	}
 	if g.outbox != nil {
 		errs = append(errs, g.outbox.Close(within))
 	}
-	g.stop()
-	g.behind.Wait()
+	if !ends(within, g.behind.Wait) {
+		errs = append(errs, fmt.Errorf("cannot end the work beside the requests within %s", closeFor))
+	}
 	if g.keeper != nil {
 		errs = append(errs, g.keeper.Close())
 	}
@@ -298,6 +303,28 @@ func (g *Gateway) Close(ctx context.Context) error {
 		g.cache.Close()
 	}
 	return errors.Join(errs...)
+}
+
+// ends reports whether wait returns before ctx ends, or a moment later: ctx may have been spent by what came before.
+func ends(ctx context.Context, wait func()) bool {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		wait()
+	}()
+	select {
+	case <-done:
+		return true
+	case <-ctx.Done():
+	}
+	timer := time.NewTimer(moment)
+	defer timer.Stop()
+	select {
+	case <-done:
+		return true
+	case <-timer.C:
+		return false
+	}
 }
 
 func (g *Gateway) venue(id string) *gateway.Venue {

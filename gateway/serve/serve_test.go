@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/warmgate/warmgate/gateway/ledger"
 )
 
 func TestReadiness(t *testing.T) {
@@ -51,6 +53,29 @@ func TestFigures(t *testing.T) {
 		if !slices.ContainsFunc(strings.Split(body, "\n"), func(line string) bool { return strings.HasPrefix(line, name+" ") }) {
 			t.Errorf("no %s", name)
 		}
+	}
+}
+
+// Work that does not end when it is told to holds up no end: it is named, and everything else is closed.
+func TestTheEndIsBounded(t *testing.T) {
+	w := newWorld(t)
+	w.stall.stubborn = make(chan struct{})
+	defer close(w.stall.stubborn)
+	w.open()
+	<-w.stall.worked
+	began := time.Now()
+	err := w.end()
+	if took := time.Since(began); err == nil || !strings.Contains(err.Error(), "cannot end the work beside the requests within 4s") || took > 2*closeFor {
+		t.Errorf("after %s: %v", took, err)
+	}
+	w.end = func() error { return nil } // it was expected
+	if connected, closed := w.stall.counts("one"); connected != closed {
+		t.Errorf("%d connected, %d closed", connected, closed)
+	}
+	soon, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if err := w.g.ledger.View(soon, func(ledger.Querier) error { return nil }); err == nil {
+		t.Error("the ledger is still open")
 	}
 }
 

@@ -42,6 +42,7 @@ type stall struct {
 	closed    map[string]int
 	plan      *journey.Live[string, string]
 	worked    chan *gateway.Venue // what Work saw of the first venue
+	stubborn  chan struct{}       // Work does not end before it is closed; nil: with its context
 }
 
 type stallSettings struct {
@@ -104,6 +105,9 @@ func (s *stall) flow() *flow.Flow {
 		Work: func(ctx context.Context, rt *flow.Runtime) error {
 			s.worked <- rt.Venue("one")
 			<-ctx.Done()
+			if s.stubborn != nil {
+				<-s.stubborn
+			}
 			return nil
 		},
 	}
