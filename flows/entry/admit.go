@@ -266,7 +266,8 @@ func recognise(tx *ledger.Tx, c Claim, t Ticket, byHand *[]lastSeen) (last lastS
 	}
 	last = (*byHand)[i]
 	*byHand = slices.Delete(*byHand, i, i+1)
-	_, err = tx.Exec(`UPDATE admissions SET supplier = $1, unit = $2 WHERE id = $3`, t.Supplier, t.Unit, last.id)
+	_, err = tx.Exec(`UPDATE admissions SET supplier = $1, unit = $2, over_at = $3 WHERE id = $4`, t.Supplier, t.Unit,
+		c.overAt(visit{ticket: t, entry: last.entry}), last.id)
 	return last, err == nil, err
 }
 
@@ -284,14 +285,20 @@ func enter(tx *ledger.Tx, c Claim, visits []visit, a *Admitted) error {
 	for i, v := range visits {
 		p := Person{Admission: fmt.Sprintf("%s-%d", c.Journey, i+1), Supplier: v.ticket.Supplier, Unit: v.ticket.Unit,
 			Entry: v.entry, Code: v.ticket.Code}
-		n, err := tx.Exec(`INSERT INTO admissions (id, venue, supplier, unit, entry, gate, run, shown, how, state, day, admitted_at, left_at)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 0) ON CONFLICT DO NOTHING`,
-			p.Admission, c.Spot, p.Supplier, p.Unit, p.Entry, c.Gate, c.Journey, c.Shown, c.How, stateIn, c.Day, c.At.UnixMilli())
+		n, err := tx.Exec(`INSERT INTO admissions (id, venue, supplier, unit, entry, gate, run, shown, how, state, day, admitted_at, left_at, over_at)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 0, $13) ON CONFLICT DO NOTHING`,
+			p.Admission, c.Spot, p.Supplier, p.Unit, p.Entry, c.Gate, c.Journey, c.Shown, c.How, stateIn, c.Day, c.At.UnixMilli(), c.overAt(v))
 		if err != nil {
 			return err
 		}
 		if n == 0 { // another writer was faster: what has been written must not be kept
 			return ProblemTicketUsed.Error(gateway.Text{})
+		}
+		if over := c.overAt(v); p.Entry > 1 && over > 0 { // its earlier visits are no longer needed either
+			if _, err := tx.Exec(`UPDATE admissions SET over_at = $1 WHERE supplier = $2 AND unit = $3 AND over_at = 0`,
+				over, p.Supplier, p.Unit); err != nil {
+				return err
+			}
 		}
 		a.People = append(a.People, p)
 		ids = append(ids, p.Admission)

@@ -15,8 +15,10 @@
 package entry
 
 import (
+	"context"
 	"embed"
 	"io/fs"
+	"sync"
 	"time"
 
 	"github.com/warmgate/warmgate/gateway"
@@ -191,6 +193,12 @@ func New() (*flow.Flow, error) {
 				return connectOCTO(ops, warm, v, to, b)
 			}},
 		}},
-		Routes: f.routes, Assists: assists(), Work: warm.run,
+		Routes: f.routes, Assists: assists(),
+		Work: func(ctx context.Context, rt *flow.Runtime) error {
+			var sweeping sync.WaitGroup
+			defer sweeping.Wait()
+			sweeping.Go(func() { sweeper{Kind}.run(ctx, rt) })
+			return warm.run(ctx, rt)
+		},
 	}, nil
 }

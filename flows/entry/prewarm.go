@@ -20,7 +20,6 @@ const (
 	prewarmLook    = time.Second
 	prewarmTimeout = 5 * time.Minute // it takes its time: visitors come first
 	prewarmRetry   = 15 * time.Second
-	prewarmForget  = 48 * time.Hour // where no list is ever whole, tickets are forgotten after this
 	sealedCode     = "known_tickets.code"
 )
 
@@ -152,7 +151,7 @@ func prewarm(ctx context.Context, rt *flow.Runtime, v *gateway.Venue, tickets li
 		return in.n, fmt.Errorf("cannot keep the tickets of %s: %w", v.ID, in.err)
 	case err != nil:
 		err = fmt.Errorf("cannot list the tickets of %s: %w", v.ID, err)
-		return in.n, errors.Join(err, forgetKnown(ctx, rt, v.ID, asOf.Add(-prewarmForget)))
+		return in.n, errors.Join(err, forgetKnown(ctx, rt, v.ID, asOf.Add(-settingsOf(v).Keep.Known)))
 	}
 	if _, err := ledger.Do(ctx, rt.Ledger, endPrewarm, known{venue: v.ID, asOf: asOf}); err != nil {
 		return in.n, err
@@ -194,12 +193,7 @@ func (in *incoming) flush() {
 	begin := time.Now()
 	_, in.err = ledger.Do(in.ctx, in.ledger, keepKnown, in.known)
 	in.known.rows = nil // not used again: a commit of unknown outcome may still hold it
-	rest := time.NewTimer(time.Since(begin))
-	defer rest.Stop()
-	select {
-	case <-rest.C:
-	case <-in.ctx.Done():
-	}
+	rest(in.ctx, time.Since(begin))
 }
 
 // prewarmBox returns the data key of a venue's codes, the one that is there or a new one.

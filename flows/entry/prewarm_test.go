@@ -28,7 +28,7 @@ func newWarmWorld(t *testing.T) warmWorld {
 	now.Store(noon.UnixMilli())
 	clock := func() time.Time { return time.UnixMilli(now.Load()) }
 	return warmWorld{t: t, now: &now, rt: &flow.Runtime{Ledger: openModelLedger(t, clock), Logger: slog.New(slog.DiscardHandler), Now: clock},
-		venue: &gateway.Venue{ID: "v", Location: shanghai, Settings: &Settings{Prewarm: Prewarm{Every: time.Minute, MaxAge: time.Hour}}}}
+		venue: &gateway.Venue{ID: "v", Location: shanghai, Settings: &Settings{Prewarm: Prewarm{Every: time.Minute, MaxAge: time.Hour}, Keep: Keep{Known: 48 * time.Hour}}}}
 }
 
 // list brings the numbered tickets in, each under two forms, and ends with err.
@@ -104,7 +104,7 @@ func TestAListIsKeptAsItComes(t *testing.T) {
 		}
 	}
 
-	w.now.Add(int64(prewarmForget / time.Millisecond))
+	w.now.Add(48 * time.Hour.Milliseconds())
 	if _, err := w.list(nil, broken); !errors.Is(err, broken) || len(w.known("a1").Tickets) != 0 {
 		t.Errorf("two days of broken lists: %+v, %v", w.known("a1"), err)
 	}

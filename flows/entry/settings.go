@@ -30,6 +30,9 @@ type Settings struct {
 	// Prewarm brings today's tickets into the ledger, so that gates work while ticketing doesn't.
 	Prewarm Prewarm `yaml:"prewarm"`
 
+	// Keep says how long the ledger keeps what it does not need any more.
+	Keep Keep `yaml:"keep"`
+
 	// Signed are the issuers whose signed tickets open the gates by their signature alone.
 	Signed []Issuer `yaml:"signed"`
 }
@@ -60,6 +63,9 @@ const (
 	lateAsk  = "ask"
 
 	maxPeopleLimit = 50 // also the most calls that one scan makes
+
+	minKeepAdmissions = 72 * time.Hour // whoever is inside today stays, and who came late for a slot
+	maxKeep           = 10 * 365 * 24 * time.Hour
 )
 
 // Validate reports every mistake as a *gateway.FieldError, joined.
@@ -89,6 +95,11 @@ func (s *Settings) Validate() error {
 	refuse(s.TicketingLate != lateOpen && s.TicketingLate != lateAsk, "ticketing_late", "must be %s or %s, is %q", lateOpen, lateAsk, s.TicketingLate)
 	refuse(s.Prewarm.Every < time.Second, "prewarm.every", "must be at least 1s, is %s", s.Prewarm.Every)
 	refuse(s.Prewarm.MaxAge < s.Prewarm.Every, "prewarm.max_age", "%s is less than prewarm.every, %s", s.Prewarm.MaxAge, s.Prewarm.Every)
+	refuse(s.Keep.Scans < time.Hour || s.Keep.Scans > maxKeep, "keep.scans", "must be 1h to %s, is %s", maxKeep, s.Keep.Scans)
+	refuse(s.Keep.Admissions < minKeepAdmissions || s.Keep.Admissions > maxKeep, "keep.admissions", "must be %s to %s, is %s",
+		minKeepAdmissions, maxKeep, s.Keep.Admissions)
+	refuse(s.Keep.Known < s.Prewarm.MaxAge || s.Keep.Known > maxKeep, "keep.known", "must be prewarm.max_age, %s, to %s, is %s",
+		s.Prewarm.MaxAge, maxKeep, s.Keep.Known)
 	for i, issuer := range s.Signed {
 		refuse(issuer.Name == "", fmt.Sprintf("signed[%d].issuer", i), "must not be empty")
 		twice := slices.ContainsFunc(s.Signed[:i], func(other Issuer) bool { return other.Name == issuer.Name })
@@ -134,6 +145,7 @@ func readSettings(decode func(into any) error) (any, error) {
 	s := &Settings{
 		Early: 30 * time.Minute, Late: 30 * time.Minute, SameScan: time.Minute, MaxPeople: 20, TicketingLate: lateOpen,
 		Prewarm: Prewarm{Every: 10 * time.Minute, MaxAge: 2 * time.Hour},
+		Keep:    Keep{Scans: 48 * time.Hour, Admissions: 90 * 24 * time.Hour, Known: 48 * time.Hour},
 	}
 	if err := decode(s); err != nil {
 		return nil, err
