@@ -62,7 +62,7 @@ func (t *attempt[A, O]) fire() error {
 	t.began = time.Now()
 	t.out, t.err = guarded(&t.ctx, t.f, t.arg)
 	now := time.Now()
-	_ = t.ctx.end(context.Canceled)
+	_ = t.ctx.End(context.Canceled)
 	t.in.leave()
 	return t.judge(now)
 }
@@ -79,7 +79,7 @@ func guarded[A, O any](ctx context.Context, f func(ctx context.Context, a A) (O,
 
 // judge counts the landing and says what it means to the breaker. Too slow is a failure, even with an answer.
 func (t *attempt[A, O]) judge(now time.Time) error {
-	c, verdict := t.classify(!now.Before(t.ctx.deadline))
+	c, verdict := t.classify(!now.Before(t.ctx.at))
 	t.in.counters.landed(c, now.Sub(t.began))
 	if t.race == nil {
 		return t.tell(verdict, now)
@@ -135,14 +135,14 @@ func isTimeout(err error) bool {
 // probe makes the attempt with a hard end, so that a bound function which ignores its deadline cannot keep the breaker
 // half open for ever. The bulkhead's place comes back when it lands.
 func (t *attempt[A, O]) probe() error {
-	if d := t.in.cfg.Breaker.ProbeTimeout; d > 0 && d < time.Until(t.ctx.deadline) {
-		t.ctx.deadline, t.whole = time.Now().Add(d), true
+	if d := t.in.cfg.Breaker.ProbeTimeout; d > 0 && d < time.Until(t.ctx.at) {
+		t.ctx.at, t.whole = time.Now().Add(d), true
 	}
 	p := &attempt[A, O]{in: t.in, f: t.f, arg: t.arg, whole: t.whole, race: t.race}
-	p.ctx.deadline, p.ctx.trace = t.ctx.deadline, t.ctx.trace
+	p.ctx.at, p.ctx.trace = t.ctx.at, t.ctx.trace
 	verdict := make(chan error, 1)
 	go func() { verdict <- p.fire() }()
-	timer := time.NewTimer(time.Until(t.ctx.deadline))
+	timer := time.NewTimer(time.Until(t.ctx.at))
 	defer timer.Stop()
 	select {
 	case v := <-verdict:

@@ -36,11 +36,16 @@ func EndsOnTime(ctx context.Context) bool {
 	return ok
 }
 
-// attemptContext is the context of one attempt: a deadline and a trace, detached from everything else of the caller.
-// Its channel and timer exist only once Done is asked for, which a client that reads Deadline never does.
-type attemptContext struct {
-	deadline time.Time
-	trace    *trace
+// attemptContext is the context of one attempt: a deadline and a trace, detached from everything else of the caller. It
+// ends sooner only when the attempt has.
+type attemptContext struct{ Until }
+
+// Until is a context that ends at a time of the process's clock, or sooner by End, and carries a trace. Its channel and
+// timer exist only once Done is asked for, which a client that reads Deadline never does. It is used once Begin has
+// returned, and safe for concurrent use from then on.
+type Until struct {
+	at    time.Time
+	trace *trace
 
 	mu    sync.Mutex
 	done  chan struct{}
@@ -48,16 +53,30 @@ type attemptContext struct {
 	err   error // set once, before done is closed
 }
 
-func (c *attemptContext) Deadline() (time.Time, bool) { return c.deadline, true }
+// Begin sets when the context ends, and takes the trace of from (WithTrace).
+func (c *Until) Begin(at time.Time, from context.Context) { c.at, c.trace = at, traceOf(from) }
 
-func (c *attemptContext) Value(key any) any {
+// Sooner returns a context that ends at the given time already, if that is before c's own; else c.
+func (c *Until) Sooner(at time.Time) *Until {
+	if !at.Before(c.at) {
+		return c
+	}
+	return &Until{at: at, trace: c.trace}
+}
+
+// Deadline implements context.Context.
+func (c *Until) Deadline() (time.Time, bool) { return c.at, true }
+
+// Value implements context.Context: the trace is all there is.
+func (c *Until) Value(key any) any {
 	if _, ok := key.(traceKey); ok && c.trace != nil {
 		return c.trace
 	}
 	return nil
 }
 
-func (c *attemptContext) Done() <-chan struct{} {
+// Done implements context.Context.
+func (c *Until) Done() <-chan struct{} {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.done == nil {
@@ -65,25 +84,34 @@ func (c *attemptContext) Done() <-chan struct{} {
 		if c.err != nil {
 			close(c.done)
 		} else {
-			c.timer = time.AfterFunc(time.Until(c.deadline), func() { _ = c.end(context.DeadlineExceeded) })
+			c.timer = time.AfterFunc(time.Until(c.at), func() { _ = c.End(context.DeadlineExceeded) })
 		}
 	}
 	return c.done
 }
 
-// Err ends the context itself when its deadline has passed, so that it never says more than Done shows.
-func (c *attemptContext) Err() error {
+// Waited reports whether Done has been asked for: somebody may still look at the context.
+func (c *Until) Waited() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.done != nil
+}
+
+// Err implements context.Context. It ends the context itself when its time has come, so that it never says more than
+// Done shows.
+func (c *Until) Err() error {
 	c.mu.Lock()
 	err := c.err
 	c.mu.Unlock()
-	if err == nil && !time.Now().Before(c.deadline) {
-		return c.end(context.DeadlineExceeded)
+	if err == nil && !time.Now().Before(c.at) {
+		return c.End(context.DeadlineExceeded)
 	}
 	return err
 }
 
-// end closes the context with err unless it has ended already, and returns what it ended with.
-func (c *attemptContext) end(err error) error {
+// End ends the context with err (context.Canceled, context.DeadlineExceeded) unless it has ended already, and returns
+// what it ended with.
+func (c *Until) End(err error) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.err == nil {

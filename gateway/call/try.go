@@ -114,7 +114,7 @@ func (j *job[A, O]) attempt(now time.Time) (O, error) {
 
 func (j *job[A, O]) prepare(end time.Time, whole bool, race *atomic.Int32) *attempt[A, O] {
 	t := &attempt[A, O]{in: j.in, f: j.f, arg: j.arg, whole: whole, race: race}
-	t.ctx.deadline, t.ctx.trace = end, j.trace
+	t.ctx.at, t.ctx.trace = end, j.trace
 	return t
 }
 

@@ -416,7 +416,7 @@ func (r *run) leave() {
 // cancel frees what the run's contexts hold. Nothing is in flight any more.
 func (r *run) cancel() {
 	for i := range r.ends {
-		_ = r.ends[i].end(context.Canceled)
+		_ = r.ends[i].End(context.Canceled)
 	}
 }
 

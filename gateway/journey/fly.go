@@ -31,10 +31,10 @@ func (r *run) lookDue() bool {
 
 // look looks it up. It takes no longer than a flush may: the commit finds out in any case.
 func (r *run) look() {
-	ctx := r.ends[0].sooner(time.Now().Add(r.timing.Flush))
+	ctx := r.ends[0].Sooner(time.Now().Add(r.timing.Flush))
 	r.replay, _ = r.heldKey(ctx)
 	if ctx != &r.ends[0] {
-		_ = ctx.end(context.Canceled)
+		_ = ctx.End(context.Canceled)
 	}
 }
 
@@ -108,7 +108,7 @@ func (r *run) do(n *node, it *item, from time.Time) {
 	}()
 	policy, ctx := r.policies[n.index], r.until(n)
 	if spent := r.at[n.index].spent; it.adopted || spent > 0 {
-		ctx = ctx.sooner(from.Add(policy.Slice - spent))
+		ctx = ctx.Sooner(from.Add(policy.Slice - spent))
 	}
 	if it.adopted {
 		v, happened, err := n.effect.find(ctx, r.engine.caller, r.req.Bindings, policy, it.key, it.arg)

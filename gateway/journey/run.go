@@ -124,7 +124,7 @@ func (e *Engine) newRun(b *bound, req Request) *run {
 	end := time.Now().Add(req.Deadline.Sub(e.now()) - b.timing.Overhead) // calls know no clock but the process's
 	values := traced(req.Trace)
 	for i, reserve := range b.reserves {
-		r.ends[i].at, r.ends[i].values = end.Add(-reserve), values
+		r.ends[i].Begin(end.Add(-reserve), values)
 	}
 	for i, left := range b.waits {
 		r.at[i].left = left
@@ -153,7 +153,7 @@ func (r *run) recycle() {
 		return
 	}
 	for i := range r.ends {
-		if r.ends[i].done != nil {
+		if r.ends[i].Waited() {
 			return
 		}
 	}
