@@ -46,8 +46,14 @@ var document []byte
 // Kind is the kind of venue that this journey serves.
 const Kind = "hotel"
 
-// operations are what the journey needs of other systems, in its own words.
+// operations are what the journey needs of other systems, in its own words, and what it decides by itself.
 type operations struct {
+	hold          *ledger.Decision[Claim, Held]
+	release       *ledger.Decision[Held, int64]
+	registrations func(Held, Entered) ([]Registration, error)
+	entering      []journey.Option // what a failure means of the check-in at the hotel's system, and of the key
+	cutting       []journey.Option
+
 	recall *call.Read[Arrival, Recalled]
 	find   *call.Read[Arrival, []Booking]
 	rooms  *call.Read[Arrival, Rooms]
@@ -66,7 +72,10 @@ type operations struct {
 }
 
 func newOperations() operations {
-	return operations{
+	o := operations{
+		hold: holdBut(roomsTaken), release: release, registrations: registrationsOf,
+		cutting: []journey.Option{journey.Assist(handKey)},
+
 		recall: call.NewRead("check-in.recall", call.ReadSpec[Arrival, Recalled]{}),
 		find:   call.NewRead("hotel.find", call.ReadSpec[Arrival, []Booking]{}),
 		rooms: call.NewRead("hotel.rooms", call.ReadSpec[Arrival, Rooms]{
@@ -86,6 +95,9 @@ func newOperations() operations {
 		keyOff: call.NewWrite[Departure, Done]("hotel.key-off", call.WriteSpec[Departure]{Key: Departure.keyOffKey}),
 		depart: call.NewWrite[Farewell, Done]("police.depart", call.WriteSpec[Farewell]{Key: Farewell.key}),
 	}
+	o.entering = []journey.Option{journey.Pivot(), journey.Undo(o.unenter), journey.Assist(handUnclear), journey.Interrupted(handInterrupted),
+		journey.RefusedAssist(map[string]journey.Handover{"": handCheckInRefused})}
+	return o
 }
 
 // The steps that resolutions and recovery name.
@@ -112,7 +124,7 @@ func (o operations) plan() (*journey.Plan[Arrival, CheckedIn], error) {
 		desk := journey.Join(b, "desk", found, rooms, atDesk)
 		faces := journey.Join(b, "faces", party, seen, withFaces)
 		claim := journey.Join(b, "judge", faces, desk, judge)
-		held := journey.Record(b, stepHold, hold, claim, journey.UndoRecord(release))
+		held := journey.Record(b, stepHold, o.hold, claim, journey.UndoRecord(o.release))
 		return journey.When(b, "answer", journey.Check(b, "again", isAgain, held),
 			func(b *journey.Builder) journey.Ref[CheckedIn] {
 				return journey.Check(b, "welcome back", welcomeBack, held)
@@ -126,16 +138,14 @@ func (o operations) enterHotel(b *journey.Builder, held journey.Ref[Held]) journ
 	offers := journey.Check(b, "offers", offersOf, held)
 	given := journey.Choose(b, "assign", o.assign, offers, maxOffers, journey.Undo(o.unassign),
 		journey.Assist(handHotelDown), journey.RefusedAssist(map[string]journey.Handover{"": handRoomRefused, journey.Taken: handNoRoom, journey.NoCandidate: handNoRoom}))
-	roomed := journey.Record(b, stepRoom, settleRoom, journey.Join(b, "given", held, given, giveRoom), journey.UndoRecord(release))
+	roomed := journey.Record(b, stepRoom, settleRoom, journey.Join(b, "given", held, given, giveRoom), journey.UndoRecord(o.release))
 
-	entered := journey.Commit(b, stepCheckIn, o.enter, journey.Check(b, "entrance", entranceOf, roomed),
-		journey.Pivot(), journey.Undo(o.unenter), journey.Assist(handUnclear), journey.Interrupted(handInterrupted),
-		journey.RefusedAssist(map[string]journey.Handover{"": handCheckInRefused}))
+	entered := journey.Commit(b, stepCheckIn, o.enter, journey.Check(b, "entrance", entranceOf, roomed), o.entering...)
 	inHouse := journey.Record(b, "arrive", arrive, journey.Join(b, "in house", roomed, entered, enteredAs))
-	registered := journey.CommitEach(b, stepRegister, o.register, journey.Join(b, "registrations", roomed, entered, registrationsOf), maxGuestsLimit,
+	registered := journey.CommitEach(b, stepRegister, o.register, journey.Join(b, "registrations", roomed, entered, o.registrations), maxGuestsLimit,
 		journey.DeferBy(registrationDue, handRegistrationLate),
 		journey.Disclose("register the guest", "guest.name", "guest.document", "guest.birth_date", "guest.nationality"))
-	keys := journey.Commit(b, stepKey, o.issue, journey.Join(b, "key order", roomed, entered, keyOrderOf), journey.Assist(handKey))
+	keys := journey.Commit(b, stepKey, o.issue, journey.Join(b, "key order", roomed, entered, keyOrderOf), o.cutting...)
 
 	done := journey.Join(b, "done", inHouse, registered, heardPolice)
 	return journey.Join(b, "welcome", done, keys, welcome)
@@ -143,12 +153,15 @@ func (o operations) enterHotel(b *journey.Builder, held journey.Ref[Held]) journ
 
 // New returns the journey for the program.
 func New() (*flow.Flow, error) {
-	ops := newOperations()
-	in, err := ops.plan()
+	return newOperations().flow()
+}
+
+func (o operations) flow() (*flow.Flow, error) {
+	in, err := o.plan()
 	if err != nil {
 		return nil, err
 	}
-	out, err := ops.checkOutPlan()
+	out, err := o.checkOutPlan()
 	if err != nil {
 		return nil, err
 	}
@@ -159,7 +172,7 @@ func New() (*flow.Flow, error) {
 	}
 	bound := func(connect func(operations, *gateway.Venue, flow.Connection, *call.Bindings) (func(), error)) flow.Connect {
 		return func(v *gateway.Venue, to flow.Connection, b *call.Bindings) (func(), error) {
-			return connect(ops, v, to, b)
+			return connect(o, v, to, b)
 		}
 	}
 	return &flow.Flow{

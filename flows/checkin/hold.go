@@ -40,9 +40,13 @@ const (
 // moved them.
 const vacantFor = 15 * time.Minute
 
-// hold gives the booking its stay and holds rooms for it, all nights or none. It decides by reading first, so that a
-// refusal holds nothing.
-var hold = &ledger.Decision[Claim, Held]{Name: "checkin.hold", Run: func(tx *ledger.Tx, c Claim) (Held, error) {
+// holdBut gives the booking its stay and holds rooms for it, all nights or none, leaving out those that are taken. It decides
+// by reading first, so that a refusal holds nothing.
+func holdBut(taken func(*ledger.Tx, Claim) (map[string]bool, error)) *ledger.Decision[Claim, Held] {
+	return &ledger.Decision[Claim, Held]{Name: "checkin.hold", Run: func(tx *ledger.Tx, c Claim) (Held, error) { return hold(tx, c, taken) }}
+}
+
+func hold(tx *ledger.Tx, c Claim, roomsTaken func(*ledger.Tx, Claim) (map[string]bool, error)) (Held, error) {
 	h := Held{Journey: c.Journey, Hotel: c.Hotel, Kiosk: c.Kiosk, Stay: c.Journey, At: c.At, Booking: c.Booking, Guests: c.Guests,
 		KeysEnd: c.KeysEnd, Encoder: c.Encoder}
 	before, found, err := stayOf(tx, c.Hotel, c.Booking.ID)
@@ -78,7 +82,7 @@ var hold = &ledger.Decision[Claim, Held]{Name: "checkin.hold", Run: func(tx *led
 		return h, err
 	}
 	return h, holdRooms(tx, c, free, &h)
-}}
+}
 
 // heldBefore returns the room that the hotel has given the booking: not one that an earlier journey was given and had taken
 // back, which may still have been there when the booking was read.

@@ -1,6 +1,7 @@
 package checkin_test
 
 import (
+	"flag"
 	"fmt"
 	"net/http"
 	"strings"
@@ -17,6 +18,10 @@ import (
 )
 
 func TestMain(t *testing.M) {
+	flag.Parse()
+	if p := flag.Lookup("test.parallel"); p.Value.String() == p.DefValue {
+		_ = flag.Set(p.Name, "8") // they wait for clocks more than they compute
+	}
 	// fasthttp looks after connections, workers and the date until long after it was closed.
 	goleak.VerifyTestMain(t, goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*HostClient).connsCleaner"),
 		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"),

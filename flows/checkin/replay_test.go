@@ -78,7 +78,7 @@ func TestAsMuchAtOnceAsTheBulkheadLetsThrough(t *testing.T) {
 	t.Parallel()
 	c := checkintest.Start(t, nil, checkintest.Hotel{ID: hotel, Rooms: rooms(120), Instance: "{ max_in_flight: 12 }"})
 	c.Dial(hotel, "identity", twin.Dial{LatencyMS: 80})
-	answers := make(chan string, 12)
+	answers := make(chan string, 8) // each asks the hotel for its booking, and one of them for the rooms
 	for range cap(answers) {
 		b := c.Book(hotel, "", c.Person(hotel, identity.Want{}), c.Person(hotel, identity.Want{}), c.Person(hotel, identity.Want{}))
 		go func() { answers <- checkintest.Outcome(c.T, c.CheckIn(hotel, b.Arrival("lobby-1"))) }()
