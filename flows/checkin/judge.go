@@ -1,6 +1,7 @@
 package checkin
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -45,6 +46,10 @@ func judgeParty(f facing, h atHotel) (Claim, error) {
 	}
 	var err error
 	if c.Booking, err = pick(a, h.bookings.Value); err != nil {
+		if p, ok := errors.AsType[*gateway.Error](err); ok && p.Problem == ProblemWrongHotel && (h.rooms.Err != nil || len(h.rooms.Value) == 0) {
+			// A hotel without a room: it may be us who name the wrong one.
+			err = handHotelDown
+		}
 		return c, err
 	}
 	if c.Booking.State == stateInHouse {
