@@ -415,7 +415,9 @@ func TestSandboxStopsWhileTheCityHangs(t *testing.T) {
 			b.Client.CloseIdleConnections()
 			var asked sync.WaitGroup
 			for name := range b.Examples {
-				asked.Go(func() { b.Try(b.Examples[name].Method, b.API+b.Examples[name].Path, b.Examples[name].Headers, b.Examples[name].Body) })
+				asked.Go(func() {
+					b.Try(b.Examples[name].Method, b.API+b.Examples[name].Path, b.Examples[name].Headers, b.Examples[name].Body)
+				})
 			}
 			asked.Wait()
 			told := time.Now()

@@ -1,6 +1,7 @@
 package entry
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"slices"
@@ -248,7 +249,7 @@ func readCorrection(x *edge.Exchange, rt *flow.Runtime) (Correction, error) {
 func sayOccupancy(x *edge.Exchange, rt *flow.Runtime) error {
 	v := x.Venue()
 	now := x.Arrived().In(v.Location)
-	ctx, cancel := contextUntil(x.Deadline())
+	ctx, cancel := context.WithTimeout(context.Background(), x.Deadline().Sub(rt.Now())) // contexts know no clock but the process's
 	defer cancel()
 	var inside int64
 	var changed time.Time

@@ -74,7 +74,9 @@ func (w *keepWorld) count(t rapid.TB, query string, args ...any) (n int) {
 	return n
 }
 
-func (w *keepWorld) rows(t rapid.TB, table string) int { return w.count(t, `SELECT count(*) FROM `+table) }
+func (w *keepWorld) rows(t rapid.TB, table string) int {
+	return w.count(t, `SELECT count(*) FROM `+table)
+}
 
 func (w *keepWorld) commit(t rapid.TB, f func(tx *ledger.Tx) error) {
 	t.Helper()

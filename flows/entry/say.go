@@ -1,7 +1,6 @@
 package entry
 
 import (
-	"context"
 	"net/http"
 	"time"
 
@@ -9,10 +8,6 @@ import (
 	"github.com/warmgate/warmgate/gateway/flow"
 	"github.com/warmgate/warmgate/gateway/journey"
 )
-
-func contextUntil(deadline time.Time) (context.Context, context.CancelFunc) {
-	return context.WithDeadline(context.Background(), deadline)
-}
 
 // admissionBody is the answer to an entry: the gate opens.
 type admissionBody struct {

@@ -54,7 +54,7 @@ type Until struct {
 }
 
 // Begin sets when the context ends, and takes the trace of from (WithTrace).
-func (c *Until) Begin(at time.Time, from context.Context) { c.at, c.trace = at, traceOf(from) }
+func (c *Until) Begin(from context.Context, at time.Time) { c.at, c.trace = at, traceOf(from) }
 
 // Sooner returns a context that ends at the given time already, if that is before c's own; else c.
 func (c *Until) Sooner(at time.Time) *Until {

@@ -75,7 +75,7 @@ func TestUntilHasChildren(t *testing.T) {
 // An attempt's context ends on time; whatever may be cancelled does not, and is watched.
 func TestEndsOnTime(t *testing.T) {
 	attempt := &attemptContext{}
-	attempt.Begin(time.Now().Add(time.Hour), WithTrace(context.Background(), "p", "s"))
+	attempt.Begin(WithTrace(context.Background(), "p", "s"), time.Now().Add(time.Hour))
 	if p, s := Trace(attempt); p != "p" || s != "s" || !EndsOnTime(attempt) || attempt.Waited() {
 		t.Error("an attempt's context is wrong")
 	}

@@ -124,7 +124,7 @@ func (e *Engine) newRun(b *bound, req Request) *run {
 	end := time.Now().Add(req.Deadline.Sub(e.now()) - b.timing.Overhead) // calls know no clock but the process's
 	values := traced(req.Trace)
 	for i, reserve := range b.reserves {
-		r.ends[i].Begin(end.Add(-reserve), values)
+		r.ends[i].Begin(values, end.Add(-reserve))
 	}
 	for i, left := range b.waits {
 		r.at[i].left = left
