@@ -229,14 +229,3 @@ func TestSettings(t *testing.T) {
 		}
 	}
 }
-
-func TestSurnames(t *testing.T) {
-	for _, x := range []struct{ name, latin, want string }{
-		{"王小明", "", "[WANG 王]"}, {"欧阳洋", "", "[OUYANG 欧阳]"}, {"样例甲乙", "YANGLI JIAYI", "[YANGLI JIAYI]"}, {"吕布", "", "[LU 吕]"},
-		{"MEIER ANNA", "", "[MEIER ANNA]"}, {"阿迪力·艾力", "", "[阿]"}, {"", "", "[]"},
-	} {
-		if got := fmt.Sprint(surnamesOf(Document{Name: x.name, LatinName: x.latin})); got != x.want {
-			t.Errorf("%s %s: %s", x.name, x.latin, got)
-		}
-	}
-}

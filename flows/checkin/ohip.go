@@ -8,6 +8,7 @@ import (
 
 	"github.com/warmgate/warmgate/backends/ohip"
 	"github.com/warmgate/warmgate/backends/wire"
+	"github.com/warmgate/warmgate/flows/person"
 	"github.com/warmgate/warmgate/gateway"
 	"github.com/warmgate/warmgate/gateway/call"
 	"github.com/warmgate/warmgate/gateway/flow"
@@ -81,7 +82,7 @@ func (d *ohipDesk) find(ctx context.Context, a Arrival) ([]Booking, error) {
 		}
 		return d.bookings(all), nil
 	}
-	for _, surname := range surnamesOf(a.Guests[0].Document) {
+	for _, surname := range person.FamilyNames(a.Guests[0].Document.Name, a.Guests[0].Document.LatinName) {
 		all, err := d.client.ByName(ctx, ohip.NameQuery{Surname: surname, From: a.Day, To: a.At.In(d.venue.Location).Format(time.DateOnly)})
 		if err != nil {
 			return nil, d.fate(err)

@@ -37,7 +37,7 @@ type walked struct {
 
 // TestWalks takes random days. A failure prints its seed; -rapid.seed replays it.
 func TestWalks(t *testing.T) {
-	checks := "12"
+	checks := "6"
 	if testing.Short() {
 		checks = "15" // of which -short takes a fifth
 	}
