@@ -99,7 +99,9 @@ func (t *Twin) hash(parts ...string) string {
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }
 
-func (t *Twin) person(kind DocumentType, number string) string {
+// Person returns what the books call the bearer of a document: for whoever knows the document and reads the books from
+// outside.
+func (t *Twin) Person(kind DocumentType, number string) string {
 	return t.hash("person", string(kind), number)
 }
 

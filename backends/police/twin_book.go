@@ -119,7 +119,7 @@ func (t *Twin) Mark(w Want) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.changes++
-	person := t.person(w.DocumentType, w.DocumentNumber)
+	person := t.Person(w.DocumentType, w.DocumentNumber)
 	if w.Scenario == "" || w.Scenario == Clear {
 		delete(t.marks, person)
 	} else {

@@ -37,7 +37,7 @@ func (t *Twin) putRegistration(r *twinRequest) (int, *twinStay, *strict.Refusal)
 	g := &stay.Guest
 	stay.Content = t.hash("stay", stay.Hotel, stay.Room, stay.ArrivedAt.UTC().Format(time.RFC3339), stay.ExpectedDeparture, g.Name, g.LatinName,
 		string(g.DocumentType), g.DocumentNumber, g.Nationality, g.BirthDate, string(g.Sex))
-	stay.Person = t.person(g.DocumentType, g.DocumentNumber)
+	stay.Person = t.Person(g.DocumentType, g.DocumentNumber)
 	if old := t.byKey[r.key]; old != nil {
 		old.Asked.Register++
 		switch {
