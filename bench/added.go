@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -25,11 +26,8 @@ const (
 // to the backends and back are the gateway's. The client's view is noted beside it, late starts and all. The targets are
 // held by the medians of nine stretches of the run, so that a stall of the machine spoils the one that it falls into.
 func provesAdded(r *run) error {
-	var twin *sockets
-	w, err := newWorld(r.dir, r.seed, func(desk http.Handler) (url string, err error) {
-		twin, url, err = serveSockets(desk, addedLatency)
-		return url, err
-	})
+	twin := newSockets(addedLatency, entryStep)
+	w, err := newWorld(r.dir, r.seed, twin.serve)
 	if err != nil {
 		return err
 	}
@@ -46,12 +44,12 @@ func provesAdded(r *run) error {
 	if _, err := serve.start(); err != nil {
 		return err
 	}
-	m, err := measureAdded(r, w, twin, serve)
+	m, err := measureEntries(r, w, twin, serve)
 	if err != nil {
 		_ = serve.stop()
 		return fmt.Errorf("%w\n%s", err, serve.lastWords())
 	}
-	m.say(r.report, r.n)
+	m.say(r.report, r.n, addedWords{many: "entries", one: "entry", ended: "opened the gate", p50: 1, p99: 8})
 	return serve.stop()
 }
 
@@ -94,7 +92,23 @@ func (m *addedTimes) fail(what string) {
 	m.wrong[what]++
 }
 
-func measureAdded(r *run, w *world, twin *sockets, serve *child) (*addedTimes, error) {
+// entryStep says which step of an entry makes a call.
+func entryStep(_, path string) string {
+	switch {
+	case strings.HasPrefix(path, "/availability"):
+		return "day"
+	case strings.HasSuffix(path, "/redeem"):
+		return "redeem"
+	}
+	return "find"
+}
+
+// entryPath is the longest path through an entry's calls: ticket and day are asked for at once, then it is redeemed.
+func entryPath(c calls) (time.Duration, bool) {
+	return max(c["find"], c["day"]) + c["redeem"], c["find"] > 0 && c["redeem"] > 0
+}
+
+func measureEntries(r *run, w *world, twin *sockets, serve *child) (*addedTimes, error) {
 	tickets, err := w.issue(warmUp+r.n, 1)
 	if err != nil {
 		return nil, err
@@ -103,40 +117,41 @@ func measureAdded(r *run, w *world, twin *sockets, serve *child) (*addedTimes, e
 	if err != nil {
 		return nil, err
 	}
+	return measureAdded(r, twin, serve, addedRate, warmUp, entryPath, func(i int) ask {
+		return entry(token, "north-1", uuid.NewString(), shown(tickets[i]))
+	})
+}
+
+// measureAdded sends asks in an open loop, those of the warm-up before the ones that count.
+func measureAdded(r *run, twin *sockets, serve *child, rate float64, warm int, longest func(calls) (time.Duration, bool), ask func(i int) ask) (*addedTimes, error) {
 	api := newClient(serve.api.Addr().String(), 512)
 	m := newAddedTimes()
 	var broken atomic.Pointer[error]
 	one := func(i int, intended time.Time, counts bool) {
 		late := time.Since(intended)
-		a := entry(token, "north-1", uuid.NewString(), shown(tickets[i]))
+		a := ask(i)
 		var trace string
 		trace, a.trace = newTrace()
 		got, err := api.do(a, 5*time.Second)
 		took := time.Since(intended)
-		if err != nil || got.status != http.StatusCreated {
-			if counts {
-				m.fail(got.word(err))
-			}
-			return
-		}
-		path, found := twin.of(trace)
-		if !found || path.find == 0 || path.redeem == 0 {
-			if counts {
-				m.fail("its calls are not known")
-			}
-			return
-		}
-		if counts {
-			if err := m.note((i-warmUp)*stretches/r.n, took, path.longest(), got.total(), late); err != nil {
+		path, complete := longest(twin.of(trace))
+		switch {
+		case !counts:
+		case err != nil || got.status != http.StatusCreated:
+			m.fail(got.word(err))
+		case !complete:
+			m.fail("its calls are not known")
+		default:
+			if err := m.note((i-warm)*stretches/r.n, took, path, got.total(), late); err != nil {
 				broken.Store(&err)
 			}
 		}
 	}
-	if err := openLoop(r.ctx, warmUp, addedRate, func(i int, at time.Time) { one(i, at, false) }); err != nil {
+	if err := openLoop(r.ctx, warm, rate, func(i int, at time.Time) { one(i, at, false) }); err != nil {
 		return nil, err
 	}
 	before := serve.cpu()
-	if err := openLoop(r.ctx, r.n, addedRate, func(i int, at time.Time) { one(warmUp+i, at, true) }); err != nil {
+	if err := openLoop(r.ctx, r.n, rate, func(i int, at time.Time) { one(warm+i, at, true) }); err != nil {
 		return nil, err
 	}
 	if err := broken.Load(); err != nil {
@@ -146,14 +161,20 @@ func measureAdded(r *run, w *world, twin *sockets, serve *child) (*addedTimes, e
 	return m, nil
 }
 
-func (m *addedTimes) say(to *report, n int) {
+// addedWords are what a report says of the journeys measured, and what is promised of them.
+type addedWords struct {
+	many, one, ended string
+	p50, p99         float64 // milliseconds
+}
+
+func (m *addedTimes) say(to *report, n int, words addedWords) {
 	ms := func(h *hdrhistogram.Histogram, q float64) float64 { return float64(h.ValueAtQuantile(q)) / 1000 }
-	to.note("entries measured", "%d", m.client.TotalCount())
+	to.note(words.many+" measured", "%d", m.client.TotalCount())
 	for _, what := range slices.Sorted(maps.Keys(m.wrong)) {
-		to.note("entries answered otherwise: "+what, "%d", m.wrong[what])
+		to.note(words.many+" answered otherwise: "+what, "%d", m.wrong[what])
 	}
-	to.atLeast("entries that opened the gate, of those begun", "×", float64(m.client.TotalCount())/float64(n), 1, 2)
-	to.note("processor time of the gateway, for each entry", "%.2f ms", millis(m.cpu)/float64(n))
+	to.atLeast(words.many+" that "+words.ended+", of those begun", "×", float64(m.client.TotalCount())/float64(n), 1, 2)
+	to.note("processor time of the gateway, for each "+words.one, "%.2f ms", millis(m.cpu)/float64(n))
 	to.note("client's time, p50 / p99", "%.2f / %.2f ms", ms(m.client, 50), ms(m.client, 99))
 	to.note("longest path of its calls, p50 / p99", "%.2f / %.2f ms", ms(m.path, 50), ms(m.path, 99))
 	to.note("started late by the load generator, p50 / p99", "%.2f / %.2f ms", ms(m.late, 50), ms(m.late, 99))
@@ -169,6 +190,6 @@ func (m *addedTimes) say(to *report, n int) {
 		}
 		return median(all)
 	}
-	to.atMost("added, p50, median of nine stretches", "ms", middle(50), 1, 15)
-	to.atMost("added, p99, median of nine stretches", "ms", middle(99), 8, 30)
+	to.atMost("added, p50, median of nine stretches", "ms", middle(50), words.p50, 15)
+	to.atMost("added, p99, median of nine stretches", "ms", middle(99), words.p99, 30)
 }

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/google/uuid"
 )
 
 // admissionsOf returns the admissions that a 201 names, and whether they were there before.
@@ -30,7 +32,7 @@ func get(w *world, serve *child, scope, path string, into any) error {
 	defer api.host.CloseIdleConnections()
 	got, err := api.do(ask{method: http.MethodGet, path: path, token: token}, 5*time.Second)
 	if err != nil {
-		return err
+		return fmt.Errorf("cannot read %s: %w", path, err)
 	}
 	if got.status != http.StatusOK {
 		return fmt.Errorf("cannot read %s: %d %s", path, got.status, got.problem)
@@ -47,26 +49,56 @@ func insideNow(w *world, serve *child) (int, error) {
 	return body.Inside, err
 }
 
-// openAssists returns the kinds of the assists that are open, by journey.
-func openAssists(w *world, serve *child) (map[string]string, error) {
-	all := map[string]string{}
+// assistSeen is an assist as it is listed.
+type assistSeen struct {
+	ID      string `json:"id"`
+	Journey string `json:"journey"`
+	Kind    string `json:"kind"`
+}
+
+// listAssists returns the assists in a state.
+func listAssists(w *world, serve *child, state string) (all []assistSeen, err error) {
 	for after := int64(0); ; {
 		var page struct {
-			Assists []struct {
-				Journey string `json:"journey"`
-				Kind    string `json:"kind"`
-			} `json:"assists"`
-			Next int64 `json:"next"`
+			Assists []assistSeen `json:"assists"`
+			Next    int64        `json:"next"`
 		}
-		if err := get(w, serve, "staff:assist", fmt.Sprintf("/v1/assists?state=open&limit=100&after=%d", after), &page); err != nil {
+		if err := get(w, serve, "staff:assist", fmt.Sprintf("/v1/assists?state=%s&limit=100&after=%d", state, after), &page); err != nil {
 			return nil, err
 		}
-		for _, a := range page.Assists {
-			all[a.Journey] = a.Kind
-		}
+		all = append(all, page.Assists...)
 		if len(page.Assists) == 0 || page.Next <= after {
 			return all, nil
 		}
 		after = page.Next
 	}
+}
+
+// openAssists returns the kinds of the assists that are open, by journey.
+func openAssists(w *world, serve *child) (map[string][]string, error) {
+	all, err := listAssists(w, serve, "open")
+	by := map[string][]string{}
+	for _, a := range all {
+		by[a.Journey] = append(by[a.Journey], a.Kind)
+	}
+	return by, err
+}
+
+// claimFacts claims an assist, as staff do, and returns what it tells them.
+func claimFacts(w *world, serve *child, id string) (string, error) {
+	token, err := w.mint("checker", "staff:assist")
+	if err != nil {
+		return "", err
+	}
+	api := newClient(serve.api.Addr().String(), 1)
+	defer api.host.CloseIdleConnections()
+	got, err := api.do(ask{method: http.MethodPost, path: "/v1/assists/" + id + "/claim", token: token, key: uuid.NewString(), body: []byte{}}, 5*time.Second)
+	if err != nil || got.status != http.StatusCreated {
+		return "", fmt.Errorf("cannot claim an assist: %s", got.word(err))
+	}
+	var one struct {
+		Facts jsontext.Value `json:"facts"`
+	}
+	err = get(w, serve, "staff:assist", "/v1/assists/"+id, &one)
+	return string(one.Facts), err
 }

@@ -14,7 +14,7 @@ import (
 // state is what is seen from outside at one moment.
 type state struct {
 	books   map[string]octo.TwinRedemption // by unit
-	assists map[string]string              // open ones, by journey
+	assists map[string][]string            // kinds of the open ones, by journey
 	inside  int
 }
 
@@ -164,7 +164,7 @@ func (k *killer) assistOf(s state, t *ticketTried) bool {
 		var body struct {
 			Journey string `json:"journey"`
 		}
-		if c.done && json.Unmarshal(c.final.body, &body) == nil && s.assists[body.Journey] != "" {
+		if c.done && json.Unmarshal(c.final.body, &body) == nil && len(s.assists[body.Journey]) > 0 {
 			return true
 		}
 	}

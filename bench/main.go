@@ -49,6 +49,9 @@ func proofs() []proof {
 		{"engine", "the plan engine alone, instant backends, a plan of six calls", "benchmark runs", 1, 9, provesEngine},
 		{"ticket", "one ticket tried many times at once, many gates, each try under its own credential", "tries", 1000, 1000, provesTicket},
 		{"kill", "kill -9 of serve at random moments under load, with faults at random", "kills", 5, 500, provesKill},
+		{"check-ins", "time that the gateway adds to a check-in, open loop at 200 check-ins/s, flushes included", "check-ins", 1200, 6000, provesCheckIns},
+		{"check-in-kill", "kill -9 of serve at random moments under check-ins and check-outs, with faults at random at every system", "kills", 4, 1000, provesCheckInKill},
+		{"kiosks", "one booking at two kiosks at once, again and again", "races", 50, 1000, provesKiosks},
 		{"matrix", "one visitor through each fault of ticketing and of the ledger", "1: some of the fields, 2: all", 1, 2, provesMatrix},
 		{"overload", "five times the capacity, open loop", "seconds", 2, 20, provesOverload},
 		{"start", "serve: ready, and idle memory, also after kill -9 with many rows", "rows", 10_000, 100_000, provesStart},
@@ -61,7 +64,7 @@ var errMissed = errors.New("a figure misses its target")
 func command(ctx context.Context, args []string, out io.Writer) error {
 	if len(args) == 0 {
 		for _, p := range proofs() {
-			fmt.Fprintf(out, "%-10s %s (-n: %s, short %d, full %d)\n", p.name, p.what, p.scale, p.short, p.full)
+			fmt.Fprintf(out, "%-13s %s (-n: %s, short %d, full %d)\n", p.name, p.what, p.scale, p.short, p.full)
 		}
 		return nil
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"maps"
 	"net"
 	"net/http"
 	"strings"
@@ -9,80 +10,77 @@ import (
 	"time"
 )
 
-// sockets serves a twin and keeps, for each call, the time from its first byte's arrival at the socket to the last byte's
+// sockets serves twins and keeps, for each call, the time from its first byte's arrival at the socket to the last byte's
 // departure, by the trace that the gateway passes on.
 type sockets struct {
-	behind  http.Handler
 	latency time.Duration // of each call, before it is looked at
-	server  *http.Server
+	step    func(method, path string) string
+	servers []*http.Server
 
 	mu    sync.Mutex
-	calls map[string]*calls
+	calls map[string]calls
 }
 
-// calls is what a journey has asked for: the sum of each kind's times.
-type calls struct{ find, day, redeem time.Duration }
-
-// longest is the longest path through the journey's calls: ticket and day are asked for at once, then it is redeemed.
-func (c calls) longest() time.Duration { return max(c.find, c.day) + c.redeem }
+// calls is what a journey has asked for: the sum of the times of each step's calls.
+type calls map[string]time.Duration
 
 type connKey struct{}
 
-func serveSockets(behind http.Handler, latency time.Duration) (*sockets, string, error) {
-	s := &sockets{behind: behind, latency: latency, calls: map[string]*calls{}}
-	s.server = &http.Server{Handler: s, ReadHeaderTimeout: 10 * time.Second, ConnContext: func(ctx context.Context, c net.Conn) context.Context {
+// newSockets keeps times by what step says of a call: the word for the journey's step that makes it.
+func newSockets(latency time.Duration, step func(method, path string) string) *sockets {
+	return &sockets{latency: latency, step: step, calls: map[string]calls{}}
+}
+
+// serve opens an address for a twin.
+func (s *sockets) serve(behind http.Handler) (url string, err error) {
+	server := &http.Server{Handler: s.timed(behind), ReadHeaderTimeout: 10 * time.Second, ConnContext: func(ctx context.Context, c net.Conn) context.Context {
 		return context.WithValue(ctx, connKey{}, c)
 	}}
 	l, err := listen()
 	if err != nil {
-		return nil, "", err
+		return "", err
 	}
-	go func() { _ = s.server.Serve(timedListener{l}) }()
-	return s, "http://" + l.Addr().String(), nil
+	s.servers = append(s.servers, server)
+	go func() { _ = server.Serve(timedListener{l}) }()
+	return "http://" + l.Addr().String(), nil
 }
 
-func (s *sockets) close() { _ = s.server.Close() }
+func (s *sockets) close() {
+	for _, server := range s.servers {
+		_ = server.Close()
+	}
+}
 
-// ServeHTTP answers as the twin does, and has the call's time kept when the answer leaves.
-func (s *sockets) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	c := r.Context().Value(connKey{}).(*timedConn)
-	parts := strings.Split(r.Header.Get("Traceparent"), "-")
-	path := r.URL.Path
-	c.expect(func(took time.Duration) {
-		if len(parts) == 4 {
-			s.keep(parts[1], path, took)
-		}
+// timed answers as the twin does, and has the call's time kept when the answer leaves.
+func (s *sockets) timed(behind http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c := r.Context().Value(connKey{}).(*timedConn)
+		parts := strings.Split(r.Header.Get("Traceparent"), "-")
+		step := s.step(r.Method, r.URL.Path)
+		c.expect(func(took time.Duration) {
+			if len(parts) == 4 {
+				s.keep(parts[1], step, took)
+			}
+		})
+		pause(s.latency)
+		behind.ServeHTTP(w, r)
 	})
-	pause(s.latency)
-	s.behind.ServeHTTP(w, r)
 }
 
-func (s *sockets) keep(trace, path string, took time.Duration) {
+func (s *sockets) keep(trace, step string, took time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c := s.calls[trace]
-	if c == nil {
-		c = &calls{}
-		s.calls[trace] = c
+	if s.calls[trace] == nil {
+		s.calls[trace] = calls{}
 	}
-	switch {
-	case strings.HasPrefix(path, "/availability"):
-		c.day += took
-	case strings.HasSuffix(path, "/redeem"):
-		c.redeem += took
-	default:
-		c.find += took
-	}
+	s.calls[trace][step] += took
 }
 
 // of returns the calls of a trace.
-func (s *sockets) of(trace string) (calls, bool) {
+func (s *sockets) of(trace string) calls {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if c := s.calls[trace]; c != nil {
-		return *c, true
-	}
-	return calls{}, false
+	return maps.Clone(s.calls[trace])
 }
 
 type timedListener struct{ net.Listener }

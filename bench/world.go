@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -49,24 +51,7 @@ func newWorld(dir string, seed uint64, behind func(http.Handler) (url string, er
 }
 
 func (w *world) build(seed uint64, behind func(http.Handler) (url string, err error), edits []edit) (err error) {
-	if err := configs.Write(w.path("configs")); err != nil {
-		return err
-	}
-	if err := w.keepSpots(); err != nil {
-		return err
-	}
-	for _, e := range edits {
-		if err := w.edit(e); err != nil {
-			return err
-		}
-	}
-	if err := os.MkdirAll(w.path("tokens"), 0o700); err != nil {
-		return err
-	}
-	if w.token, err = auth.NewIssuer(w.path("tokens"), "warmgate-development", "warmgate"); err != nil {
-		return err
-	}
-	if w.city, err = twin.NewCity(twin.Config{Seed: seed}); err != nil {
+	if err := w.found(seed, edits, spot, beside); err != nil {
 		return err
 	}
 	if w.desk, err = w.addDesk(spot, seed); err != nil {
@@ -82,11 +67,34 @@ func (w *world) build(seed uint64, behind func(http.Handler) (url string, err er
 	return err
 }
 
-// keepSpots leaves of the shipped venues those that have a twin here.
-func (w *world) keepSpots() error {
+// found writes the shipped configuration, of its venues those that will have a twin here, and opens a city without twins.
+func (w *world) found(seed uint64, edits []edit, venues ...string) (err error) {
+	if err := configs.Write(w.path("configs")); err != nil {
+		return err
+	}
+	if err := w.keep(venues); err != nil {
+		return err
+	}
+	for _, e := range edits {
+		if err := w.edit(e); err != nil {
+			return err
+		}
+	}
+	if err := os.MkdirAll(w.path("tokens"), 0o700); err != nil {
+		return err
+	}
+	if w.token, err = auth.NewIssuer(w.path("tokens"), "warmgate-development", "warmgate"); err != nil {
+		return err
+	}
+	w.city, err = twin.NewCity(twin.Config{Seed: seed})
+	return err
+}
+
+// keep leaves these of the shipped venues.
+func (w *world) keep(venues []string) error {
 	files, err := filepath.Glob(w.path("configs/venues/*.yaml"))
 	for _, f := range files {
-		if name := filepath.Base(f); name != spot+".yaml" && name != beside+".yaml" {
+		if !slices.Contains(venues, strings.TrimSuffix(filepath.Base(f), ".yaml")) {
 			err = errors.Join(err, os.Remove(f))
 		}
 	}
@@ -135,7 +143,7 @@ func (w *world) env() map[string]string {
 	return map[string]string{
 		"WARMGATE_LISTEN": "127.0.0.1:0", "WARMGATE_ADMIN": "127.0.0.1:0", "WARMGATE_DATA": w.path("data"),
 		"WARMGATE_TOKEN_KEYS": w.token.KeysFile(), "WARMGATE_SECRETS": w.path("secrets"),
-		"WARMGATE_OCTO_WEST_LAKE": w.url, "WARMGATE_OCTO_LINGYIN": w.city.URL("octo", beside),
+		"WARMGATE_OCTO_WEST_LAKE": w.url, "WARMGATE_OCTO_LINGYIN": w.city.URL("octo", beside), // none where hotels are
 	}
 }
 
@@ -165,9 +173,9 @@ func shown(m octo.Made) string {
 	return m.Code
 }
 
-// books reads the desk's books from outside, at the city's address.
-func (w *world) books() (map[string]octo.TwinRedemption, error) {
-	res, err := http.Get(w.city.Address() + "/books/octo")
+// booksOf reads the books of a kind of twins, by instance, from outside: at the city's address.
+func booksOf[B any](w *world, kind string) (all map[string]B, err error) {
+	res, err := http.Get(w.city.Address() + "/books/" + kind)
 	if err != nil {
 		return nil, err
 	}
@@ -176,8 +184,13 @@ func (w *world) books() (map[string]octo.TwinRedemption, error) {
 	if err != nil {
 		return nil, err
 	}
-	var all map[string]octo.TwinBooks
-	if err := json.Unmarshal(text, &all); err != nil {
+	return all, json.Unmarshal(text, &all)
+}
+
+// books reads what ticketing has redeemed, by unit.
+func (w *world) books() (map[string]octo.TwinRedemption, error) {
+	all, err := booksOf[octo.TwinBooks](w, "octo")
+	if err != nil {
 		return nil, err
 	}
 	by := map[string]octo.TwinRedemption{}
