@@ -142,7 +142,8 @@ var oldScans = old{
 	}},
 }
 
-// oldAdmissions are found by their ids, which begin with the time at which they were made (UUIDv7).
+// oldAdmissions are found by their ids, which begin with the time at which they were made (UUIDv7). A ticket's visits go
+// in their order: the last one says how often it has let somebody in.
 var oldAdmissions = old{
 	page: func(q ledger.Querier, s sweep, after place) (place, bool, []place, error) {
 		return readPage(q, after, s.before, func(row ledger.Row, p *place, at *int64) error {
@@ -158,6 +159,7 @@ var oldAdmissions = old{
 	forget: &ledger.Decision[sweep, int64]{Name: "entry.forget-admissions", Run: func(tx *ledger.Tx, s sweep) (n int64, err error) {
 		for _, p := range s.rows {
 			gone, err := tx.Exec(`DELETE FROM admissions AS T WHERE id = $1 AND admitted_at < $2 AND over_at > 0 AND over_at < $2 AND left_at < $2
+				AND NOT EXISTS (SELECT 1 FROM admissions e WHERE e.supplier = T.supplier AND e.unit = T.unit AND e.entry < T.entry)
 				AND NOT `+undecided, p[0], s.before)
 			if err != nil {
 				return n, err

@@ -190,6 +190,31 @@ func TestWhatIsNeededStays(t *testing.T) {
 	}
 }
 
+// TestTheLastVisitGoesLast: an earlier visit that is still needed must not become the last one again.
+func TestTheLastVisitGoesLast(t *testing.T) {
+	w := newKeepWorld(t)
+	for i := range 3 { // on three days, with no exit between them
+		if _, err := w.enter(t, fmt.Sprint("scan", i), of("three", "u")); err != nil {
+			t.Fatal(err)
+		}
+		w.pass(24 * time.Hour)
+	}
+	w.pass(60 * 24 * time.Hour)
+	w.leaves(t, "out", "u") // ends the first
+	w.pass(60 * 24 * time.Hour)
+	w.sweep(t)
+	used := of("three", "u")
+	used.Status = StatusUsed
+	if _, err := w.enter(t, "again", used); gateway.AsError(err).Problem != ProblemTicketUsed {
+		t.Errorf("it comes in a fourth time: %v", err)
+	}
+	w.pass(31 * 24 * time.Hour)
+	w.sweep(t)
+	if n := w.rows(t, "admissions"); n != 0 {
+		t.Errorf("%d admissions are left", n)
+	}
+}
+
 // TestManyRowsGoInPieces: more than a page of each, with others of another venue among them.
 func TestManyRowsGoInPieces(t *testing.T) {
 	w := newKeepWorld(t)
