@@ -15,7 +15,7 @@ func (k *hotelKiller) glance() error {
 	}
 	for _, p := range k.lobby.present() {
 		for _, what := range s.of(p.guests).always(len(p.People)) {
-			k.found(p, what, &s, "")
+			k.found(p, what, &s, "much that is not over yet")
 		}
 	}
 	return nil
@@ -41,7 +41,7 @@ func (k *hotelKiller) check() error {
 			for _, what := range x.settled(t, len(p.People)) {
 				wrong++
 				if late || slices.Contains(always, what) {
-					k.found(p, what, &s, fmt.Sprintf("%+v", t))
+					k.found(p, what, &s, fmt.Sprintf("%s: %+v", p.words(), t))
 				}
 			}
 		}
@@ -92,14 +92,12 @@ func (k *hotelKiller) found(p *party, what int, s *sight, tale string) {
 	}
 	k.seen[key] = true
 	k.totals.bad[what]++
-	fmt.Fprintf(k.run.progress, "check-in-kill: block %d: %s: booking %s: %+v; told %s: %s\n", k.totals.blocks, stayFaults()[what], p.ID,
-		s.of(p.guests), p.words(), tale)
+	fmt.Fprintf(k.run.progress, "check-in-kill: block %d: %s: booking %s: %+v; told %s\n", k.totals.blocks, stayFaults()[what], p.ID,
+		s.of(p.guests), tale)
 }
 
-// words are the answers to a party.
+// words are the answers to a party, once all its visits are over.
 func (p *party) words() string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	var all []string
 	for _, v := range p.visits {
 		all = append(all, strings.Join(v.heard, "; then ")+" "+toldBy(v.final).Assist.Kind)
