@@ -1,6 +1,7 @@
 package journey
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -208,6 +209,10 @@ func (w *work) begin(tx *ledger.Tx) error {
 			return err
 		}
 		if !begun && string(existing.Payload) == string(i.Payload[:]) {
+			if awaits, err := r.awaitsRecovery(tx, existing); awaits || err != nil {
+				w.replay = &existing
+				return cmp.Or(err, errReplay)
+			}
 			if begun, err = tx.AdoptIdempotency(i.Scope[:], r.req.ID, lease, r.box.Wrapped()); err != nil {
 				return err
 			}
@@ -218,6 +223,16 @@ func (w *work) begin(tx *ledger.Tx) error {
 		}
 	}
 	return tx.BeginRun(row)
+}
+
+// awaitsRecovery reports whether the run that holds the key may have answered before its process died, with its draft: then
+// recovery is about to find that out, and nobody takes the key over before it has had another lease's time for it.
+func (r *run) awaitsRecovery(q ledger.Querier, held ledger.Idempotency) (bool, error) {
+	if held.Ended || r.engine.now().After(held.LeaseUntil.Add(r.timing.Lease)) {
+		return false, nil
+	}
+	dead, found, err := ledger.FindRun(q, held.Run)
+	return found && dead.Draft != nil && (dead.State == ledger.RunRunning || dead.State == ledger.RunRecovering), err
 }
 
 func (r *run) openBox() (err error) {

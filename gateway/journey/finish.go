@@ -329,16 +329,21 @@ func (r *run) heldKey(ctx context.Context) (held *ledger.Idempotency, err error)
 	}
 	err = r.engine.ledger.View(ctx, func(q ledger.Querier) error {
 		i, found, err := ledger.FindIdempotency(q, scope)
-		if found && (!i.Ended || i.ExpiresAt.After(r.engine.now())) {
+		if err != nil || !found {
+			return err
+		}
+		now := r.engine.now()
+		counts := i.Ended && i.ExpiresAt.After(now) || !i.Ended && i.LeaseUntil.After(now)
+		if !i.Ended && !counts {
+			counts, err = r.awaitsRecovery(q, i)
+		}
+		if counts {
 			held = &i
 		}
 		return err
 	})
 	if err != nil {
 		return nil, err
-	}
-	if held != nil && !held.Ended && !held.LeaseUntil.After(r.engine.now()) {
-		held = nil
 	}
 	return held, nil
 }

@@ -241,3 +241,43 @@ func TestEarlierRunIsLookedUp(t *testing.T) {
 		}
 	}
 }
+
+// A run that may have answered is recovery's first: a retry waits for it, and takes over only where it does not come.
+func TestRetryWaitsForRecovery(t *testing.T) {
+	for _, recovers := range []bool{true, false} {
+		s := newShop(t)
+		p := s.prove([]string{"sell"}, func(b *Builder, in Ref[string]) Ref[string] {
+			return Join(b, "say", in, Commit(b, "sell", s.mark, in, later, sold, Pivot()), marked)
+		})
+		s.faultAt(2, ledgertest.Full) // what is kept behind the answer
+		req := s.request()
+		req.Idempotency = &Idempotency{Scope: [32]byte{1}, Payload: [32]byte{2}}
+		first, err := p.Run(s.engine, req, "A1", render)
+		if err != nil || first.Status != 201 {
+			t.Fatalf("%+v, %v", first, err)
+		}
+		s.still()
+		retry := func() (Answer, error) {
+			again := s.request()
+			again.Idempotency = req.Idempotency
+			return p.Run(s.engine, again, "A1", render)
+		}
+		s.pass(3*time.Second + 100*time.Millisecond) // deadline and lease are over
+		if a, err := retry(); !errors.Is(err, ErrKeyRunning) {
+			t.Errorf("before recovery: %+v, %v", a, err)
+		}
+		if recovers {
+			if n, err := s.engine.Recover(t.Context()); n != 1 || err != nil {
+				t.Fatal(n, err)
+			}
+			if err := s.outbox(t); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s.pass(time.Second)
+		a, err := retry()
+		if err != nil || a.Status != 201 || a.Replayed != recovers || len(s.tried) != 1 {
+			t.Errorf("recovered %v: %+v, %v after %v", recovers, a, err, s.tried)
+		}
+	}
+}
