@@ -8,6 +8,10 @@
 // Effects are begun in the ledger before they are called and settled there after. Before the pivot has settled, a
 // failing plan is undone in reverse; after it, a failing step is an assist or a deferral. Recovery never resumes a
 // plan: after a crash each begun operation is settled by asking the backend.
+//
+// An answer waits for the flush of everything that only the ledger would know. What recovery would find out anyway, that
+// every effect which was begun has happened, is kept behind the answer, where that answer was drafted with the effects'
+// beginnings: so it is the same after a crash.
 package journey
 
 import (
