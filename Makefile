@@ -24,7 +24,7 @@ run: ## start the sandbox: the whole product on this machine (ARGS="--data DIR â
 test: ## set up what the tests need, then run them all
 	.ci/setup
 	go vet ./...
-	go test -timeout 15m $$(go list ./... | grep -v '/bench$$')
+	go test -p 1 -timeout 15m $$(go list ./... | grep -v '/bench$$')
 	go test -timeout 15m ./bench
 	.ci/race
 	.ci/licences

@@ -169,6 +169,9 @@ func TestOneTicketOnce(t *testing.T) {
 
 // As many visitors as may be asked about at once find as many connections: none is handed to the outbox for want of one.
 func TestACrowdFindsConnections(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a crowd has its budget to keep, and -short runs under the race detector")
+	}
 	const crowd = 110
 	c := flowtest.Options{Gateway: func(file string) string { return file + "instances: { max_in_flight: 128 }\n" }}.
 		Start(t, flows(t), flowtest.Spot{ID: spot})
