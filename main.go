@@ -23,6 +23,7 @@ import (
 	"github.com/warmgate/warmgate/backends/twin"
 	"github.com/warmgate/warmgate/flows"
 	"github.com/warmgate/warmgate/flows/sandbox"
+	"github.com/warmgate/warmgate/gateway/assist/desk"
 	"github.com/warmgate/warmgate/gateway/auth"
 	"github.com/warmgate/warmgate/gateway/ledger/sqlite"
 	"github.com/warmgate/warmgate/gateway/serve"
@@ -39,15 +40,15 @@ func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
 // cli is the command line.
 type cli struct {
-	Sandbox sandboxCmd `cmd:"" help:"Run the whole product on this machine: the gateway, and a city of twins behind it."`
-	Serve   serveCmd   `cmd:"" help:"Run the gateway."`
-	City    cityCmd    `cmd:"" help:"Run the twins alone: one for every system that the venues are connected to."`
-	Check   checkCmd   `cmd:"" help:"Validate a configuration and print the proof of every plan."`
-	Assists assistsCmd `cmd:"" help:"List, watch, claim and settle what waits for staff."`
-	Token   tokenCmd   `cmd:"" help:"Mint a token for development."`
-	Ledger  ledgerCmd  `cmd:"" help:"Back up or restore a ledger."`
-	Audit   auditCmd   `cmd:"" help:"Verify the audit trail."`
-	Version versionCmd `cmd:"" help:"Print the version."`
+	Sandbox sandboxCmd   `cmd:"" help:"Run the whole product on this machine: the gateway, and a city of twins behind it."`
+	Serve   serveCmd     `cmd:"" help:"Run the gateway."`
+	City    cityCmd      `cmd:"" help:"Run the twins alone: one for every system that the venues are connected to."`
+	Check   checkCmd     `cmd:"" help:"Validate a configuration and print the proof of every plan."`
+	Assists desk.Command `cmd:"" help:"List, watch, claim and settle what waits for staff."`
+	Token   tokenCmd     `cmd:"" help:"Mint a token for development."`
+	Ledger  ledgerCmd    `cmd:"" help:"Back up or restore a ledger."`
+	Audit   auditCmd     `cmd:"" help:"Verify the audit trail."`
+	Version versionCmd   `cmd:"" help:"Print the version."`
 }
 
 // program is what every command works with.
@@ -79,9 +80,9 @@ func run(args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "warmgate: %v\nwarmgate --help lists the commands\n", err)
 		return exitUsage
 	}
-	if err := command.Run(&program{ctx: ctx, stdout: stdout, stderr: stderr}); err != nil {
+	if err := command.Run(&program{ctx: ctx, stdout: stdout, stderr: stderr}, &desk.Terminal{Ctx: ctx, Stdout: stdout, Stderr: stderr}); err != nil {
 		fmt.Fprintf(stderr, "warmgate: %v\n", err)
-		if errors.Is(err, errUsage) {
+		if errors.Is(err, errUsage) || errors.Is(err, desk.ErrUsage) {
 			return exitUsage
 		}
 		return exitRefused
