@@ -117,7 +117,7 @@ func New(cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot use apaleo identity_url: %w", err)
 	}
-	return &Client{api: api, tokens: &tokens{identity: identity, timeout: timeout}, property: cfg.Property}, nil
+	return &Client{api: api, tokens: newTokens(identity, timeout), property: cfg.Property}, nil
 }
 
 // Property returns the hotel's id in its account. A reservation with another one is another hotel's.
@@ -126,7 +126,7 @@ func (c *Client) Property() string { return c.property }
 // Close closes the idle connections. Calls in flight end by themselves at their deadlines.
 func (c *Client) Close() {
 	c.api.Close()
-	c.tokens.identity.Close()
+	c.tokens.close()
 }
 
 func isClientID(s string) bool { return wire.IsVisible(s, 256) && !strings.Contains(s, ":") }

@@ -63,7 +63,7 @@ func (c *Client) do(ctx context.Context, x *exchange) error {
 		if e, ok := errors.AsType[*wire.Error](err); !again || !ok || e.Code != CodeUnauthorized {
 			return err
 		}
-		c.tokens.drop(token)
+		c.tokens.Drop(token)
 	}
 }
 

@@ -3,7 +3,6 @@ package apaleo
 import (
 	"context"
 	"net/url"
-	"sync"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -15,83 +14,33 @@ import (
 // failed.
 const ReasonToken wire.Reason = "token"
 
-// tokens keeps the access token. It is fetched by one request however many wait, and anew behind the calls when a fifth of
-// its life is left.
+// tokens is the client's access token, and how it is asked for.
 type tokens struct {
+	*wire.Token
 	identity *wire.Client
-	timeout  time.Duration
-
-	mu     sync.Mutex
-	value  string
-	renew  time.Time // from then on a new one is fetched while this one is used
-	ends   time.Time // from then on this one is not used
-	flight *flight   // the request under way; nil: none
 }
 
-// flight is a request for a token; value and err are set when done is closed.
-type flight struct {
-	done  chan struct{}
-	value string
-	err   error
+func newTokens(identity *wire.Client, timeout time.Duration) *tokens {
+	t := &tokens{identity: identity}
+	t.Token = wire.NewToken(timeout, t.ask)
+	return t
 }
 
 // get returns a token that is valid now, waiting for one at most until the context ends. The error is a *wire.Error.
 func (t *tokens) get(ctx context.Context, op string) (string, error) {
-	now := time.Now()
-	t.mu.Lock()
-	value, usable := t.value, t.value != "" && now.Before(t.ends)
-	if usable && now.Before(t.renew) {
-		t.mu.Unlock()
+	value, err := t.Get(ctx)
+	switch {
+	case err == nil:
 		return value, nil
-	}
-	f := t.flight
-	if f == nil {
-		f = &flight{done: make(chan struct{})}
-		t.flight = f
-		go t.fetch(context.WithoutCancel(ctx), f)
-	}
-	t.mu.Unlock()
-	if usable {
-		return value, nil
-	}
-	select {
-	case <-f.done:
-	case <-ctx.Done():
+	case ctx.Err() != nil:
 		return "", t.identity.NotSent(op, wire.ReasonNoTime, ctx.Err())
 	}
-	if f.err != nil {
-		return "", t.identity.NotSent(op, ReasonToken, f.err)
-	}
-	return f.value, nil
+	return "", t.identity.NotSent(op, ReasonToken, err)
 }
 
-// drop forgets a token that was not accepted.
-func (t *tokens) drop(value string) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.value == value {
-		t.value = ""
-	}
-}
-
-// fetch asks for a token. It belongs to nobody's call: whoever began it may have left.
-func (t *tokens) fetch(ctx context.Context, f *flight) {
-	ctx, cancel := context.WithTimeout(ctx, t.timeout)
-	defer cancel()
-	began := time.Now()
-	value, life, err := t.ask(ctx)
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	f.value, f.err = value, err
-	t.flight = nil
-	if err == nil {
-		t.value = value
-		t.renew = began.Add(life * 4 / 5)
-		t.ends = began.Add(life - min(life/10, 5*time.Second))
-	} else {
-		t.renew = time.Now().Add(time.Second) // the old one may last a while
-	}
-	close(f.done)
+func (t *tokens) close() {
+	t.Close()
+	t.identity.Close()
 }
 
 // ask makes one request. RFC 6749, 4.4 and 5.

@@ -39,7 +39,7 @@ func (c *Client) do(ctx context.Context, x *exchange) error {
 		if err != nil {
 			return err
 		}
-		if a.Status() == 401 && c.token.drop(bearer) && again {
+		if a.Status() == 401 && c.token.Drop(bearer) && again {
 			a.Release()
 			continue
 		}
@@ -69,7 +69,7 @@ func (c *Client) bearer(ctx context.Context, op string) (string, error) {
 	if !ok || time.Until(deadline) < time.Millisecond {
 		return "", c.wire.NotSent(op, wire.ReasonNoTime, context.DeadlineExceeded)
 	}
-	value, err := c.token.get(ctx)
+	value, err := c.token.Get(ctx)
 	if err != nil {
 		return "", c.wire.NotSent(op, ReasonToken, err)
 	}
