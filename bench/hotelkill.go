@@ -121,32 +121,13 @@ func hotelKillEdits() []edit {
 // block kills n times and then holds everything to the books.
 func (k *hotelKiller) block(n int) error {
 	k.lobby.begin(k.chance.Uint64())
-	life, end := context.WithCancel(k.run.ctx)
-	defer end()
-	faults := make(chan error, 1)
-	chance := rand.New(rand.NewPCG(k.chance.Uint64(), 1))
-	go func() { faults <- k.faults(life, chance) }()
-	for range n {
-		if err := wait(k.run.ctx, time.Duration(k.chance.Int64N(int64(hotelKillWithin)))); err != nil {
-			return err
-		}
-		if err := k.serve.kill(); err != nil {
-			return err
-		}
-		k.totals.kills++
-		if _, err := k.serve.start(); err != nil {
-			return err
-		}
-		k.restart = time.Now()
-		if err := k.glance(); err != nil {
-			return err
-		}
-	}
-	if err := wait(k.run.ctx, time.Duration(k.chance.Int64N(int64(500*time.Millisecond)))); err != nil {
-		return err
-	}
-	end()
-	if err := <-faults; err != nil {
+	killing := storm{run: k.run, serve: k.serve, chance: k.chance, within: hotelKillWithin, calm: 500 * time.Millisecond, faults: k.faults,
+		back: func() error {
+			k.totals.kills++
+			k.restart = time.Now()
+			return k.glance()
+		}}
+	if err := killing.blow(n); err != nil {
 		return err
 	}
 	k.totals.blocks++
