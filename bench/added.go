@@ -173,7 +173,7 @@ func (m *addedTimes) say(to *report, n int, words addedWords) {
 	for _, what := range slices.Sorted(maps.Keys(m.wrong)) {
 		to.note(words.many+" answered otherwise: "+what, "%d", m.wrong[what])
 	}
-	to.atLeast(words.many+" that "+words.ended+", of those begun", "×", float64(m.client.TotalCount())/float64(n), 1, 2)
+	to.atLeast(words.many+" that "+words.ended+", of those begun", "×", float64(m.client.TotalCount())/float64(n), 1, 1.1)
 	to.note("processor time of the gateway, for each "+words.one, "%.2f ms", millis(m.cpu)/float64(n))
 	to.note("client's time, p50 / p99", "%.2f / %.2f ms", ms(m.client, 50), ms(m.client, 99))
 	to.note("longest path of its calls, p50 / p99", "%.2f / %.2f ms", ms(m.path, 50), ms(m.path, 99))
@@ -190,6 +190,6 @@ func (m *addedTimes) say(to *report, n int, words addedWords) {
 		}
 		return median(all)
 	}
-	to.atMost("added, p50, median of nine stretches", "ms", middle(50), words.p50, 15)
-	to.atMost("added, p99, median of nine stretches", "ms", middle(99), words.p99, 30)
+	to.atMost("added, p50, median of nine stretches", "ms", middle(50), words.p50, 4)
+	to.atMost("added, p99, median of nine stretches", "ms", middle(99), words.p99, 5)
 }
