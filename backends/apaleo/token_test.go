@@ -38,10 +38,10 @@ func (i *identity) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	n := i.given.Add(1)
 	if i.waits != nil {
-		go_ := make(chan struct{})
-		i.waits <- go_
+		release := make(chan struct{})
+		i.waits <- release
 		select {
-		case <-go_:
+		case <-release:
 		case <-i.stopped:
 		}
 	}

@@ -14,7 +14,7 @@ type Tx struct {
 	over   bool
 	audit  []AuditEntry // of the items so far
 	queue  *queue       // where changes may lie beside
-	scopes *scopes
+	scopes *scopes      // of idempotency records that may be there
 
 	// of the item at hand
 	changed bool      // it wrote something, or a statement of it failed: leaving it out takes a new run
