@@ -18,10 +18,8 @@ const (
 
 // attempt is one try of a bound function: deadline, bulkhead, breaker, transport and decode.
 type attempt[A, O any] struct {
+	*order[A, O]
 	ctx   attemptContext
-	in    *Instance
-	f     func(ctx context.Context, a A) (O, error)
-	arg   A
 	whole bool          // it had its whole time-out: running into it speaks against the backend
 	race  *atomic.Int32 // nil: there is none
 	began time.Time
@@ -59,7 +57,6 @@ func (t *attempt[A, O]) pass() (struct{}, error) {
 
 // fire calls the bound function, gives the bulkhead's place back and returns the verdict for the breaker.
 func (t *attempt[A, O]) fire() error {
-	t.began = time.Now()
 	t.out, t.err = guarded(&t.ctx, t.f, t.arg)
 	now := time.Now()
 	_ = t.ctx.End(context.Canceled)
@@ -138,7 +135,7 @@ func (t *attempt[A, O]) probe() error {
 	if d := t.in.cfg.Breaker.ProbeTimeout; d > 0 && d < time.Until(t.ctx.at) {
 		t.ctx.at, t.whole = time.Now().Add(d), true
 	}
-	p := &attempt[A, O]{in: t.in, f: t.f, arg: t.arg, whole: t.whole, race: t.race}
+	p := &attempt[A, O]{order: t.order, began: t.began, whole: t.whole, race: t.race}
 	p.ctx.at, p.ctx.trace = t.ctx.at, t.ctx.trace
 	verdict := make(chan error, 1)
 	go func() { verdict <- p.fire() }()

@@ -2,6 +2,7 @@ package call
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 )
@@ -88,6 +89,18 @@ func (c *Until) Done() <-chan struct{} {
 		}
 	}
 	return c.done
+}
+
+// cancelled reports whether ctx was given up, which is another thing than running out of time. It reads no clock where
+// it can.
+func cancelled(ctx context.Context) bool {
+	c, ok := ctx.(*Until)
+	if !ok {
+		return ctx.Err() == context.Canceled
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return errors.Is(c.err, context.Canceled)
 }
 
 // Waited reports whether Done has been asked for: somebody may still look at the context.

@@ -63,16 +63,20 @@ func (r *Read[A, O]) Validate(p Policy) error {
 // is cancelled; a call that has begun is not cancelled. The answer may be shared with others and must not be changed.
 // The source is true for errors too: a Refused is a live answer, all else is missing.
 func (r *Read[A, O]) Call(ctx context.Context, c *Caller, b *Bindings, p Policy, a A) (O, gateway.Source, error) {
+	return r.CallFrom(ctx, c, b, p, time.Now(), a)
+}
+
+// CallFrom is Call for who has just looked at the clock: start is now.
+func (r *Read[A, O]) CallFrom(ctx context.Context, c *Caller, b *Bindings, p Policy, start time.Time, a A) (O, gateway.Source, error) {
 	op, err := find[*bound[A, O]](b, r.name)
 	if err != nil {
 		var none O
 		return none, gateway.Source{System: r.name, State: gateway.Missing}, err
 	}
-	if ctx.Err() == context.Canceled {
+	if cancelled(ctx) {
 		var none O
 		return r.answer(op, none, time.Time{}, NotSent(fmt.Errorf("not begun: %w", context.Canceled)))
 	}
-	start := time.Now()
 	if r.spec.Key == nil {
 		out, asOf, err := newJob(ctx, c, op.in, p, op.f, a, start).do()
 		return r.answer(op, out, asOf, err)

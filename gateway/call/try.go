@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// job is one call on its way to the backend: what is asked, of whom, under which policy and until when.
-type job[A, O any] struct {
+// order is what is asked, of whom, under which policy and until when.
+type order[A, O any] struct {
 	c        *Caller
 	in       *Instance
 	f        func(ctx context.Context, a A) (O, error)
@@ -22,9 +22,18 @@ type job[A, O any] struct {
 	write    bool // tried again only when definitely not sent, never hedged
 }
 
+// job is one call on its way to the backend. It lies in one piece of memory with its first attempt, which most calls
+// need and nothing else.
+type job[A, O any] struct {
+	order[A, O]
+	first attempt[A, O]
+}
+
 func newJob[A, O any](ctx context.Context, c *Caller, in *Instance, p Policy, f func(ctx context.Context, a A) (O, error),
 	a A, start time.Time) *job[A, O] {
-	j := &job[A, O]{c: c, in: in, f: f, arg: a, policy: p.normal(), trace: traceOf(ctx), start: start, deadline: start.Add(p.Slice)}
+	j := &job[A, O]{order: order[A, O]{
+		c: c, in: in, f: f, arg: a, policy: p.normal(), trace: traceOf(ctx), start: start, deadline: start.Add(p.Slice),
+	}}
 	if d, ok := ctx.Deadline(); ok && d.Before(j.deadline) {
 		j.deadline, j.cut = d, true
 	}
@@ -33,9 +42,9 @@ func newJob[A, O any](ctx context.Context, c *Caller, in *Instance, p Policy, f 
 
 // detached returns j with the whole slice, whatever its caller has left.
 func (j *job[A, O]) detached() *job[A, O] {
-	d := *j
+	d := &job[A, O]{order: j.order}
 	d.deadline, d.cut = j.start.Add(j.policy.Slice), false
-	return &d
+	return d
 }
 
 // do makes the attempts. It returns the answer of the last one and when that was begun; it ends by j.deadline as far as
@@ -105,15 +114,20 @@ func (j *job[A, O]) attempt(now time.Time) (O, error) {
 		end, whole = j.deadline, !j.cut
 	}
 	if j.policy.HedgeAfter > 0 && !j.write {
-		return j.duel(end, whole)
+		return j.duel(now, end, whole)
 	}
-	t := j.prepare(end, whole, nil)
+	t := j.prepare(now, end, whole, nil)
 	t.run()
 	return t.out, t.err
 }
 
-func (j *job[A, O]) prepare(end time.Time, whole bool, race *atomic.Int32) *attempt[A, O] {
-	t := &attempt[A, O]{in: j.in, f: j.f, arg: j.arg, whole: whole, race: race}
+// prepare returns an attempt that begins now. The first one is used once: its context may be looked at after it has ended.
+func (j *job[A, O]) prepare(now, end time.Time, whole bool, race *atomic.Int32) *attempt[A, O] {
+	t := &j.first
+	if t.order != nil {
+		t = new(attempt[A, O])
+	}
+	t.order, t.began, t.whole, t.race = &j.order, now, whole, race
 	t.ctx.at, t.ctx.trace = end, j.trace
 	return t
 }
@@ -127,11 +141,11 @@ const (
 
 // duel makes an attempt and, when it has not landed after HedgeAfter, a second one beside it; the first answer wins.
 // The loser keeps its place in the bulkhead, and the hedge its share of the budget, until both have landed.
-func (j *job[A, O]) duel(end time.Time, whole bool) (O, error) {
+func (j *job[A, O]) duel(now, end time.Time, whole bool) (O, error) {
 	race, flying := new(atomic.Int32), new(atomic.Int32)
 	landed := make(chan *attempt[A, O], 2)
-	start := func() {
-		t := j.prepare(end, whole, race)
+	start := func(now time.Time) {
+		t := j.prepare(now, end, whole, race)
 		go func() {
 			t.run()
 			if flying.Add(-1) == ended {
@@ -141,7 +155,7 @@ func (j *job[A, O]) duel(end time.Time, whole bool) (O, error) {
 		}()
 	}
 	flying.Store(alone)
-	start()
+	start(now)
 	hedge, limit := time.NewTimer(j.policy.HedgeAfter), time.NewTimer(time.Until(end))
 	defer hedge.Stop()
 	defer limit.Stop()
@@ -162,7 +176,7 @@ func (j *job[A, O]) duel(end time.Time, whole bool) (O, error) {
 		case <-hedge.C:
 			if j.mayHedge(end, flying) {
 				waiting++
-				start()
+				start(time.Now())
 			}
 		case <-limit.C:
 			if race.CompareAndSwap(raceOpen, raceOver) {

@@ -68,7 +68,7 @@ func (w *Write[A, O]) Do(ctx context.Context, c *Caller, b *Bindings, p Policy, 
 	if key == "" {
 		return none, NotSent(fmt.Errorf("cannot call %s at %s: %w", w.name, op.in.name, errNoKey))
 	}
-	if ctx.Err() == context.Canceled {
+	if cancelled(ctx) {
 		return none, NotSent(fmt.Errorf("cannot begin %s at %s: %w", w.name, op.in.name, context.Canceled))
 	}
 	do := func(ctx context.Context, a A) (O, error) { return op.effect.Do(ctx, key, a) }

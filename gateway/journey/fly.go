@@ -68,7 +68,7 @@ func (r *run) fly(n *node) (l landing) {
 		l.took = time.Since(from)
 	}()
 	if n.kind == kindAsk {
-		l.value, l.source, l.err = n.ask(r.until(n), r)
+		l.value, l.source, l.err = n.ask(r.until(n), r, from)
 		return l
 	}
 	l.items = append(l.items, r.at[n.index].items...)

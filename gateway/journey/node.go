@@ -3,6 +3,7 @@ package journey
 import (
 	"context"
 	"reflect"
+	"time"
 
 	"github.com/warmgate/warmgate/gateway"
 	"github.com/warmgate/warmgate/gateway/call"
@@ -60,17 +61,17 @@ type node struct {
 	disclose disclosure
 	max      int // Choose and CommitEach: how many calls at most
 
-	decide   func(r *run) (any, error)                                      // pure steps
-	ask      func(ctx context.Context, r *run) (any, gateway.Source, error) // Ask
-	apply    func(tx *ledger.Tx, r *run) (any, error)                       // Record
-	effect   effect                                                         // Commit, Choose, CommitEach
-	gather   func(items []item) any                                         // CommitEach: items to []Result[O]
-	args     func(r *run) []any                                             // Choose, CommitEach: the candidates
-	zero     any                                                            // the value when the step went on without
-	decode   func(plain []byte) (any, error)                                // the value back from the ledger
-	validate func(p call.Policy) error                                      // of a call
-	branch   func(r *run) int                                               // When: the node whose value it takes
-	result   func(value any, err error, deferred bool) any                  // Try: a failure becomes data
+	decide   func(r *run) (any, error)                                                       // pure steps
+	ask      func(ctx context.Context, r *run, start time.Time) (any, gateway.Source, error) // Ask
+	apply    func(tx *ledger.Tx, r *run) (any, error)                                        // Record
+	effect   effect                                                                          // Commit, Choose, CommitEach
+	gather   func(items []item) any                                                          // CommitEach: items to []Result[O]
+	args     func(r *run) []any                                                              // Choose, CommitEach: the candidates
+	zero     any                                                                             // the value when the step went on without
+	decode   func(plain []byte) (any, error)                                                 // the value back from the ledger
+	validate func(p call.Policy) error                                                       // of a call
+	branch   func(r *run) int                                                                // When: the node whose value it takes
+	result   func(value any, err error, deferred bool) any                                   // Try: a failure becomes data
 }
 
 // effect is one typed write without its types: what the engine, the outbox and recovery need of it.

@@ -2,6 +2,7 @@ package journey
 
 import (
 	"context"
+	"time"
 
 	"github.com/warmgate/warmgate/gateway"
 	"github.com/warmgate/warmgate/gateway/call"
@@ -12,8 +13,8 @@ func Ask[A, O any](b *Builder, step string, op *call.Read[A, O], arg Ref[A], opt
 	var zero O
 	n := &node{name: step, kind: kindAsk, shape: shapeOf[O](), zero: zero, validate: op.Validate}
 	from := depend(b, n, arg)
-	n.ask = func(ctx context.Context, r *run) (any, gateway.Source, error) {
-		o, source, err := op.Call(ctx, r.engine.caller, r.req.Bindings, r.policies[n.index], value[A](r, from))
+	n.ask = func(ctx context.Context, r *run, start time.Time) (any, gateway.Source, error) {
+		o, source, err := op.CallFrom(ctx, r.engine.caller, r.req.Bindings, r.policies[n.index], start, value[A](r, from))
 		return o, source, err
 	}
 	return addNode[O](b, n, opts...)
