@@ -63,7 +63,7 @@ type operations struct {
 	unassign *call.Write[Assignment, Assigned]
 	enter    *call.Write[Entrance, Entered]
 	unenter  *call.Write[Entrance, Entered]
-	register *call.Write[Registration, Registered]
+	register *call.Write[Registration, Done]
 	issue    *call.Write[KeyOrder, Keys]
 
 	leave  *call.Write[Departure, Done]
@@ -73,8 +73,8 @@ type operations struct {
 
 func newOperations() operations {
 	o := operations{
-		hold: holdBut(roomsTaken), release: release, registrations: registrationsOf,
-		cutting: []journey.Option{journey.Assist(handKey)},
+		hold: holdAfter(freeTonight), release: release, registrations: registrationsOf,
+		cutting: []journey.Option{journey.Assist(handKey), journey.Expect(keysCut)},
 
 		recall: call.NewRead("check-in.recall", call.ReadSpec[Arrival, Recalled]{}),
 		find:   call.NewRead("hotel.find", call.ReadSpec[Arrival, []Booking]{}),
@@ -88,7 +88,7 @@ func newOperations() operations {
 		unassign: call.NewWrite[Assignment, Assigned]("hotel.unassign", call.WriteSpec[Assignment]{Key: Assignment.key}),
 		enter:    call.NewWrite[Entrance, Entered]("hotel.check-in", call.WriteSpec[Entrance]{Key: Entrance.key}),
 		unenter:  call.NewWrite[Entrance, Entered]("hotel.undo-check-in", call.WriteSpec[Entrance]{Key: Entrance.key}),
-		register: call.NewWrite[Registration, Registered]("police.register", call.WriteSpec[Registration]{Key: Registration.key}),
+		register: call.NewWrite[Registration, Done]("police.register", call.WriteSpec[Registration]{Key: Registration.key}),
 		issue:    call.NewWrite[KeyOrder, Keys]("hotel.key", call.WriteSpec[KeyOrder]{Key: KeyOrder.key}),
 
 		leave:  call.NewWrite[Departure, Done]("hotel.check-out", call.WriteSpec[Departure]{Key: Departure.leaveKey}),

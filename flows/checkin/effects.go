@@ -57,11 +57,6 @@ func (r Registration) key() string {
 	return "register/" + r.Key
 }
 
-// Registered is the police's own number of a registration.
-type Registered struct {
-	Number string `json:"number"`
-}
-
 // KeyOrder asks for the keys of a room.
 type KeyOrder struct {
 	Hotel   string    `json:"hotel"`
@@ -83,6 +78,9 @@ type Keys struct {
 	Data  string `json:"data,omitempty"` // for an encoder of the kiosk's own
 	PIN   string `json:"pin,omitempty"`
 }
+
+// keysCut are the keys that an order brings where the encoder at the desk or the kiosk cuts them.
+func keysCut(k KeyOrder) Keys { return Keys{Count: k.Count} }
 
 // Why the hotel's system says no, beside journey.Taken.
 const (
@@ -142,7 +140,7 @@ type inHouse struct {
 	refused bool // the police want a person to look
 }
 
-func heardPolice(h Held, all []journey.Result[Registered]) (inHouse, error) {
+func heardPolice(h Held, all []journey.Result[Done]) (inHouse, error) {
 	in := inHouse{Held: h}
 	for _, r := range all {
 		in.refused = in.refused || r.Err != nil

@@ -40,13 +40,16 @@ const (
 // moved them.
 const vacantFor = 15 * time.Minute
 
-// holdBut gives the booking its stay and holds rooms for it, all nights or none, leaving out those that are taken. It decides
-// by reading first, so that a refusal holds nothing.
-func holdBut(taken func(*ledger.Tx, Claim) (map[string]bool, error)) *ledger.Decision[Claim, Held] {
-	return &ledger.Decision[Claim, Held]{Name: "checkin.hold", Run: func(tx *ledger.Tx, c Claim) (Held, error) { return hold(tx, c, taken) }}
+// look finds which of a few rooms are free tonight.
+type look func(tx *ledger.Tx, c Claim, rooms []Room) ([]Room, error)
+
+// holdAfter gives the booking its stay and holds rooms for it, all nights or none, of those that free finds. It decides by
+// reading first, so that a refusal holds nothing.
+func holdAfter(free look) *ledger.Decision[Claim, Held] {
+	return &ledger.Decision[Claim, Held]{Name: "checkin.hold", Run: func(tx *ledger.Tx, c Claim) (Held, error) { return hold(tx, c, free) }}
 }
 
-func hold(tx *ledger.Tx, c Claim, roomsTaken func(*ledger.Tx, Claim) (map[string]bool, error)) (Held, error) {
+func hold(tx *ledger.Tx, c Claim, free look) (Held, error) {
 	h := Held{Journey: c.Journey, Hotel: c.Hotel, Kiosk: c.Kiosk, Stay: c.Journey, At: c.At, Booking: c.Booking, Guests: c.Guests,
 		KeysEnd: c.KeysEnd, Encoder: c.Encoder}
 	before, found, err := stayOf(tx, c.Hotel, c.Booking.ID)
@@ -62,12 +65,12 @@ func hold(tx *ledger.Tx, c Claim, roomsTaken func(*ledger.Tx, Claim) (map[string
 	if h.Booking.Room, err = heldBefore(tx, c); err != nil {
 		return h, err
 	}
-	taken, err := roomsTaken(tx, c)
+	rooms := vacancies{tx: tx, c: c, free: free, left: c.Offers}
+	first, err := rooms.several(2*maxOffers - 1)
 	if err != nil {
 		return h, err
 	}
-	free := slices.DeleteFunc(slices.Clone(c.Offers), func(r Room) bool { return taken[r.ID] })
-	if len(free) == 0 {
+	if len(first) == 0 {
 		return h, ledger.Keep(about(c.Kiosk, c.Guests, handNoRoom))
 	}
 	n, err := tx.Exec(`INSERT INTO stays (`+stayColumns+`) VALUES ($1, $2, $3, $4, $5, '', '', $6, $7, $8, 0, 0, '') ON CONFLICT DO NOTHING`,
@@ -81,7 +84,7 @@ func hold(tx *ledger.Tx, c Claim, roomsTaken func(*ledger.Tx, Claim) (map[string
 	if err := keepGuests(tx, h); err != nil {
 		return h, err
 	}
-	return h, holdRooms(tx, c, free, &h)
+	return h, holdRooms(&rooms, first, &h)
 }
 
 // heldBefore returns the room that the hotel has given the booking: not one that an earlier journey was given and had taken
@@ -99,25 +102,54 @@ func heldBefore(tx *ledger.Tx, c Claim) (string, error) {
 
 // holdRooms holds the first rooms that are free for every night: never more than half of what there is, so that the next
 // guest finds one too.
-func holdRooms(tx *ledger.Tx, c Claim, free []Room, h *Held) error {
+func holdRooms(rooms *vacancies, free []Room, h *Held) error {
 	most := min(maxOffers, (len(free)+1)/2)
-	nights := nightsOf(c.Booking, c.Day)
-	for _, r := range free {
-		if len(h.Offers) == most {
-			return nil
+	nights := nightsOf(rooms.c.Booking, rooms.c.Day)
+	for len(free) > 0 {
+		for _, r := range free {
+			if len(h.Offers) == most {
+				return nil
+			}
+			ok, err := takeNights(rooms.tx, h.Hotel, h.Stay, r.ID, nights)
+			if err != nil {
+				return err
+			}
+			if ok {
+				h.Offers = append(h.Offers, r)
+			}
 		}
-		ok, err := takeNights(tx, c.Hotel, h.Stay, r.ID, nights)
-		if err != nil {
+		var err error
+		if free, err = rooms.several(1); err != nil {
 			return err
-		}
-		if ok {
-			h.Offers = append(h.Offers, r)
 		}
 	}
 	if len(h.Offers) == 0 { // free tonight, and given for a later night
-		return about(c.Kiosk, c.Guests, handNoRoom) // not kept: the stay must not be
+		return about(h.Kiosk, h.Guests, handNoRoom) // not kept: the stay must not be
 	}
 	return nil
+}
+
+// vacancies are the rooms on offer that are free tonight, in their order. They are looked up a few at a time: a hotel has
+// hundreds, and its years have more nights still.
+type vacancies struct {
+	tx   *ledger.Tx
+	c    Claim
+	free look
+	left []Room // not looked at
+}
+
+const lookAt = 8 // rooms at once
+
+// several returns the next n that are free, or somewhat more; fewer where there are no more.
+func (v *vacancies) several(n int) (all []Room, err error) {
+	for len(all) < n && len(v.left) > 0 && err == nil {
+		var some []Room
+		few := v.left[:min(lookAt, len(v.left))]
+		v.left = v.left[len(few):]
+		some, err = v.free(v.tx, v.c, few)
+		all = append(all, some...)
+	}
+	return all, err
 }
 
 // takeNights gives a stay all nights of a room, or none.
@@ -147,28 +179,32 @@ func takeNights(tx *ledger.Tx, hotel, stay, room string, nights []string) (bool,
 	return false, err
 }
 
-// roomsTaken lists the rooms that are given or held tonight. Where the hotel's system says of a room that it is ready and
-// free although the guest of an earlier check-in should be in it, staff have moved that guest.
-func roomsTaken(tx *ledger.Tx, c Claim) (map[string]bool, error) {
-	rows, err := tx.Query(`SELECT n.room, s.id, s.state, s.in_at FROM room_nights n JOIN stays s ON s.id = n.stay
-		WHERE n.venue = $1 AND n.night = $2`, c.Hotel, nightsOf(c.Booking, c.Day)[0])
+// freeTonight is the look at the ledger. Where the hotel's system says of a room that it is ready and free although the guest
+// of an earlier check-in should be in it, staff have moved that guest.
+func freeTonight(tx *ledger.Tx, c Claim, rooms []Room) ([]Room, error) {
+	args := []any{c.Hotel, nightsOf(c.Booking, c.Day)[0]}
+	for i := range lookAt {
+		args = append(args, rooms[min(i, len(rooms)-1)].ID)
+	}
+	found, err := tx.Query(`SELECT n.room, s.id, s.state, s.in_at FROM room_nights n JOIN stays s ON s.id = n.stay
+		WHERE n.venue = $1 AND n.night = $2 AND n.room IN ($3, $4, $5, $6, $7, $8, $9, $10)`, args...)
 	if err != nil {
 		return nil, err
 	}
 	taken, moved := map[string]bool{}, map[string]string{}
-	for rows.Next() {
+	for found.Next() {
 		var room, id, state string
 		var in int64
-		if err := rows.Scan(&room, &id, &state, &in); err != nil {
-			return nil, errors.Join(err, rows.Close())
+		if err := found.Scan(&room, &id, &state, &in); err != nil {
+			return nil, errors.Join(err, found.Close())
 		}
-		if (state == stayIn || state == stayLeaving) && c.At.Sub(time.UnixMilli(in)) > vacantFor && slices.ContainsFunc(c.Offers, func(r Room) bool { return r.ID == room && r.Free }) {
+		if (state == stayIn || state == stayLeaving) && c.At.Sub(time.UnixMilli(in)) > vacantFor && slices.ContainsFunc(rooms, func(r Room) bool { return r.ID == room && r.Free }) {
 			moved[room] = id
 			continue
 		}
 		taken[room] = true
 	}
-	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+	if err := errors.Join(found.Err(), found.Close()); err != nil {
 		return nil, err
 	}
 	for room, id := range moved {
@@ -176,7 +212,7 @@ func roomsTaken(tx *ledger.Tx, c Claim) (map[string]bool, error) {
 			return nil, err
 		}
 	}
-	return taken, nil
+	return slices.DeleteFunc(slices.Clone(rooms), func(r Room) bool { return taken[r.ID] }), nil
 }
 
 func keepGuests(tx *ledger.Tx, h Held) error {

@@ -27,7 +27,7 @@ func connectPolice(ops operations, v *gateway.Venue, to flow.Connection, b *call
 		return nil, err
 	}
 	o := &policeDesk{client: client}
-	call.BindWrite(b, ops.register, to.Instance, call.Effect[Registration, Registered]{Do: o.register, Find: o.registered})
+	call.BindWrite(b, ops.register, to.Instance, call.Effect[Registration, Done]{Do: o.register, Find: o.registered})
 	call.BindWrite(b, ops.depart, to.Instance, call.Effect[Farewell, Done]{Do: o.depart, Find: o.departed})
 	return client.Close, nil
 }
@@ -35,23 +35,20 @@ func connectPolice(ops operations, v *gateway.Venue, to flow.Connection, b *call
 // policeDesk is a bureau, as this journey needs it.
 type policeDesk struct{ client *police.Client }
 
-func (o *policeDesk) register(ctx context.Context, _ string, r Registration) (Registered, error) {
+func (o *policeDesk) register(ctx context.Context, _ string, r Registration) (Done, error) {
 	d := r.Document
-	got, err := o.client.Register(ctx, r.Key, police.Stay{Room: r.Room, ArrivedAt: r.ArrivedAt, ExpectedDeparture: r.Leaves, SeenByStaff: r.Seen,
+	_, err := o.client.Register(ctx, r.Key, police.Stay{Room: r.Room, ArrivedAt: r.ArrivedAt, ExpectedDeparture: r.Leaves, SeenByStaff: r.Seen,
 		Guest: police.Guest{Name: d.Name, LatinName: d.LatinName, DocumentType: police.DocumentType(d.Type), DocumentNumber: d.Number,
 			Nationality: d.Nationality, BirthDate: d.BirthDate, Sex: police.Sex(d.Sex)}})
-	if err != nil {
-		return Registered{}, fateOf(err, whyNotRegistered)
-	}
-	return Registered{Number: got.Number}, nil
+	return Done{}, fateOf(err, whyNotRegistered)
 }
 
-func (o *policeDesk) registered(ctx context.Context, _ string, r Registration) (Registered, bool, error) {
+func (o *policeDesk) registered(ctx context.Context, _ string, r Registration) (Done, bool, error) {
 	got, err := o.client.Find(ctx, r.Key)
 	if err != nil || got == nil {
-		return Registered{}, false, fateOf(err, whyNotRegistered)
+		return Done{}, false, fateOf(err, whyNotRegistered)
 	}
-	return Registered{Number: got.Number}, true, nil
+	return Done{}, true, nil
 }
 
 // whyNotRegistered: what is an operator's matter is tried again until it is due, and then a person's.

@@ -1,6 +1,7 @@
 package journey
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -50,6 +51,16 @@ func (e *Engine) load(ctx context.Context, run, key string, states ...ledger.OpS
 	}
 	o.policy = late(ctx)
 	return o, true, nil
+}
+
+// isAsExpected reports whether v is what was expected of the operation when its run drafted the answer.
+func (o open) isAsExpected(v any) bool {
+	if o.node.expect == nil {
+		return false
+	}
+	came, err := o.node.effect.encode(v)
+	usual, failed := o.node.effect.encode(o.node.expect(o.arg))
+	return err == nil && failed == nil && bytes.Equal(came, usual)
 }
 
 // lateMargin lets a late call end by its own time-out, which the breaker counts, and not by the outbox's.

@@ -7,8 +7,8 @@ import (
 	"github.com/warmgate/warmgate/gateway/ledger"
 )
 
-// keepDraft leaves in the ledger what the run will answer if every call that it has begun brings its effect about, and what
-// follows from their bare success. Recovery, which finds out whether they did, answers with it: so an answer that was given
+// keepDraft leaves in the ledger what the run will answer if every call that it has begun brings about what is expected of
+// it. Recovery, which finds out whether they did, answers with it: so an answer that was given
 // before its own flush is the same after a crash.
 func (r *run) keepDraft(tx *ledger.Tx) error {
 	had := r.draft != nil
@@ -22,21 +22,25 @@ func (r *run) keepDraft(tx *ledger.Tx) error {
 	return nil
 }
 
-// foresee answers as if the calls that are begun had succeeded. It returns nil where that is not all that is left, where
-// their success would bring values that the answer may tell, or where it would not be a good answer.
+// foresee answers as if the calls that are begun had brought what is expected of them. It returns nil where that is not all
+// that is left, where nothing can be expected, or where it would not be a good answer.
 func (r *run) foresee() *Answer {
 	f := r.fork()
 	for _, i := range f.effects {
 		if s := &f.at[i]; s.progress != waiting && s.progress != flying || len(s.items) == 0 {
 			continue
 		}
-		if !f.nodes[i].effect.valueless() {
+		if f.nodes[i].expect == nil {
 			return nil
 		}
 		items := slices.Clone(f.at[i].items)
-		for _, it := range items {
+		for k := range items {
+			it := &items[k]
 			if it.err != nil || it.deferred || !it.begun {
 				return nil
+			}
+			if !it.known {
+				it.value = f.nodes[i].expect(it.arg)
 			}
 		}
 		f.landAll(f.nodes[i], items)

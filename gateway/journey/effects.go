@@ -24,7 +24,7 @@ func Record[A, O any](b *Builder, step string, d *ledger.Decision[A, O], arg Ref
 // Commit begins an effect in the ledger, calls the backend, and settles it in the ledger.
 func Commit[A, O any](b *Builder, step string, op *call.Write[A, O], arg Ref[A], opts ...Option) Ref[O] {
 	var zero O
-	n := &node{name: step, kind: kindCommit, shape: shapeOf[O](), argShape: shapeOf[A](), zero: zero, effect: typedWrite[A, O]{op: op}, validate: op.Validate, max: 1}
+	n := &node{name: step, kind: kindCommit, shape: shapeOf[O](), argShape: shapeOf[A](), zero: zero, effect: typedWrite[A, O]{op: op}, expect: typedWrite[A, O]{}.expected(), validate: op.Validate, max: 1}
 	from := depend(b, n, arg)
 	n.args = func(r *run) []any { return []any{value[A](r, from)} }
 	return addNode[O](b, n, opts...)
@@ -34,7 +34,7 @@ func Commit[A, O any](b *Builder, step string, op *call.Write[A, O], arg Ref[A],
 // "taken" (Taken); any other failure, and an unknown effect above all, stops it.
 func Choose[A, O any](b *Builder, step string, op *call.Write[A, O], candidates Ref[[]A], max int, opts ...Option) Ref[O] {
 	var zero O
-	n := &node{name: step, kind: kindChoose, shape: shapeOf[O](), argShape: shapeOf[A](), zero: zero, effect: typedWrite[A, O]{op: op}, validate: op.Validate, max: max}
+	n := &node{name: step, kind: kindChoose, shape: shapeOf[O](), argShape: shapeOf[A](), zero: zero, effect: typedWrite[A, O]{op: op}, expect: typedWrite[A, O]{}.expected(), validate: op.Validate, max: max}
 	from := depend(b, n, candidates)
 	n.args = func(r *run) []any { return anys(value[[]A](r, from), max) }
 	return addNode[O](b, n, opts...)
@@ -43,7 +43,7 @@ func Choose[A, O any](b *Builder, step string, op *call.Write[A, O], candidates 
 // CommitEach commits every one of at most max arguments side by side. Each refusal is data in its Result; what could
 // not be had in time follows the step's meaning, one by one.
 func CommitEach[A, O any](b *Builder, step string, op *call.Write[A, O], args Ref[[]A], max int, opts ...Option) Ref[[]Result[O]] {
-	n := &node{name: step, kind: kindCommitEach, shape: shapeOf[[]Result[O]](), argShape: shapeOf[A](), effect: typedWrite[A, O]{op: op}, validate: op.Validate, max: max}
+	n := &node{name: step, kind: kindCommitEach, shape: shapeOf[[]Result[O]](), argShape: shapeOf[A](), effect: typedWrite[A, O]{op: op}, expect: typedWrite[A, O]{}.expected(), validate: op.Validate, max: max}
 	from := depend(b, n, args)
 	n.args = func(r *run) []any { return anys(value[[]A](r, from), max) }
 	n.gather = func(items []item) any {
@@ -77,7 +77,13 @@ func (w typedWrite[A, O]) decodeArg(plain []byte) (any, error)   { return decode
 func (w typedWrite[A, O]) decodeValue(plain []byte) (any, error) { return decodeAs[O](plain) }
 func (w typedWrite[A, O]) bound(b *call.Bindings) bool           { return w.op.Bound(b) }
 
-func (w typedWrite[A, O]) valueless() bool { return reflect.TypeFor[O]().Size() == 0 }
+// expected is the value of an effect that brings none; nil where it brings one.
+func (w typedWrite[A, O]) expected() func(arg any) any {
+	if reflect.TypeFor[O]().Size() > 0 {
+		return nil
+	}
+	return func(any) any { return *new(O) }
+}
 
 func (w typedWrite[A, O]) do(ctx context.Context, c *call.Caller, b *call.Bindings, p call.Policy, key string, arg any) (any, error) {
 	return w.op.Do(ctx, c, b, p, key, arg.(A))

@@ -66,6 +66,7 @@ type node struct {
 	apply    func(tx *ledger.Tx, r *run) (any, error)                                        // Record
 	effect   effect                                                                          // Commit, Choose, CommitEach
 	gather   func(items []item) any                                                          // CommitEach: items to []Result[O]
+	expect   func(arg any) any                                                               // an effect: its usual value; nil: that cannot be said
 	args     func(r *run) []any                                                              // Choose, CommitEach: the candidates
 	zero     any                                                                             // the value when the step went on without
 	decode   func(plain []byte) (any, error)                                                 // the value back from the ledger
@@ -84,7 +85,6 @@ type effect interface {
 	do(ctx context.Context, c *call.Caller, b *call.Bindings, p call.Policy, key string, arg any) (any, error)
 	find(ctx context.Context, c *call.Caller, b *call.Bindings, p call.Policy, key string, arg any) (any, bool, error)
 	bound(b *call.Bindings) bool
-	valueless() bool // its success says nothing that a plan could go on with
 }
 
 // item is the fate of one call of a Commit, a Choose or a CommitEach.

@@ -162,6 +162,19 @@ func Interrupted(h Handover) Option {
 	}
 }
 
+// Expect says what an effect brings where nothing is out of the ordinary. The answer is then drafted before the effect has
+// come about, and where it comes out the same it does not wait for its last flush. An effect without a value, a struct{},
+// needs no word.
+func Expect[A, O any](usually func(A) O) Option {
+	return func(d *declaration, n *node) {
+		if _, fits := n.effect.(typedWrite[A, O]); !fits || usually == nil {
+			d.refuse("step %s says what is expected of another effect", n.name)
+			return
+		}
+		n.expect = func(arg any) any { return usually(arg.(A)) }
+	}
+}
+
 // StepRef is any Ref, for After.
 type StepRef interface {
 	node() *node

@@ -236,9 +236,11 @@ func (e *Engine) goBack(tx *ledger.Tx, f found) error {
 	return e.endRecovery(tx, f.run, ledger.RunUndone, false)
 }
 
-// fulfilled reports whether everything that the run had begun has happened.
+// fulfilled reports whether everything that the run had begun has happened, and has brought what its draft says.
 func (f *found) fulfilled() bool {
-	return !slices.ContainsFunc(f.ops, func(op ledger.Operation) bool { return op.State != ledger.OpDone && !f.happened[op.Key] })
+	return !slices.ContainsFunc(f.ops, func(op ledger.Operation) bool {
+		return op.State != ledger.OpDone && !(f.happened[op.Key] && f.open[op.Key].isAsExpected(f.values[op.Key]))
+	})
 }
 
 // endFulfilled ends a run with the answer that it had drafted, for the retry under its key.

@@ -57,6 +57,9 @@ func policy(step string, p call.Policy) Timing {
 
 // mustNotStart holds a small plan for each mistake that there is; its message is in testdata/refusals.
 var mustNotStart = map[string]func() error{
+	"expects-another-thing": define(func(b *Builder, in Ref[string]) Ref[string] {
+		return Commit(b, "sell", sell, in, later, sold, Expect(func(string) int { return 1 }))
+	}),
 	"refused-assist-without-default": define(func(b *Builder, in Ref[string]) Ref[string] {
 		return Commit(b, "sell", sell, in, someone, RefusedAssist(map[string]Handover{"taken": handover}))
 	}),

@@ -119,6 +119,35 @@ func TestDraftIsNotTheAnswerWhileSomethingIsOutstanding(t *testing.T) {
 	}
 }
 
+// Recovery ends a run with its draft only where the backend has what was expected: else the retry is a new try.
+func TestDraftIsNotTheAnswerWhereAnotherThingCame(t *testing.T) {
+	for _, c := range []struct {
+		body     func(s *shop, b *Builder, in Ref[string]) Ref[string]
+		replayed bool
+	}{{expects, true}, {expectsMore, false}} {
+		s := newShop(t)
+		p := s.prove([]string{"sell"}, func(b *Builder, in Ref[string]) Ref[string] { return c.body(s, b, in) })
+		s.dieAfter(1)
+		req := s.request()
+		req.Idempotency = &Idempotency{Scope: [32]byte{1}, Payload: [32]byte{2}}
+		_, _ = p.Run(s.engine, req, "A1", render)
+		s.sold["A1"] = 1 // it took place although nobody heard of it
+		s.revive(p)
+		if n, err := s.engine.Recover(t.Context()); n != 1 || err != nil {
+			t.Fatal(n, err)
+		}
+		if err := s.outbox(t); err != nil {
+			t.Fatal(err)
+		}
+		again := s.request()
+		again.Idempotency = req.Idempotency
+		a, err := p.Run(s.engine, again, "A1", render)
+		if err != nil || a.Replayed != c.replayed || c.replayed && string(a.Body) != "ticket for A1[]" || s.sold["A1"] != 1 {
+			t.Errorf("again: %+v, %v; sold %v", a, err, s.sold)
+		}
+	}
+}
+
 // A run that meets what another is about to settle meets it settled.
 func TestRunMeetsWhatIsBeingSettled(t *testing.T) {
 	s := newShop(t)
@@ -143,6 +172,8 @@ func TestOnlyWhatIsCertainIsSettledBehind(t *testing.T) {
 		body    func(s *shop, b *Builder, in Ref[string]) Ref[string]
 	}{
 		"what came back is told":            {2, "", nil, nil, tells},
+		"what is expected came back":        {1, "", nil, nil, expects},
+		"another thing came back":           {2, "", nil, nil, expectsMore},
 		"whether it came about is told":     {1, "", nil, nil, hears},
 		"all of it":                         {2, "second", nil, nil, bothSeats},
 		"the pivot left to the outbox":      {2, "", errLost, nil, (*shop).sale},
@@ -169,6 +200,18 @@ func TestOnlyWhatIsCertainIsSettledBehind(t *testing.T) {
 // tells answers with what the sale has brought.
 func tells(s *shop, b *Builder, in Ref[string]) Ref[string] {
 	return Commit(b, "sell", s.sell, Record(b, "hold", hold, in, UndoRecord(release)), later, sold, Pivot())
+}
+
+// expects answers with what the sale has brought, and knows it before.
+func expects(s *shop, b *Builder, in Ref[string]) Ref[string] {
+	usual := Expect(func(seat string) string { return "ticket for " + seat })
+	return Commit(b, "sell", s.sell, Record(b, "hold", hold, in, UndoRecord(release)), later, sold, Pivot(), usual)
+}
+
+// expectsMore is wrong about what the sale brings.
+func expectsMore(s *shop, b *Builder, in Ref[string]) Ref[string] {
+	usual := Expect(func(string) string { return "two tickets" })
+	return Commit(b, "sell", s.sell, Record(b, "hold", hold, in, UndoRecord(release)), later, sold, Pivot(), usual)
 }
 
 // hears answers with whether the sale was made, which its draft takes for granted.
