@@ -2,6 +2,7 @@ package journey
 
 import (
 	"bytes"
+	"reflect"
 	"slices"
 
 	"github.com/warmgate/warmgate/gateway/ledger"
@@ -53,6 +54,26 @@ func (r *run) foresee() *Answer {
 	a := f.render(f)
 	return &a
 }
+
+// cameAsExpected reports whether every call has brought the very value that the draft was made with: then the answer, which
+// is pure, is the draft.
+func (r *run) cameAsExpected() bool {
+	if len(r.pending) > 0 {
+		return false
+	}
+	for _, i := range r.effects {
+		n := r.nodes[i]
+		for _, it := range r.at[i].items {
+			if n.expect == nil || it.err != nil || it.deferred || !it.known && !equal(it.value, n.expect(it.arg)) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// equal reports whether two values are certainly equal.
+func equal(a, b any) bool { return b != nil && reflect.TypeOf(b).Comparable() && a == b }
 
 // drafted reports whether a is what the ledger has as the run's draft.
 func (r *run) drafted(a Answer) bool {

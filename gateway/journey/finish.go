@@ -283,7 +283,7 @@ func (r *run) conclude() (err error) {
 // effect has happened and was begun in the ledger before, the pivot among them, nothing that the next commit would keep is
 // known to the ledger alone, and the answer is the draft.
 func (r *run) certain() bool {
-	if r.stop != nil || r.open > 0 || r.firm || r.inFlight > 0 {
+	if r.stop != nil || r.open > 0 || r.firm || r.inFlight > 0 || r.draft == nil {
 		return false
 	}
 	for _, i := range r.effects {
@@ -293,6 +293,10 @@ func (r *run) certain() bool {
 	}
 	if happened, _ := r.pivotStands(); !happened {
 		return false
+	}
+	if r.cameAsExpected() {
+		r.answer = *r.draft
+		return true
 	}
 	r.answer = r.render(r)
 	return r.drafted(r.answer)
