@@ -63,12 +63,12 @@ func seesNothing(_ *ledger.Tx, _ Claim, rooms []Room) ([]Room, error) { return r
 
 // withoutKey is the migrations without the key of rooms and nights.
 func withoutKey(files fs.FS) (fs.FS, error) {
-	const name, key = "00001_stays.sql", "    stay  TEXT NOT NULL,\n    PRIMARY KEY (venue, room, night)\n"
+	const name, key = "00001_stays.sql", "    stay  TEXT NOT NULL,\n    PRIMARY KEY (venue, room, night)\n) /* in the order of its key */"
 	text, err := fs.ReadFile(files, name)
 	if err != nil {
 		return nil, err
 	}
-	changed := strings.Replace(string(text), key, "    stay  TEXT NOT NULL\n", 1)
+	changed := strings.Replace(string(text), key, "    stay  TEXT NOT NULL\n)", 1)
 	if changed == string(text) {
 		return nil, errors.New("the migrations have no such key any more")
 	}

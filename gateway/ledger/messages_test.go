@@ -150,23 +150,24 @@ func TestOutboxIsCountedByVenueAndState(t *testing.T) {
 	})
 }
 
-// TestQueriesUseTheirIndexes holds what the engine asks all the time against SQLite's own plan: no table is scanned.
+// TestQueriesUseTheirIndexes holds what the engine asks all the time against SQLite's own plan: no table is scanned, but for
+// the first row of one that lies in the order asked for.
 func TestQueriesUseTheirIndexes(t *testing.T) {
 	b := openBooks(t)
 	for query, index := range map[string]string{
-		`SELECT id FROM runs WHERE state = 'running' AND lease_until <= 5 ORDER BY lease_until LIMIT 9`:                                            "runs_running",
-		`SELECT op_key FROM operations WHERE run = 'r' ORDER BY ord, op_key`:                                                                       "operations_run",
-		`SELECT scope FROM idempotency WHERE ended AND expires_at <= 5 ORDER BY expires_at LIMIT 9`:                                                "idempotency_expiring",
-		`SELECT msg_key FROM messages WHERE state = 'waiting' AND venue = 'v' AND next_at <= 5 ORDER BY next_at LIMIT 9`:                           "messages_waiting",
-		`SELECT MIN(m.venue) FROM messages m WHERE m.state = 'waiting' AND m.venue > 'v'`:                                                          "messages_waiting",
-		`SELECT COUNT(*) FROM messages WHERE state = 'dead'`:                                                                                       "messages_dead",
-		`SELECT msg_key FROM messages WHERE state = 'done' AND next_at <= 5 ORDER BY next_at LIMIT 9`:                                              "messages_done",
-		`SELECT id FROM assists WHERE tenant = 't' AND seq > 5 AND state <> 'resolved' AND state = 'open' AND venue IN ('v') ORDER BY seq LIMIT 9`: "assists_unresolved",
-		`SELECT id FROM assists WHERE tenant = 't' AND seq > 5 ORDER BY seq LIMIT 9`:                                                               "assists_seq",
-		`SELECT hash FROM audit_links WHERE chain = 3 ORDER BY link DESC LIMIT 1`:                                                                  "sqlite_autoindex_audit_links_1",
-		`SELECT hash FROM audit_links WHERE (chain, link) > (1, 5) ORDER BY chain, link LIMIT 9`:                                                   "sqlite_autoindex_audit_links_1",
-		`SELECT actor FROM audit_entries WHERE (chain, link) > (1, 5) AND (chain, link) <= (1, 9) ORDER BY chain, link, ord`:                       "sqlite_autoindex_audit_entries_1",
-		`SELECT hash FROM audit_links ORDER BY chain DESC, link DESC LIMIT 1`:                                                                      "sqlite_autoindex_audit_links_1",
+		`SELECT id FROM runs WHERE state = 'running' AND lease_until <= 5 ORDER BY lease_until LIMIT 9`:                                            "INDEX runs_running",
+		`SELECT op_key FROM operations WHERE run = 'r' ORDER BY ord, op_key`:                                                                       "INDEX operations_run",
+		`SELECT scope FROM idempotency WHERE ended AND expires_at <= 5 ORDER BY expires_at LIMIT 9`:                                                "INDEX idempotency_expiring",
+		`SELECT msg_key FROM messages WHERE state = 'waiting' AND venue = 'v' AND next_at <= 5 ORDER BY next_at LIMIT 9`:                           "INDEX messages_waiting",
+		`SELECT MIN(m.venue) FROM messages m WHERE m.state = 'waiting' AND m.venue > 'v'`:                                                          "INDEX messages_waiting",
+		`SELECT COUNT(*) FROM messages WHERE state = 'dead'`:                                                                                       "INDEX messages_dead",
+		`SELECT msg_key FROM messages WHERE state = 'done' AND next_at <= 5 ORDER BY next_at LIMIT 9`:                                              "INDEX messages_done",
+		`SELECT id FROM assists WHERE tenant = 't' AND seq > 5 AND state <> 'resolved' AND state = 'open' AND venue IN ('v') ORDER BY seq LIMIT 9`: "INDEX assists_unresolved",
+		`SELECT id FROM assists WHERE tenant = 't' AND seq > 5 ORDER BY seq LIMIT 9`:                                                               "INDEX assists_seq",
+		`SELECT hash FROM audit_links WHERE chain = 3 ORDER BY link DESC LIMIT 1`:                                                                  "PRIMARY KEY",
+		`SELECT hash FROM audit_links WHERE (chain, link) > (1, 5) ORDER BY chain, link LIMIT 9`:                                                   "PRIMARY KEY",
+		`SELECT actor FROM audit_entries WHERE (chain, link) > (1, 5) AND (chain, link) <= (1, 9) ORDER BY chain, link, ord`:                       "PRIMARY KEY",
+		`SELECT hash FROM audit_links ORDER BY chain DESC, link DESC LIMIT 1`:                                                                      "SCAN audit_links",
 	} {
 		b.read(t, func(q ledger.Querier) error {
 			rows, err := q.Query("EXPLAIN QUERY PLAN " + query)
@@ -183,7 +184,7 @@ func TestQueriesUseTheirIndexes(t *testing.T) {
 				}
 				plan += detail + "; "
 			}
-			if !strings.Contains(plan, "INDEX "+index) || strings.Contains(plan, "TEMP B-TREE FOR ORDER BY") {
+			if !strings.Contains(plan, index) || strings.Contains(plan, "TEMP B-TREE FOR ORDER BY") {
 				t.Errorf("%s\n\tis answered by %s", query, plan)
 			}
 			return rows.Err()

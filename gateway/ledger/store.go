@@ -42,6 +42,7 @@ type StoreTx interface {
 type Migrations struct {
 	Name string // lower-case letters, digits and underscores; the versions are kept in table "schema_<name>"
 	FS   fs.FS  // holds NNNNN_word.sql, in goose's notation ("-- +goose Up"), written for every database
+	// A table whose rows are small may end in "/* in the order of its key */": a store that can keep it so, does.
 }
 
 // Upkeep says what Maintain found.

@@ -26,7 +26,7 @@ CREATE TABLE room_nights (
     night TEXT NOT NULL,
     stay  TEXT NOT NULL,
     PRIMARY KEY (venue, room, night)
-);
+) /* in the order of its key */;
 CREATE INDEX room_nights_stay ON room_nights (stay);
 
 -- Who stays, by the keyed hash of their document; registration is the key that the police know them by.
@@ -37,7 +37,7 @@ CREATE TABLE stay_guests (
     guest        BYTEA  NOT NULL,
     registration TEXT   NOT NULL,
     PRIMARY KEY (stay, n)
-);
+) /* in the order of its key */;
 CREATE INDEX stay_guests_guest ON stay_guests (venue, guest);
 
 -- Whom staff have looked at: what a kiosk could not settle about this guest is settled until then. booking is the one that

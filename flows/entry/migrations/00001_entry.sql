@@ -32,7 +32,7 @@ CREATE TABLE scans (
     admissions TEXT   NOT NULL,
     at         BIGINT NOT NULL,
     PRIMARY KEY (venue, direction, gate, scan)
-);
+) /* in the order of its key */;
 
 -- How many people are inside, by the venue's own day: what was left over yesterday does not fill today.
 CREATE TABLE occupancy (

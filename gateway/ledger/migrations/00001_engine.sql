@@ -122,7 +122,7 @@ CREATE TABLE audit_links (
     entries BIGINT NOT NULL,
     at      BIGINT NOT NULL,
     PRIMARY KEY (chain, link)
-);
+) /* in the order of its key */;
 CREATE TABLE audit_entries (
     chain   BIGINT NOT NULL,
     link    BIGINT NOT NULL,
@@ -136,4 +136,4 @@ CREATE TABLE audit_entries (
     subject BYTEA,
     payload BYTEA,
     PRIMARY KEY (chain, link, ord)
-);
+) /* in the order of its key */;

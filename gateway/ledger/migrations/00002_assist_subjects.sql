@@ -11,4 +11,4 @@ CREATE TABLE assist_waits (
     assist TEXT NOT NULL,
     place  TEXT NOT NULL,
     PRIMARY KEY (run, assist)
-);
+) /* in the order of its key */;

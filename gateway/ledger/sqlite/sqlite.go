@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -175,6 +176,10 @@ func (s *Store) Sole() bool { return true }
 func (s *Store) Migrate(ctx context.Context, sets ...ledger.Migrations) error {
 	db := sql.OpenDB(s.connector)
 	db.SetMaxOpenConns(1)
+	sets = slices.Clone(sets)
+	for i := range sets {
+		sets[i].FS = ordered{sets[i].FS}
+	}
 	return errors.Join(ledger.Migrate(ctx, db, database.DialectSQLite3, sets...), db.Close())
 }
 
