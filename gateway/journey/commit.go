@@ -225,14 +225,15 @@ func (w *work) begin(tx *ledger.Tx) error {
 	return tx.BeginRun(row)
 }
 
-// awaitsRecovery reports whether the run that holds the key may have answered before its process died, with its draft: then
-// recovery is about to find that out, and nobody takes the key over before it has had another lease's time for it.
+// awaitsRecovery reports whether the run that holds the key has died and recovery is still to say what becomes of it: it may
+// have answered, with its draft, and what it has left would refuse a retry. Nobody takes the key over before recovery has had
+// another lease's time.
 func (r *run) awaitsRecovery(q ledger.Querier, held ledger.Idempotency) (bool, error) {
 	if held.Ended || r.engine.now().After(held.LeaseUntil.Add(r.timing.Lease)) {
 		return false, nil
 	}
 	dead, found, err := ledger.FindRun(q, held.Run)
-	return found && dead.Draft != nil && (dead.State == ledger.RunRunning || dead.State == ledger.RunRecovering), err
+	return found && (dead.State == ledger.RunRunning || dead.State == ledger.RunRecovering), err
 }
 
 func (r *run) openBox() (err error) {

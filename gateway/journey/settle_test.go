@@ -324,3 +324,58 @@ func TestRetryWaitsForRecovery(t *testing.T) {
 		}
 	}
 }
+
+// A run that has died is recovery's first, whether it can have answered or not: what its retry hears is what recovery comes
+// to, wherever the run has died. A retry that went ahead would be refused for what the dead run holds, for ever.
+func TestRetryHearsWhatRecoveryComesTo(t *testing.T) {
+	for _, c := range []struct {
+		dies  int  // after so many commits
+		made  bool // the sale took place although nobody heard of it
+		sold  int
+		hears string
+	}{
+		{1, false, 1, "ticket for A1[]"}, // undone: the retry buys the seat
+		{1, true, 1, "held"},             // sold: what is missing is a person's
+		{2, false, 1, "held"},
+	} {
+		t.Run(fmt.Sprint(c.dies, " ", c.made), func(t *testing.T) {
+			s := newShop(t)
+			p := s.prove([]string{"sell", "second"}, func(b *Builder, in Ref[string]) Ref[string] {
+				held := Record(b, "hold", hold, in, UndoRecord(release))
+				bought := Commit(b, "sell", s.sell, held, later, sold, Pivot(), Undo(s.unsell))
+				next := Check(b, "next", func(string) (string, error) { return "B1", nil }, bought)
+				return Join(b, "say", bought, Commit(b, "second", s.sell, next, later), both)
+			})
+			req := s.request()
+			req.Idempotency = &Idempotency{Scope: [32]byte{1}, Payload: [32]byte{2}}
+			s.dieAfter(c.dies)
+			_, _ = p.Run(s.engine, req, "A1", render)
+			if c.made {
+				s.sold["A1"] = 1
+			}
+			s.revive(p)
+			s.pass(3*time.Second - time.Minute + 100*time.Millisecond) // deadline and lease are just over
+			retry := func() (Answer, error) {
+				again := s.request()
+				again.Idempotency = req.Idempotency
+				return p.Run(s.engine, again, "A1", render)
+			}
+			if a, err := retry(); !errors.Is(err, ErrKeyRunning) {
+				t.Errorf("before recovery: %d %s, %v", a.Status, a.Body, err)
+			}
+			if n, err := s.engine.Recover(t.Context()); n != 1 || err != nil {
+				t.Fatal(n, err)
+			}
+			if a, err := retry(); !errors.Is(err, ErrKeyRunning) {
+				t.Errorf("during recovery: %d %s, %v", a.Status, a.Body, err)
+			}
+			if err := s.outbox(t); err != nil {
+				t.Fatal(err)
+			}
+			a, err := retry()
+			if err != nil || string(a.Body) != c.hears || s.sold["A1"] != c.sold {
+				t.Errorf("after it: %d %s, %v; sold %v", a.Status, a.Body, err, s.sold)
+			}
+		})
+	}
+}
