@@ -370,6 +370,9 @@ func (r *run) meet(tx *ledger.Tx, n *node, it *item, existing ledger.Operation) 
 	switch existing.State {
 	case ledger.OpDone:
 		it.known = true
+		if existing.Result == nil {
+			return nil // by a person
+		}
 		plain, err := r.engine.unseal(tx, existing, existing.Result, sealedResult)
 		if err != nil {
 			return err
