@@ -81,10 +81,10 @@ func assists() []flow.Assist {
 		}},
 		{Kind: handRegistrationRefused.Kind, Resolutions: []flow.Resolution{
 			{Word: "seen", Name: sayRegSeen, Decision: decideCheckedIn, Run: registerSeen},
-			{Word: "registered", Name: sayRegByHand, Decision: decideCheckedIn},
+			{Word: "registered", Name: sayRegByHand, Decision: decideCheckedIn, Run: settledByHand(stepRegister)},
 		}},
 		{Kind: handRegistrationLate.Kind, Resolutions: []flow.Resolution{
-			{Word: "registered", Name: sayRegByHand}, {Word: "send-again", Name: saySendAgain, Run: sendAgain(stepRegister)},
+			{Word: "registered", Name: sayRegByHand, Run: settledByHand(stepRegister)}, {Word: "send-again", Name: saySendAgain, Run: sendAgain(stepRegister)},
 			{Word: "seen", Name: sayRegSeen, Run: registerSeen},
 		}},
 		{Kind: handLeaveRefused.Kind, Resolutions: []flow.Resolution{
@@ -98,10 +98,10 @@ func assists() []flow.Assist {
 			{Word: "finish", Name: sayLeft, Decision: decideCheckedOut, Run: finishCheckOut},
 		}},
 		{Kind: handKeyOffLate.Kind, Resolutions: []flow.Resolution{
-			{Word: "settled", Name: sayDone}, {Word: "send-again", Name: saySendAgain, Run: sendAgain(stepKeyOff)},
+			{Word: "settled", Name: sayDone, Run: settledByHand(stepKeyOff)}, {Word: "send-again", Name: saySendAgain, Run: sendAgain(stepKeyOff)},
 		}},
 		{Kind: handDepartureLate.Kind, Resolutions: []flow.Resolution{
-			{Word: "settled", Name: sayDone}, {Word: "send-again", Name: saySendAgain, Run: sendAgain(stepDepartures)},
+			{Word: "settled", Name: sayDone, Run: settledByHand(stepDepartures)}, {Word: "send-again", Name: saySendAgain, Run: sendAgain(stepDepartures)},
 		}},
 	}...)
 }

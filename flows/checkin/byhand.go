@@ -24,6 +24,7 @@ type facts struct {
 	Leave   jsontext.Value `json:"leave"`
 
 	Register jsontext.Value `json:"register"`
+	Key      jsontext.Value `json:"key"`
 }
 
 func factsOf(a flow.Opened) (f facts, err error) {
@@ -128,7 +129,22 @@ func checkedInByHand(tx *ledger.Tx, rt *flow.Runtime, a flow.Opened, details []b
 	if err := keepGuests(tx, h); err != nil {
 		return nil, err
 	}
+	if err := rt.Engine.DoneByHand(tx, a.Run, stepCheckIn, Entrance{Hotel: h.Hotel, Booking: h.Booking.ID, Room: said.Room}); err != nil {
+		return nil, err
+	}
+	if err := keyByHand(tx, rt, a, h); err != nil {
+		return nil, err
+	}
 	return stayBody{Stay: h.Stay, Room: said.Room}, beginRegistrations(tx, rt, a, h)
+}
+
+// keyByHand keeps that the party of a stay has its keys from staff.
+func keyByHand(tx *ledger.Tx, rt *flow.Runtime, a flow.Opened, h Held) error {
+	order, err := keyOrderOf(h, Entered{})
+	if err == nil {
+		err = rt.Engine.DoneByHand(tx, a.Run, stepKey, order)
+	}
+	return err
 }
 
 // heldByHand is the stay as staff have begun it. Which nights the room is theirs only the hotel's system knows.
@@ -236,6 +252,9 @@ func finishCheckIn(tx *ledger.Tx, rt *flow.Runtime, a flow.Opened, _ []byte) (an
 		return nil, err
 	}
 	if err := rt.Engine.Deliver(tx, Entrance{Hotel: h.Hotel, Booking: h.Booking.ID}.key(), checkInWithin); err != nil {
+		return nil, err
+	}
+	if err := keyByHand(tx, rt, a, h); err != nil {
 		return nil, err
 	}
 	return stayBody{Stay: h.Stay, Room: h.Room.Number}, beginRegistrations(tx, rt, a, h)

@@ -10,8 +10,45 @@ import (
 	"github.com/warmgate/warmgate/gateway/ledger"
 )
 
+// settledByHand: staff have seen to what a step could not do.
+func settledByHand(step string) func(*ledger.Tx, *flow.Runtime, flow.Opened, []byte) (any, error) {
+	return func(tx *ledger.Tx, rt *flow.Runtime, a flow.Opened, _ []byte) (any, error) {
+		return nil, rt.Engine.SettledByHand(tx, a.Run, step)
+	}
+}
+
+// orderOf returns the key that an assist is about, whether the journey has opened it or the outbox.
+func orderOf(a flow.Opened) (KeyOrder, error) {
+	f, err := factsOf(a)
+	if err != nil {
+		return KeyOrder{}, err
+	}
+	h, ok, err := heldOf(f)
+	switch {
+	case err != nil:
+		return KeyOrder{}, err
+	case ok:
+		return keyOrderOf(h, Entered{})
+	}
+	order, ok, err := readFact[KeyOrder](f.Key)
+	if err == nil && !ok {
+		err = fmt.Errorf("cannot see to a key: what was ordered is not known any more")
+	}
+	return order, err
+}
+
 // keyCut: staff have cut the key. Whatever else the journey has left undone goes on, or becomes an assist of its own.
-func keyCut(tx *ledger.Tx, _ *flow.Runtime, a flow.Opened, _ []byte) (any, error) {
+func keyCut(tx *ledger.Tx, rt *flow.Runtime, a flow.Opened, _ []byte) (any, error) {
+	if len(a.Facts) == 0 { // erased: what was begun is settled, and nobody can begin it any more
+		return nil, rt.Engine.SettledByHand(tx, a.Run, stepKey)
+	}
+	order, err := orderOf(a)
+	if err == nil {
+		err = rt.Engine.DoneByHand(tx, a.Run, stepKey, order)
+	}
+	if err != nil {
+		return nil, err
+	}
 	return nil, followUp(tx, a)
 }
 
@@ -20,18 +57,14 @@ const keyAgainWithin = 30 * time.Second
 
 // keyAgain has the key cut by the encoder once more, if the guest is still in house.
 func keyAgain(tx *ledger.Tx, rt *flow.Runtime, a flow.Opened, _ []byte) (any, error) {
-	f, err := factsOf(a)
+	order, err := orderOf(a)
 	if err != nil {
 		return nil, err
-	}
-	h, ok, err := heldOf(f)
-	if err != nil || !ok {
-		return nil, fmt.Errorf("cannot cut a key: what was held is not known any more: %w", err)
 	}
 	if settingsOf(a.Venue).Keys != keysEncoder {
 		return nil, invalid("resolution", "本酒店没有制卡机", "This hotel has no encoder: cut the key by hand.")
 	}
-	s, found, err := stayOf(tx, h.Hotel, h.Booking.ID)
+	s, found, err := stayOf(tx, order.Hotel, order.Booking)
 	if err != nil {
 		return nil, err
 	}
@@ -43,10 +76,6 @@ func keyAgain(tx *ledger.Tx, rt *flow.Runtime, a flow.Opened, _ []byte) (any, er
 	}
 	if !inside {
 		return nil, ProblemStayOver.Error(gateway.Text{})
-	}
-	order, err := keyOrderOf(h, Entered{})
-	if err != nil {
-		return nil, err
 	}
 	if err := rt.Engine.Begin(tx, a.Run, stepKey, order, keyAgainWithin); err != nil {
 		return nil, err

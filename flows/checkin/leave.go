@@ -188,7 +188,7 @@ func isInHouse(q ledger.Querier, s stay) (bool, error) {
 	return found && (run.Pivot || run.State == ledger.RunDone), err
 }
 
-// registered lists the registrations of a stay that the police have, or will have.
+// registered lists the registrations of a stay that the police have from the gateway, or will have.
 func registered(q ledger.Querier, id string) (all []string, err error) {
 	_, keys, err := guestsOf(q, id)
 	if err != nil {
@@ -201,7 +201,7 @@ func registered(q ledger.Querier, id string) (all []string, err error) {
 			if err != nil {
 				return nil, err
 			}
-			if found && slices.Contains(alive, op.State) {
+			if found && slices.Contains(alive, op.State) && !journey.IsByHand(op) {
 				all = append(all, key)
 				break
 			}

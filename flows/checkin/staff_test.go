@@ -125,6 +125,9 @@ func TestCheckedInByHand(t *testing.T) {
 	if x := c.Truth(b); !x.InHouse || len(x.Police) != 1 || x.Police[0].Room != "301" || x.Police[0].SeenBy != "staff" {
 		t.Errorf("the systems have %+v", x)
 	}
+	if got := byHand(c); got != "check-in key" {
+		t.Errorf("done by hand: %q", got)
+	}
 	if a := c.CheckIn(hotel, b.Arrival("lobby-1")); a.Status != http.StatusAccepted && a.Status != http.StatusCreated {
 		t.Errorf("at the kiosk afterwards: %d %s", a.Status, a.Text)
 	}
@@ -189,10 +192,41 @@ func TestNoKeyAfterThePivot(t *testing.T) {
 			if want := after || word == "key-again"; !x.InHouse || (x.Keys == 1) != want || x.KeySets > 1 {
 				t.Errorf("%s, after the effect %t: %+v", word, after, x)
 			}
-			if got := in(t, c.CheckIn(hotel, b.Arrival("lobby-1"))); !got.Again {
-				t.Errorf("afterwards %+v", got)
+			if got := in(t, c.CheckIn(hotel, b.Arrival("lobby-1"))); !got.Again || got.Keys.Count != 1 {
+				t.Errorf("%s, afterwards %+v", word, got)
 			}
 		}
+	}
+}
+
+// byHand lists the steps that a person has done for the only guest of the hotel, as the ledger has it.
+func byHand(c *checkintest.Town) string {
+	return strings.Join(c.Words(`SELECT step FROM operations WHERE state = 'done' AND reason = 'by hand' ORDER BY ord`), " ")
+}
+
+// TestRegisteredByHand: what staff have told the police themselves is not sent, and nobody is told that those guests leave.
+func TestRegisteredByHand(t *testing.T) {
+	t.Parallel()
+	c := start(t, "")
+	b := c.Book(hotel, "")
+	d := b.People[0].Document
+	if err := c.Police[hotel].Mark(police.Want{Scenario: police.Check, DocumentType: d.Type, DocumentNumber: d.Number}); err != nil {
+		t.Fatal(err)
+	}
+	if got := checkintest.Outcome(t, c.CheckIn(hotel, b.Arrival("lobby-1"))); got != "a person: registration-refused" {
+		t.Fatal(got)
+	}
+	resolved(t, c, "registration-refused", "registered", nil)
+	if got := byHand(c); got != "register" {
+		t.Errorf("done by hand: %q", got)
+	}
+	c.Tomorrow()
+	if got := checkintest.Outcome(t, c.CheckOut(hotel, b.People[0])); got != "checked-out" {
+		t.Errorf("check-out: %s", got)
+	}
+	c.Quiet()
+	if x := c.Truth(b); len(x.Police) != 0 || len(c.Waiting()) != 0 {
+		t.Errorf("the systems have %+v", x)
 	}
 }
 
@@ -277,6 +311,9 @@ func TestTheLedgerDiesAtEachStep(t *testing.T) {
 			case x.kind != "":
 				resolved(t, c, x.kind, "finish", nil)
 				c.Quiet()
+				if got := byHand(c); got != "key" {
+					t.Errorf("done by hand: %q", got)
+				}
 			}
 			if !x.in {
 				untouchedBooking(t, c, b)

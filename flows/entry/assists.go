@@ -39,7 +39,7 @@ func assists() []flow.Assist {
 			{Word: "admit", Name: sayAdmit, Decision: decideOpen, Run: admitHeld},
 			{Word: "turn-away", Name: sayTurnAway, Decision: decideClosed, Run: turnHeldAway},
 		}},
-		{Kind: handRedeemUndelivered.Kind, Resolutions: []flow.Resolution{{Word: "settled", Name: sayDone}}},
+		{Kind: handRedeemUndelivered.Kind, Resolutions: []flow.Resolution{{Word: "settled", Name: sayDone, Run: redeemedByHand}}},
 	}
 }
 
@@ -195,4 +195,9 @@ func turnHeldAway(tx *ledger.Tx, rt *flow.Runtime, a flow.Opened, _ []byte) (any
 		return nil, err
 	}
 	return nil, rt.Engine.TakeBack(tx, a.Run)
+}
+
+// redeemedByHand: staff have settled it with the ticket seller.
+func redeemedByHand(tx *ledger.Tx, rt *flow.Runtime, a flow.Opened, _ []byte) (any, error) {
+	return nil, rt.Engine.SettledByHand(tx, a.Run, stepRedeem)
 }

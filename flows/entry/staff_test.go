@@ -308,4 +308,7 @@ func TestTicketingWillNotRedeemWhomItFindsInside(t *testing.T) {
 	if n := effects(c, ticket.Units[0].UUID); n != 0 {
 		t.Errorf("redeemed %d times more", n)
 	}
+	if n := c.Number(`SELECT count(*) FROM operations WHERE step = 'redeem' AND state = 'done' AND reason = 'by hand'`); n != 1 {
+		t.Errorf("%d redemptions are settled by hand", n)
+	}
 }
