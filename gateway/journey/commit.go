@@ -198,6 +198,7 @@ func (w *work) begin(tx *ledger.Tx) error {
 	row := ledger.Run{
 		ID: r.req.ID, Plan: r.name, Tenant: r.req.Venue.Tenant, Venue: r.req.Venue.ID, Principal: ledger.Actor(r.req.Principal),
 		Lang: r.req.Lang, State: ledger.RunRunning, Key: r.box.Wrapped(), StartedAt: r.req.Arrived, LeaseUntil: lease,
+		Place: r.place(),
 	}
 	if i := r.req.Idempotency; i != nil {
 		row.IdemScope = i.Scope[:]

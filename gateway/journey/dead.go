@@ -41,6 +41,9 @@ func (e *Engine) Dead(tx *ledger.Tx, m ledger.Message, cause string) error {
 		a.Kind = ops[0].Step + "-undelivered"
 		if _, n, err := e.step(ops[0]); err == nil && m.Kind == kindDeliver && n.meaning.handover.Kind != "" {
 			a.Kind, a.NextAction = n.meaning.handover.Kind, n.meaning.handover.Next
+			if n.meaning.verdict == assist { // not long ago: they would have been handed over at once
+				a.Place = run.Place
+			}
 		}
 	}
 	if a.Facts, err = e.factsOf(tx, m.Run, ops); err != nil {

@@ -1,6 +1,7 @@
 package journey
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -166,7 +167,7 @@ func (r *run) handOver(tx *ledger.Tx) (ledger.Assist, error) {
 	a := ledger.Assist{
 		ID: r.engine.newID(), Run: r.req.ID, Plan: r.name, Kind: r.stop.handover.Kind, Tenant: r.req.Venue.Tenant,
 		Venue: r.req.Venue.ID, NextAction: r.stop.handover.Next,
-		Subject: r.stop.handover.Subject, Place: r.stop.handover.Place,
+		Subject: r.stop.handover.Subject, Place: cmp.Or(r.stop.handover.Place, r.place()),
 	}
 	facts := map[string]any{"input": r.at[0].value}
 	for _, n := range r.nodes[1:] {
@@ -177,6 +178,14 @@ func (r *run) handOver(tx *ledger.Tx) (ledger.Assist, error) {
 	}
 	a.Facts = r.seal(encodeFacts(facts), sealedFacts)
 	return tx.OpenAssist(a)
+}
+
+// place is where the citizen waits, as far as the plan says.
+func (r *run) place() string {
+	if r.waitsAt == nil {
+		return ""
+	}
+	return r.waitsAt(r)
 }
 
 // tell notes for staff how a step has ended and what it has brought.

@@ -29,7 +29,8 @@ type plan struct {
 	out     int     // the node whose value is the answer
 	effects []int   // records and commits in declaration order
 
-	interrupted *Handover // who takes over past the pivot where nothing else says so; nil: interruptedKind
+	interrupted *Handover           // who takes over past the pivot where nothing else says so; nil: interruptedKind
+	waitsAt     func(r *run) string // where the citizen waits; nil: not said
 
 	children [][]int // by node: the steps that wait for it
 	gated    [][]int // by node: the steps that run only if it says so

@@ -175,6 +175,16 @@ func Expect[A, O any](usually func(A) O) Option {
 	}
 }
 
+// Waits says where the citizen of a run waits, by its input: the place of every assist that calls somebody to them, unless
+// its Handover has one.
+func Waits[In any](b *Builder, in Ref[In], where func(In) string) {
+	if in.b != b.d || in.n.kind != kindInput || where == nil {
+		b.d.refuse("where the citizen waits is said by a function of the plan's input")
+		return
+	}
+	b.d.plan.waitsAt = func(r *run) string { return where(value[In](r, in.n.index)) }
+}
+
 // StepRef is any Ref, for After.
 type StepRef interface {
 	node() *node

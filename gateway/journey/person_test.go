@@ -142,3 +142,54 @@ func TestAssistPastThePivotWaitsForSiblings(t *testing.T) {
 		t.Errorf("answer %d %s, assists %+v", a.Status, a.Body, all)
 	}
 }
+
+// Whoever takes over is told where the citizen waits: also after a crash, but not of what is late long after.
+func TestAssistSaysWhereTheCitizenWaits(t *testing.T) {
+	desk := func(seat string) string { return "desk " + seat }
+	plan := func(s *shop, opts ...Option) func(b *Builder, in Ref[string]) Ref[string] {
+		return func(b *Builder, in Ref[string]) Ref[string] {
+			Waits(b, in, desk)
+			bought := Commit(b, "sell", s.sell, Record(b, "hold", hold, in, UndoRecord(release)), Pivot(), Undo(s.unsell), someone,
+				RefusedAssist(map[string]Handover{"": handover, "here": {Kind: "here", Next: handover.Next, Place: "the counter"}}))
+			next := Check(b, "next", func(string) (string, error) { return "B1", nil }, bought)
+			return Join(b, "say", bought, Commit(b, "second", s.sell, next, opts...), both)
+		}
+	}
+	for name, c := range map[string]struct {
+		first, second error
+		meaning       Option
+		dies          int
+		place         string
+	}{
+		"in the run":               {second: errLost, meaning: someone, place: "desk A1"},
+		"where the handover says":  {first: call.Refuse("here", nil), meaning: someone, place: "the counter"},
+		"interrupted":              {meaning: someone, dies: 1, place: "desk A1"},
+		"given up after a crash":   {second: errLost, meaning: someone, dies: 2, place: "desk A1"},
+		"late, and left long ago":  {second: errLost, meaning: later, place: ""},
+		"given up, and long since": {second: errLost, meaning: later, dies: 2, place: ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newShop(t)
+			s.says = map[string]error{"A1": c.first, "B1": c.second}
+			p := s.prove([]string{"sell", "second"}, plan(s, c.meaning))
+			if c.dies > 0 {
+				s.dieAfter(c.dies)
+			}
+			_, _ = p.Run(s.engine, s.request(), "A1", render)
+			if c.dies > 0 {
+				s.sold["A1"] = 1
+				s.revive(p)
+				if _, err := s.engine.Recover(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				_ = s.outbox(t) // the delivery of the second fails
+			}
+			if len(s.assists()) == 0 {
+				s.kill(s.first())
+			}
+			if all := s.assists(); len(all) != 1 || all[0].Place != c.place {
+				t.Errorf("assists %+v", all)
+			}
+		})
+	}
+}

@@ -192,6 +192,7 @@ func (e *Engine) interrupted(f found, missing []string, facts []byte) ledger.Ass
 	a := ledger.Assist{
 		ID: e.newID(), Run: f.run.ID, Plan: f.run.Plan, Kind: h.Kind, Tenant: f.run.Tenant, Venue: f.run.Venue, NotDone: missing,
 		Tried: []string{"the gateway was interrupted"}, NextAction: h.Next, Facts: facts,
+		Place: f.run.Place,
 	}
 	for _, op := range f.ops {
 		if op.State == ledger.OpDone || f.happened[op.Key] {

@@ -63,6 +63,11 @@ var mustNotStart = map[string]func() error{
 	"refused-assist-without-default": define(func(b *Builder, in Ref[string]) Ref[string] {
 		return Commit(b, "sell", sell, in, someone, RefusedAssist(map[string]Handover{"taken": handover}))
 	}),
+	"waits-by-a-step": define(func(b *Builder, in Ref[string]) Ref[string] {
+		seen := Check(b, "look", same, in)
+		Waits(b, seen, func(v string) string { return v })
+		return seen
+	}),
 	"due-by-nobody": define(func(b *Builder, in Ref[string]) Ref[string] {
 		return Commit(b, "sell", sell, in, DeferBy(nil, handover), sold)
 	}),

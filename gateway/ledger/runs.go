@@ -32,25 +32,26 @@ type Run struct {
 	Body                               []byte    // its answer, sealed
 	DraftStatus                        int       // of a running run: the answer it comes to if all that it has begun comes about,
 	Draft                              []byte    // sealed; nil: that cannot be said
+	Place                              string    // where the citizen waits; a word of the flow
 }
 
-const runColumns = `id, plan, tenant, venue, principal, lang, state, pivot, data_key, idem_scope, started_at, ended_at, lease_until, status, body, draft_status, draft`
+const runColumns = `id, plan, tenant, venue, principal, lang, state, pivot, data_key, idem_scope, started_at, ended_at, lease_until, status, body, draft_status, draft, place`
 
 func scanRun(r Row) (Run, error) {
 	var v Run
 	var started, ended, lease int64
 	err := r.Scan(&v.ID, &v.Plan, &v.Tenant, &v.Venue, &v.Principal, &v.Lang, &v.State, &v.Pivot, &v.Key, &v.IdemScope,
-		&started, &ended, &lease, &v.Status, &v.Body, &v.DraftStatus, &v.Draft)
+		&started, &ended, &lease, &v.Status, &v.Body, &v.DraftStatus, &v.Draft, &v.Place)
 	v.StartedAt, v.EndedAt, v.LeaseUntil = instant(started), instant(ended), instant(lease)
 	return v, err
 }
 
 // BeginRun enters a run. An id that is there already is an error: ids are made once.
 func (tx *Tx) BeginRun(r Run) error {
-	n, err := tx.Exec(`INSERT INTO runs (`+runColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+	n, err := tx.Exec(`INSERT INTO runs (`+runColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
 		ON CONFLICT (id) DO NOTHING`,
 		r.ID, r.Plan, r.Tenant, r.Venue, r.Principal, r.Lang, r.State, r.Pivot, r.Key, r.IdemScope,
-		millis(r.StartedAt), millis(r.EndedAt), millis(r.LeaseUntil), r.Status, r.Body, r.DraftStatus, r.Draft)
+		millis(r.StartedAt), millis(r.EndedAt), millis(r.LeaseUntil), r.Status, r.Body, r.DraftStatus, r.Draft, r.Place)
 	if err != nil {
 		return fmt.Errorf("cannot begin run %s: %w", r.ID, err)
 	}
