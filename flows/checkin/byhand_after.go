@@ -97,7 +97,7 @@ func followUp(tx *ledger.Tx, a flow.Opened) error {
 		case op.State == ledger.OpRefused:
 			_, err := tx.OpenAssist(ledger.Assist{Run: a.Run, Plan: a.Plan, Kind: handRegistrationRefused.Kind, Tenant: a.Tenant, Venue: a.Assist.Venue,
 				Done: []string{stepCheckIn}, NotDone: []string{stepRegister}, Tried: []string{stepRegister + ": refused: " + op.Reason},
-				NextAction: handRegistrationRefused.Next, Facts: a.Assist.Facts})
+				NextAction: handRegistrationRefused.Next, Facts: a.Assist.Facts, Place: a.Place})
 			return err
 		}
 	}

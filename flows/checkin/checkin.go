@@ -113,6 +113,7 @@ const (
 // plan declares the journey.
 func (o operations) plan() (*journey.Plan[Arrival, CheckedIn], error) {
 	return journey.Define(planName, func(b *journey.Builder, in journey.Ref[Arrival]) journey.Ref[CheckedIn] {
+		journey.Waits(b, in, func(a Arrival) string { return a.Kiosk })
 		known := journey.Try(b, journey.Ask(b, "recall", o.recall, in))
 		party := journey.Join(b, "screen", in, known, screen)
 		found := journey.Try(b, journey.Ask(b, "booking", o.find, party,

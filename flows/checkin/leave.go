@@ -68,6 +68,7 @@ const keyOffWithin = time.Hour
 // checkOutPlan declares the check-out.
 func (o operations) checkOutPlan() (*journey.Plan[Leaving, Leave], error) {
 	return journey.Define(planLeave, func(b *journey.Builder, in journey.Ref[Leaving]) journey.Ref[Leave] {
+		journey.Waits(b, in, func(l Leaving) string { return l.Kiosk })
 		leaving := journey.Record(b, stepLeave, beginLeave, in, journey.UndoRecord(stayOn))
 		return journey.When(b, "answer", journey.Check(b, "again", leftAgain, leaving),
 			func(b *journey.Builder) journey.Ref[Leave] {

@@ -108,6 +108,9 @@ func TestCheckOutUnclear(t *testing.T) {
 			t.Errorf("meanwhile: %d %s", a.Status, a.Text)
 		}
 		c.Dial(hotel, "pms", twin.Dial{})
+		if open := c.Waiting(); len(open) != 1 || open[0].Place == "" {
+			t.Errorf("assists %+v", open)
+		}
 		if a := c.Resolve("check-out-unclear", x.word, nil); a.Status != http.StatusCreated {
 			t.Errorf("%s: %d %s", x.word, a.Status, a.Text)
 		}

@@ -182,7 +182,7 @@ func TestNoKeyAfterThePivot(t *testing.T) {
 			}
 			open := c.Waiting()
 			if len(open) != 1 || !strings.Contains(strings.Join(open[0].Done, " "), "check-in arrive register") || strings.Join(open[0].NotDone, " ") != "key" ||
-				strings.Join(open[0].Tried, " ") != "key: no answer" {
+				strings.Join(open[0].Tried, " ") != "key: no answer" || open[0].Place != "lobby-1" {
 				t.Errorf("assists %+v", open)
 			}
 			c.Dial(hotel, "pms", twin.Dial{})
@@ -306,7 +306,7 @@ func TestTheLedgerDiesAtEachStep(t *testing.T) {
 			}
 			open := c.Waiting()
 			switch {
-			case x.kind == "" && len(open) > 0, x.kind != "" && (len(open) != 1 || open[0].Kind != x.kind):
+			case x.kind == "" && len(open) > 0, x.kind != "" && (len(open) != 1 || open[0].Kind != x.kind || open[0].Place != "lobby-1"):
 				t.Errorf("assists %+v", open)
 			case x.kind != "":
 				resolved(t, c, x.kind, "finish", nil)

@@ -131,6 +131,7 @@ const redeemWithin = time.Hour
 // plan declares the journey.
 func (o operations) plan() (*journey.Plan[Scan, Admission], error) {
 	return journey.Define("scenic-entry", func(b *journey.Builder, in journey.Ref[Scan]) journey.Ref[Admission] {
+		journey.Waits(b, in, func(s Scan) string { return s.Gate })
 		named := journey.When(b, "named", journey.Check(b, "by id", byID, in), // only then the ledger says whom to ask for
 			func(b *journey.Builder) journey.Ref[recalled] {
 				return journey.Try(b, journey.Ask(b, "recall", o.recall, in))

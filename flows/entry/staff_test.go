@@ -18,6 +18,7 @@ type assistSeen struct {
 	ID      string   `json:"id"`
 	Kind    string   `json:"kind"`
 	State   string   `json:"state"`
+	Place   string   `json:"place"`
 	Done    []string `json:"done"`
 	NotDone []string `json:"not_done"`
 	Tried   []string `json:"tried"`
@@ -104,7 +105,7 @@ func TestRedemptionIsLateAndAPersonDecides(t *testing.T) {
 				ticket := late(t, c, d)
 				open := waiting(c)
 				if len(open) != 1 || open[0].Kind != "redeem-late" || strings.Join(open[0].Done, " ") != "admit" ||
-					!strings.Contains(strings.Join(open[0].NotDone, " "), "redeem") || len(open[0].Tried) == 0 || open[0].Next == "" {
+					!strings.Contains(strings.Join(open[0].NotDone, " "), "redeem") || len(open[0].Tried) == 0 || open[0].Next == "" || open[0].Place != "north-1" {
 					t.Errorf("assists %+v", open)
 				}
 				if a := enter(c, "north-1", code(ticket.Code)); a.Problem() != "with-staff" {

@@ -12,6 +12,7 @@ type Assist struct {
 	ID      string   `json:"id"`
 	Kind    string   `json:"kind"`
 	State   string   `json:"state"`
+	Place   string   `json:"place"`
 	Done    []string `json:"done"`
 	NotDone []string `json:"not_done"`
 	Tried   []string `json:"tried"`
