@@ -47,6 +47,9 @@ func TestIdentityCheckedByEye(t *testing.T) {
 			t.Fatal(got)
 		}
 		resolved(t, c, x.kind, "identity-checked", nil)
+		if got := c.Journey(c.Token("kiosk", "hotel:check-in"), a); got != "settled continue" {
+			t.Errorf("%s: the kiosk hears %s", x.kind, got)
+		}
 		if got := checkintest.Outcome(t, c.CheckIn(hotel, b.Arrival("lobby-1"))); got != "checked-in" {
 			t.Errorf("%s, then: %s", x.kind, got)
 		}
@@ -177,8 +180,12 @@ func TestNoKeyAfterThePivot(t *testing.T) {
 			c := start(t, "")
 			b := c.Book(hotel, "")
 			c.Dial(hotel, "pms", part(b, "roomKeys", twin.Dial{Fault: twin.Reset, AfterEffect: after}))
-			if got := checkintest.Outcome(t, c.CheckIn(hotel, b.Arrival("lobby-1"))); got != "a person: key" {
+			a := c.CheckIn(hotel, b.Arrival("lobby-1"))
+			if got := checkintest.Outcome(t, a); got != "a person: key" {
 				t.Fatal(got)
+			}
+			if got := c.Journey(c.Token("kiosk", "hotel:check-in"), a); got != "assist wait" {
+				t.Errorf("the kiosk hears %s", got)
 			}
 			open := c.Waiting()
 			if len(open) != 1 || !strings.Contains(strings.Join(open[0].Done, " "), "check-in arrive register") || strings.Join(open[0].NotDone, " ") != "key" ||
@@ -187,6 +194,9 @@ func TestNoKeyAfterThePivot(t *testing.T) {
 			}
 			c.Dial(hotel, "pms", twin.Dial{})
 			resolved(t, c, "key", word, nil)
+			if got := c.Journey(c.Token("kiosk", "hotel:check-in"), a); got != "settled checked-in" {
+				t.Errorf("%s: the kiosk hears %s", word, got)
+			}
 			c.Quiet()
 			x := c.Truth(b)
 			if want := after || word == "key-again"; !x.InHouse || (x.Keys == 1) != want || x.KeySets > 1 {

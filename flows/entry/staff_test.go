@@ -313,3 +313,22 @@ func TestTicketingWillNotRedeemWhomItFindsInside(t *testing.T) {
 		t.Errorf("%d redemptions are settled by hand", n)
 	}
 }
+
+// TestTheGateHearsWhatAPersonDecides: a journey that a person has finished says so, with the decision.
+func TestTheGateHearsWhatAPersonDecides(t *testing.T) {
+	t.Parallel()
+	for word, want := range map[string]string{"admit": "settled open", "turn-away": "settled closed"} {
+		c := start(t, asking)
+		dial(c, twin.Dial{Fault: twin.Hang})
+		a := enter(c, "north-1", code(c.Tickets[spot].Fresh().Units[0].Code))
+		if got := c.Journey(c.Token("gate-north-1", "scenic:gate"), a); got != "assist wait" {
+			t.Errorf("before: %s", got)
+		}
+		if a := resolve(c, word, nil); a.Status != 201 {
+			t.Errorf("%s: %d %s", word, a.Status, a.Text)
+		}
+		if got := c.Journey(c.Token("gate-north-1", "scenic:gate"), a); got != want {
+			t.Errorf("%s: %s", word, got)
+		}
+	}
+}

@@ -384,6 +384,21 @@ func (c *City) View(f func(q ledger.Querier) error) {
 	}
 }
 
+// Journey tells how the journey of an answer stands for the machine whose token it was: its state, and what people have decided.
+func (c *City) Journey(token string, a Answer) string {
+	c.T.Helper()
+	var answered struct {
+		Journey string `json:"journey"`
+	}
+	a.Into(c.T, &answered)
+	var j struct {
+		State    string `json:"state"`
+		Decision string `json:"decision"`
+	}
+	c.Do(Call{Method: http.MethodGet, Path: "/v1/journeys/" + answered.Journey, Token: token}).Into(c.T, &j)
+	return j.State + " " + j.Decision
+}
+
 // Number reads one number from the ledger.
 func (c *City) Number(query string, args ...any) (n int64) {
 	c.T.Helper()

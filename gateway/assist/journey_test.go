@@ -23,6 +23,7 @@ type told struct {
 	State     string         `json:"state"`
 	StartedAt string         `json:"started_at"`
 	EndedAt   string         `json:"ended_at"`
+	SettledAt string         `json:"settled_at"`
 	Status    *int           `json:"status"`
 	Answer    jsontext.Value `json:"answer"`
 	Decision  string         `json:"decision"`
@@ -76,18 +77,46 @@ func TestAJourneyTellsWhatHasBecomeOfIt(t *testing.T) {
 	}
 	run, id := p.stuck("help", "east")
 	p.claim(p.li, id)
-	if j := p.journey(p.citizen, run); j.Assists[0].ID != id || j.Assists[0].State != "claimed" || j.Decision != "wait" || j.Assists[0].Kind != "visitor-stuck" {
+	if j := p.journey(p.citizen, run); j.State != "assist" || j.SettledAt != "" || j.Assists[0].ID != id || j.Assists[0].State != "claimed" || j.Decision != "wait" || j.Assists[0].Kind != "visitor-stuck" {
 		t.Errorf("while somebody works on it: %+v", j)
 	}
 	p.resolve(p.li, id, "turn-away")
-	if j := p.journey(p.citizen, run); j.State != "assist" || j.Decision != "closed" || j.Assists[0].State != "resolved" || j.Assists[0].Resolution != "turn-away" {
+	if j := p.journey(p.citizen, run); j.State != "settled" || !strings.HasSuffix(j.SettledAt, "+08:00") || j.SettledAt < j.EndedAt || j.Decision != "closed" ||
+		*j.Status != 202 || j.Assists[0].State != "resolved" || j.Assists[0].Resolution != "turn-away" {
 		t.Errorf("once it is settled: %+v", j)
 	}
 	run, id = p.stuck("help", "east")
 	p.claim(p.li, id)
 	p.resolve(p.li, id, "admit")
-	if j := p.journey(p.citizen, run); j.Decision != "open" {
+	if j := p.journey(p.citizen, run); j.State != "settled" || j.Decision != "open" {
 		t.Errorf("once the visitor is let in: %+v", j)
+	}
+}
+
+// open opens an assist of a run, as something that comes late does.
+func (p *place) open(run, kind string) {
+	p.T.Helper()
+	p.Write(func(tx *ledger.Tx) error {
+		_, err := tx.OpenAssist(ledger.Assist{Run: run, Plan: "visit", Kind: kind, Tenant: "hangzhou", Venue: "east"})
+		return err
+	})
+}
+
+// A journey is settled once people have seen to everything that it left to them; one that the citizen saw end stays as it
+// ended, whatever comes late.
+func TestAJourneyIsSettledByPeople(t *testing.T) {
+	p := start(t)
+	run, id := p.stuck("help", "east")
+	p.open(run, "visitor-lost")
+	p.claim(p.li, id)
+	p.resolve(p.li, id, "admit")
+	if j := p.journey(p.citizen, run); j.State != "assist" || j.Decision != "wait" || j.SettledAt != "" || len(j.Assists) != 2 {
+		t.Errorf("with one of two settled: %+v", j)
+	}
+	run = idOf(t, p, p.visit("done", "east"))
+	p.open(run, "visitor-lost")
+	if j := p.journey(p.citizen, run); j.State != "done" || j.Decision != "" || len(j.Assists) != 1 {
+		t.Errorf("done, with something late: %+v", j)
 	}
 }
 

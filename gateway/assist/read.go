@@ -126,11 +126,15 @@ func number(x *edge.Exchange, name string, absent, least, most uint64) (int64, e
 	return int64(n), nil
 }
 
-// decided is what people have decided about a journey: "wait" until they have.
-func (d *door) decided(help []journeyHelp) (decision string) {
+// decided is what people have decided about a journey that was left to them, "wait" until they have, and when they had seen to
+// all of it.
+func (d *door) decided(help []journeyHelp) (decision string, at time.Time) {
 	for _, h := range help {
 		if h.State != ledger.AssistResolved {
-			return "wait"
+			return "wait", time.Time{}
+		}
+		if h.at.After(at) {
+			at = h.at
 		}
 		for _, r := range d.resolutions(h.Kind) {
 			if r.Word != h.Resolution || r.Decision == "" {
@@ -141,7 +145,7 @@ func (d *door) decided(help []journeyHelp) (decision string) {
 			}
 		}
 	}
-	return decision
+	return decision, at
 }
 
 // sayJourney tells the caller what has become of a journey of theirs. Another's is unknown.
@@ -171,7 +175,13 @@ func (d *door) sayJourney(x *edge.Exchange, rt *flow.Runtime) error {
 	at := rt.Venue(run.Venue)
 	body := journeyBody{
 		ID: run.ID, Plan: run.Plan, Venue: run.Venue, State: run.State, StartedAt: flow.At(at, run.StartedAt),
-		EndedAt: flow.At(at, run.EndedAt), Status: run.Status, Decision: d.decided(help), Assists: help,
+		EndedAt: flow.At(at, run.EndedAt), Status: run.Status, Assists: help,
+	}
+	if run.State == ledger.RunAssist {
+		var settled time.Time
+		if body.Decision, settled = d.decided(help); !settled.IsZero() {
+			body.State, body.SettledAt = stateSettled, flow.At(at, settled)
+		}
 	}
 	if len(run.Key) > 0 {
 		if body.Answer, err = journey.OpenAnswer(rt.Ledger.Keys(), run.Key, run.Body); err != nil {

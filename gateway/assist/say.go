@@ -50,14 +50,18 @@ type journeyBody struct {
 	ID        string          `json:"id"`
 	Plan      string          `json:"plan"`
 	Venue     string          `json:"venue"`
-	State     ledger.RunState `json:"state"`
+	State     ledger.RunState `json:"state"` // or stateSettled
 	StartedAt time.Time       `json:"started_at"`
 	EndedAt   time.Time       `json:"ended_at,omitzero"`
+	SettledAt time.Time       `json:"settled_at,omitzero"`
 	Status    int             `json:"status,omitzero"`   // of the answer
 	Answer    jsontext.Value  `json:"answer,omitzero"`   // gone once the run is erased
 	Decision  string          `json:"decision,omitzero"` // a person's: what a machine that waits is to do now
 	Assists   []journeyHelp   `json:"assists"`
 }
+
+// stateSettled is the state of a journey that ended in an assist, once people have seen to all that it left to them.
+const stateSettled ledger.RunState = "settled"
 
 type journeyHelp struct {
 	ID         string             `json:"id"`
@@ -65,7 +69,8 @@ type journeyHelp struct {
 	State      ledger.AssistState `json:"state"`
 	Resolution string             `json:"resolution,omitzero"`
 
-	here bool // the citizen waits where this journey does, as far as is known
+	at   time.Time // it was resolved; zero: not yet
+	here bool      // the citizen waits where this journey does, as far as is known
 }
 
 // say puts an assist into words, without facts and result. at is its venue, nil where the configuration has it no more.
@@ -101,7 +106,7 @@ func assistsOf(q ledger.Querier, run string) ([]journeyHelp, error) {
 	}
 	help := []journeyHelp{}
 	for _, w := range waits {
-		help = append(help, journeyHelp{ID: w.ID, Kind: w.Kind, State: w.State, Resolution: w.Resolution, here: w.Here})
+		help = append(help, journeyHelp{ID: w.ID, Kind: w.Kind, State: w.State, Resolution: w.Resolution, at: w.ResolvedAt, here: w.Here})
 	}
 	return help, nil
 }

@@ -1,6 +1,9 @@
 package ledger
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 // waitingFor finds the assist that a run opened, or joined.
 func (tx *Tx) waitingFor(run, kind string) (Assist, bool, error) {
@@ -58,18 +61,20 @@ type Wait struct {
 	ID, Kind   string
 	State      AssistState
 	Resolution string
+	ResolvedAt time.Time // zero: it is not
 	Here       bool // nobody has come with the same subject and waits at another place since
 }
 
 // WaitsOf lists what help a run has needed, its own assists and those that it joined, the first one first.
 func WaitsOf(q Querier, run string) ([]Wait, error) {
-	rows, err := q.Query(`SELECT a.id, a.kind, a.state, a.resolution, a.place, COALESCE(w.place, a.place)
+	rows, err := q.Query(`SELECT a.id, a.kind, a.state, a.resolution, a.resolved_at, a.place, COALESCE(w.place, a.place)
 		FROM assists a LEFT JOIN assist_waits w ON w.assist = a.id AND w.run = $1
 		WHERE a.run = $1 OR a.id IN (SELECT assist FROM assist_waits WHERE run = $1) ORDER BY a.opened_at, a.kind`, run)
 	return list(rows, err, func(r Row) (w Wait, err error) {
 		var last, own string
-		err = r.Scan(&w.ID, &w.Kind, &w.State, &w.Resolution, &last, &own)
-		w.Here = own == last
+		var resolved int64
+		err = r.Scan(&w.ID, &w.Kind, &w.State, &w.Resolution, &resolved, &last, &own)
+		w.ResolvedAt, w.Here = instant(resolved), own == last
 		return w, err
 	})
 }
