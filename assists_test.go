@@ -91,7 +91,7 @@ func TestStaffSettleAssistsInATerminal(t *testing.T) {
 	}{
 		{"li", "", 0, []string{"ID        WAITS   STATE     BY          VENUE", "\n" + end + "  ", "  open  ", "look at the ticket itself"}},
 		{"li", "list --lang zh_CN.UTF-8", 0, []string{"编号      已等    状态      处理人      地点", "  待处理  ", "请查验票证原件"}},
-		{"li", "show " + end, 0, []string{id, "not done     admit\n", "done         nothing\n", "tried        find: no answer\n", "settle as    admit  Let the visitor in\n", "claim it to see them"}},
+		{"li", "show " + end, 0, []string{id, "not done     Count the visitor in\n", "done         nothing\n", "tried        find: no answer\n", "settle as    admit  Let the visitor in\n", "claim it to see them"}},
 		{"li", "release " + end, 1, []string{"warmgate: Claim this before you settle it\n"}},
 		{"li", "claim " + end, 0, []string{"STATE        claimed\n", secret}},
 		{"wang", "claim " + end + " --lang zh", 1, []string{"warmgate: 已有同事在处理这条求助\n"}},

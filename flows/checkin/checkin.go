@@ -100,12 +100,14 @@ func newOperations() operations {
 	return o
 }
 
-// The steps that resolutions and recovery name.
+// The steps that change something.
 const (
 	planName     = "hotel-check-in"
 	stepHold     = "hold"
+	stepAssign   = "assign"
 	stepRoom     = "room"
 	stepCheckIn  = "check-in"
+	stepArrive   = "arrive"
 	stepRegister = "register"
 	stepKey      = "key"
 )
@@ -137,12 +139,12 @@ func (o operations) plan() (*journey.Plan[Arrival, CheckedIn], error) {
 // enterHotel is the part of the plan that changes something outside.
 func (o operations) enterHotel(b *journey.Builder, held journey.Ref[Held]) journey.Ref[CheckedIn] {
 	offers := journey.Check(b, "offers", offersOf, held)
-	given := journey.Choose(b, "assign", o.assign, offers, maxOffers, journey.Undo(o.unassign),
+	given := journey.Choose(b, stepAssign, o.assign, offers, maxOffers, journey.Undo(o.unassign),
 		journey.Assist(handHotelDown), journey.RefusedAssist(map[string]journey.Handover{"": handRoomRefused, journey.Taken: handNoRoom, journey.NoCandidate: handNoRoom}))
 	roomed := journey.Record(b, stepRoom, settleRoom, journey.Join(b, "given", held, given, giveRoom), journey.UndoRecord(o.release))
 
 	entered := journey.Commit(b, stepCheckIn, o.enter, journey.Check(b, "entrance", entranceOf, roomed), o.entering...)
-	inHouse := journey.Record(b, "arrive", arrive, journey.Join(b, "in house", roomed, entered, enteredAs))
+	inHouse := journey.Record(b, stepArrive, arrive, journey.Join(b, "in house", roomed, entered, enteredAs))
 	registered := journey.CommitEach(b, stepRegister, o.register, journey.Join(b, "registrations", roomed, entered, o.registrations), maxGuestsLimit,
 		journey.DeferBy(registrationDue, handRegistrationLate),
 		journey.Disclose("register the guest", "guest.name", "guest.document", "guest.birth_date", "guest.nationality"))
@@ -184,6 +186,6 @@ func (o operations) flow() (*flow.Flow, error) {
 			"identity": {"identity": bound(connectIdentity)},
 			"police":   {"police": bound(connectPolice)},
 		}},
-		Routes: c.routes, Assists: assists(),
+		Routes: c.routes, Assists: assists(), Steps: stepWords(),
 	}, nil
 }

@@ -127,7 +127,7 @@ func TestHotelWithoutEncoder(t *testing.T) {
 	c.Quiet()
 	complete(t, c, b)
 	open := c.Waiting()
-	if len(open) != 1 || strings.Join(open[0].NotDone, " ") != "key" || !strings.Contains(strings.Join(open[0].Done, " "), "check-in") ||
+	if len(open) != 1 || checkintest.Steps(open[0].NotDone) != "key" || !strings.Contains(checkintest.Steps(open[0].Done), "check-in") ||
 		strings.Join(open[0].Tried, " ") != "key: refused: no-encoder" {
 		t.Errorf("assists %+v", open)
 	}

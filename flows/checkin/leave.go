@@ -53,11 +53,12 @@ func (f Farewell) key() string { return "depart/" + f.Key }
 // Done is an effect that has nothing to tell.
 type Done struct{}
 
-// The steps of a check-out that resolutions name.
+// The steps of a check-out that change something.
 const (
 	planLeave      = "hotel-check-out"
 	stepLeave      = "leave"
 	stepCheckOut   = "check-out"
+	stepGone       = "gone"
 	stepKeyOff     = "key-off"
 	stepDepartures = "departures"
 )
@@ -78,7 +79,7 @@ func (o operations) checkOutPlan() (*journey.Plan[Leaving, Leave], error) {
 				out := journey.Commit(b, stepCheckOut, o.leave, journey.Check(b, "departure", departureOf, leaving), journey.Pivot(),
 					journey.Assist(handLeaveUnclear), journey.Interrupted(handLeaveInterrupted),
 					journey.RefusedAssist(map[string]journey.Handover{"": handLeaveRefused}))
-				gone := journey.Record(b, "gone", endStay, journey.Join(b, "out", leaving, out, leftAs))
+				gone := journey.Record(b, stepGone, endStay, journey.Join(b, "out", leaving, out, leftAs))
 				off := journey.Commit(b, stepKeyOff, o.keyOff, journey.Join(b, "keys", leaving, out, keysOf), journey.Defer(keyOffWithin, handKeyOffLate))
 				told := journey.CommitEach(b, stepDepartures, o.depart, journey.Join(b, "farewells", leaving, out, farewellsOf), maxGuestsLimit,
 					journey.DeferBy(registrationDue, handDepartureLate))

@@ -80,3 +80,21 @@ func sayCheckedOut(o journey.Outcome[Leave], lang string) flow.Said {
 		Again: l.Again, CheckedOutAt: l.At.Truncate(time.Millisecond), Pending: o.Pending,
 	}}
 }
+
+// stepWords are the effects of the journey's plans, as staff read them.
+func stepWords() map[string]gateway.Text {
+	return map[string]gateway.Text{
+		stepHold:       {Zh: "为预订保留客房", En: "Hold a room for the booking"},
+		stepAssign:     {Zh: "在酒店系统分房", En: "Assign the room at the hotel's system"},
+		stepRoom:       {Zh: "确定客房", En: "Settle the room"},
+		stepCheckIn:    {Zh: "在酒店系统办理入住", En: "Check in at the hotel's system"},
+		stepArrive:     {Zh: "记为在住", En: "Note the guest as in house"},
+		stepRegister:   {Zh: "向公安登记", En: "Register with the police"},
+		stepKey:        {Zh: "制作房卡", En: "Cut the key"},
+		stepLeave:      {Zh: "开始退房", En: "Begin the check-out"},
+		stepCheckOut:   {Zh: "在酒店系统办理退房", En: "Check out at the hotel's system"},
+		stepGone:       {Zh: "记为离店", En: "Note the guest as gone"},
+		stepKeyOff:     {Zh: "注销房卡", En: "Switch the keys off"},
+		stepDepartures: {Zh: "向公安报告离店", En: "Tell the police of the departure"},
+	}
+}

@@ -188,7 +188,8 @@ func TestNoKeyAfterThePivot(t *testing.T) {
 				t.Errorf("the kiosk hears %s", got)
 			}
 			open := c.Waiting()
-			if len(open) != 1 || !strings.Contains(strings.Join(open[0].Done, " "), "check-in arrive register") || strings.Join(open[0].NotDone, " ") != "key" ||
+			if len(open) != 1 || !strings.Contains(checkintest.Steps(open[0].Done), "check-in arrive register") || checkintest.Steps(open[0].NotDone) != "key" ||
+				open[0].NotDone[0].Name != "Cut the key" ||
 				strings.Join(open[0].Tried, " ") != "key: no answer" || open[0].Place != "lobby-1" {
 				t.Errorf("assists %+v", open)
 			}

@@ -113,7 +113,14 @@ func newOperations() operations {
 
 func redeemKey(r Redemption) string { return "redeem/" + r.Supplier + "/" + r.Unit }
 
-const stepRedeem = "redeem"
+// The steps that change something.
+const (
+	stepAdmit   = "admit"
+	stepRedeem  = "redeem"
+	stepSettle  = "settle"
+	stepLeave   = "leave"
+	stepCorrect = "correct"
+)
 
 // Who takes over, and how.
 var (
@@ -150,7 +157,7 @@ func (o operations) plan() (*journey.Plan[Scan, Admission], error) {
 		heard := journey.Join(b, "hear", found, known, hear)
 		today := journey.Join(b, "today", in, day, today)
 		claim := journey.Join(b, "judge", today, heard, judge)
-		admitted := journey.Record(b, "admit", admit, claim, journey.UndoRecord(release))
+		admitted := journey.Record(b, stepAdmit, admit, claim, journey.UndoRecord(release))
 
 		redeem := journey.Check(b, "redemptions", redemptions, admitted)
 		redeemed := journey.CommitEach(b, stepRedeem, o.redeem, redeem, maxPeopleLimit, journey.Pivot(), journey.Undo(o.unredeem),
@@ -158,7 +165,7 @@ func (o operations) plan() (*journey.Plan[Scan, Admission], error) {
 			journey.Disclose("redeem the ticket", "ticket.code"))
 		said := journey.Join(b, "outcome", admitted, redeemed, outcome)
 		return journey.When(b, "answer", journey.Check(b, "refused", anyRefused, said),
-			func(b *journey.Builder) journey.Ref[Admission] { return journey.Record(b, "settle", settle, said) },
+			func(b *journey.Builder) journey.Ref[Admission] { return journey.Record(b, stepSettle, settle, said) },
 			func(b *journey.Builder) journey.Ref[Admission] { return journey.Check(b, "welcome", letAllIn, said) })
 	})
 }
@@ -194,7 +201,7 @@ func New() (*flow.Flow, error) {
 				return connectOCTO(ops, warm, v, to, b)
 			}},
 		}},
-		Routes: f.routes, Assists: assists(),
+		Routes: f.routes, Assists: assists(), Steps: stepWords(),
 		Work: func(ctx context.Context, rt *flow.Runtime) error {
 			var sweeping sync.WaitGroup
 			defer sweeping.Wait()

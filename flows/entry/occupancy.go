@@ -89,7 +89,7 @@ var correct = &ledger.Decision[Correction, Corrected]{Name: "entry.correct", Run
 
 func correctionPlan() (*journey.Plan[Correction, Corrected], error) {
 	return journey.Define("scenic-occupancy", func(b *journey.Builder, in journey.Ref[Correction]) journey.Ref[Corrected] {
-		return journey.Record(b, "correct", correct, in)
+		return journey.Record(b, stepCorrect, correct, in)
 	})
 }
 
@@ -201,6 +201,6 @@ func endVisits(tx *ledger.Tx, l Leaving) (ended, counted int64, err error) {
 
 func exitPlan() (*journey.Plan[Leaving, Left], error) {
 	return journey.Define("scenic-exit", func(b *journey.Builder, in journey.Ref[Leaving]) journey.Ref[Left] {
-		return journey.Record(b, "leave", leave, in)
+		return journey.Record(b, stepLeave, leave, in)
 	})
 }

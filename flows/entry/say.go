@@ -85,3 +85,14 @@ func sayCorrected(o journey.Outcome[Corrected], _ string) flow.Said {
 		Journey: o.ID, Before: o.Value.Before, Inside: o.Value.Inside, Capacity: o.Value.Capacity,
 	}}
 }
+
+// stepWords are the effects of the journey's plans, as staff read them.
+func stepWords() map[string]gateway.Text {
+	return map[string]gateway.Text{
+		stepAdmit:   {Zh: "计入在园", En: "Count the visitor in"},
+		stepRedeem:  {Zh: "在售票系统核销门票", En: "Redeem the ticket at ticketing"},
+		stepSettle:  {Zh: "撤销被拒门票", En: "Release refused tickets"},
+		stepLeave:   {Zh: "计出园", En: "Count the visitor out"},
+		stepCorrect: {Zh: "更正在园人数", En: "Correct the number inside"},
+	}
+}

@@ -1,6 +1,7 @@
 package entry_test
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"sync"
@@ -14,15 +15,20 @@ import (
 // asking is a spot where a person decides while a redemption is late.
 const asking = flowtest.DefaultSettings + "  ticketing_late: ask\n"
 
+type stepSeen struct {
+	Step string `json:"step"`
+	Name string `json:"name"`
+}
+
 type assistSeen struct {
-	ID      string   `json:"id"`
-	Kind    string   `json:"kind"`
-	State   string   `json:"state"`
-	Place   string   `json:"place"`
-	Done    []string `json:"done"`
-	NotDone []string `json:"not_done"`
-	Tried   []string `json:"tried"`
-	Next    string   `json:"next_action"`
+	ID      string     `json:"id"`
+	Kind    string     `json:"kind"`
+	State   string     `json:"state"`
+	Place   string     `json:"place"`
+	Done    []stepSeen `json:"done"`
+	NotDone []stepSeen `json:"not_done"`
+	Tried   []string   `json:"tried"`
+	Next    string     `json:"next_action"`
 }
 
 // staff does something as a member of staff.
@@ -104,8 +110,8 @@ func TestRedemptionIsLateAndAPersonDecides(t *testing.T) {
 				c := start(t, asking)
 				ticket := late(t, c, d)
 				open := waiting(c)
-				if len(open) != 1 || open[0].Kind != "redeem-late" || strings.Join(open[0].Done, " ") != "admit" ||
-					!strings.Contains(strings.Join(open[0].NotDone, " "), "redeem") || len(open[0].Tried) == 0 || open[0].Next == "" || open[0].Place != "north-1" {
+				if len(open) != 1 || open[0].Kind != "redeem-late" || fmt.Sprint(open[0].Done) != "[{admit Count the visitor in}]" ||
+					open[0].NotDone[0] != (stepSeen{"redeem", "Redeem the ticket at ticketing"}) || len(open[0].Tried) == 0 || open[0].Next == "" || open[0].Place != "north-1" {
 					t.Errorf("assists %+v", open)
 				}
 				if a := enter(c, "north-1", code(ticket.Code)); a.Problem() != "with-staff" {

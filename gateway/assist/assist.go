@@ -35,16 +35,21 @@ const scope = "staff:assist"
 // door is the assists' part of the program.
 type door struct {
 	kinds    map[string]flow.Assist
+	steps    map[string]map[string]gateway.Text // by plan and step
 	claims   *journey.Live[work, handed]
 	releases *journey.Live[work, handed]
 	resolves *journey.Live[work, handed]
 }
 
 // New returns the human door of the given flows as a flow of its own, named "assist", with the plans assist-claim,
-// assist-release and assist-resolution. It refuses a kind of assist that is declared twice or that nobody could settle.
+// assist-release and assist-resolution. It refuses a kind of assist that is declared twice or that nobody could settle,
+// and an effect of a plan that staff would read no words for.
 func New(flows []*flow.Flow) (*flow.Flow, error) {
-	d := &door{kinds: map[string]flow.Assist{}}
+	d := &door{kinds: map[string]flow.Assist{}, steps: map[string]map[string]gateway.Text{}}
 	for _, f := range flows {
+		if err := d.addSteps(f); err != nil {
+			return nil, fmt.Errorf("cannot open the human door of %s: %w", f.Name, err)
+		}
 		for _, a := range f.Assists {
 			if err := d.add(a); err != nil {
 				return nil, fmt.Errorf("cannot open the human door of %s: %w", f.Name, err)
@@ -95,6 +100,26 @@ func (d *door) add(a flow.Assist) error {
 		words[r.Word] = true
 	}
 	d.kinds[a.Kind] = a
+	return nil
+}
+
+// addSteps enters what the effects of a flow's plans are in words.
+func (d *door) addSteps(f *flow.Flow) error {
+	known := map[string]bool{}
+	for _, p := range f.Plans {
+		for _, step := range p.Effects() {
+			if say := f.Steps[step]; say.Zh == "" || say.En == "" {
+				return fmt.Errorf("step %s of plan %s has no words in zh and en", step, p.Name())
+			}
+			known[step] = true
+		}
+		d.steps[p.Name()] = f.Steps
+	}
+	for step := range f.Steps {
+		if !known[step] {
+			return fmt.Errorf("there are words for step %s, which no plan has", step)
+		}
+	}
 	return nil
 }
 

@@ -77,6 +77,20 @@ func TestACommitThatHangsIsFoundUnderItsKey(t *testing.T) {
 	want(t, "a release whose commit was lost and took place", p.release(p.li, id), 201, "")
 }
 
+func TestNewRefusesStepsWithoutWords(t *testing.T) {
+	for message, words := range map[string]map[string]gateway.Text{
+		"step note of plan visit has no words":              nil,
+		"step note of plan visit has no words in zh and en": {"note": {Zh: "记下来访"}},
+		"words for step knot, which no plan has":            {"note": {Zh: "记下来访", En: "Note it"}, "knot": {Zh: "结", En: "Knot"}},
+	} {
+		f := visits()
+		f.Steps = words
+		if _, err := assist.New([]*flow.Flow{f}); err == nil || !strings.Contains(err.Error(), message) {
+			t.Errorf("%v, want %q", err, message)
+		}
+	}
+}
+
 func TestNewRefusesWhatNobodyCouldSettle(t *testing.T) {
 	name := gateway.Text{Zh: "行", En: "Yes"}
 	yes := []flow.Resolution{{Word: "yes", Name: name}}

@@ -9,6 +9,8 @@ import (
 
 	"github.com/warmgate/warmgate/gateway"
 	"github.com/warmgate/warmgate/gateway/flow/worldtest"
+	"github.com/warmgate/warmgate/gateway/journey"
+	"github.com/warmgate/warmgate/gateway/ledger"
 )
 
 func ids(l page) (all []string) {
@@ -185,4 +187,31 @@ func TestAnAssistOfAVenueThatHasGoneIsListedAndCannotBeSettled(t *testing.T) {
 		t.Errorf("one: %+v", s)
 	}
 	want(t, "claim", p.claim(p.li, id), 404, "venue-unknown")
+}
+
+// What is done and what is not is told in the caller's language: in the list, of one, and in the stream.
+func TestStepsAreInWords(t *testing.T) {
+	p := start(t)
+	run := idOf(t, p, p.visit("done", "east"))
+	p.Write(func(tx *ledger.Tx) error {
+		_, err := tx.OpenAssist(ledger.Assist{Run: run, Plan: "visit", Kind: "visitor-lost", Tenant: "hangzhou", Venue: "east",
+			Done: []string{"note", "note"}, NotDone: []string{"note" + journey.LeftToOutbox, "gone-from-the-plan"}})
+		return err
+	})
+	done, left := "[{note Note the visit false}]", "[{note Note the visit true} {gone-from-the-plan gone-from-the-plan false}]"
+	all := p.list(p.li, "").Assists
+	for what, a := range map[string]seen{"the list": all[0], "one": p.one(p.li, all[0].ID)} {
+		if fmt.Sprint(a.Done) != done || fmt.Sprint(a.NotDone) != left {
+			t.Errorf("%s says %v and %v", what, a.Done, a.NotDone)
+		}
+	}
+	s := p.watch(p.li, "")
+	defer s.Close()
+	if _, a := p.next(s); fmt.Sprint(a.Done) != done || fmt.Sprint(a.NotDone) != left {
+		t.Errorf("the stream says %+v", a)
+	}
+	zh := p.Do(worldtest.Call{Method: http.MethodGet, Path: "/v1/assists", Token: p.li, Header: map[string]string{"Accept-Language": "zh"}})
+	if !strings.Contains(zh.Body, `"name":"记下来访"`) {
+		t.Errorf("in Chinese: %s", zh.Body)
+	}
 }

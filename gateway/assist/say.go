@@ -1,12 +1,15 @@
 package assist
 
 import (
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/warmgate/warmgate/gateway"
 	"github.com/warmgate/warmgate/gateway/flow"
+	"github.com/warmgate/warmgate/gateway/journey"
 	"github.com/warmgate/warmgate/gateway/ledger"
 )
 
@@ -20,8 +23,8 @@ type assistBody struct {
 	Venue       string             `json:"venue"`
 	Place       string             `json:"place,omitzero"` // where the citizen waits
 	State       ledger.AssistState `json:"state"`
-	Done        []string           `json:"done"`
-	NotDone     []string           `json:"not_done"`
+	Done        []stepName         `json:"done"`
+	NotDone     []stepName         `json:"not_done"`
 	Tried       []string           `json:"tried"`
 	NextAction  string             `json:"next_action"`
 	Resolutions []resolutionName   `json:"resolutions"` // none once it is resolved
@@ -39,6 +42,13 @@ type assistBody struct {
 type resolutionName struct {
 	Resolution string `json:"resolution"`
 	Name       string `json:"name"`
+}
+
+// stepName is an effect of the journey, in words too.
+type stepName struct {
+	Step  string `json:"step"`
+	Name  string `json:"name"`
+	Later bool   `json:"later,omitzero"` // the gateway is still bringing it about
 }
 
 type listBody struct {
@@ -76,8 +86,8 @@ type journeyHelp struct {
 // say puts an assist into words, without facts and result. at is its venue, nil where the configuration has it no more.
 func (d *door) say(a ledger.Assist, at *gateway.Venue, lang string) assistBody {
 	b := assistBody{
-		ID: a.ID, Seq: a.Seq, Journey: a.Run, Plan: a.Plan, Kind: a.Kind, Venue: a.Venue, Place: a.Place, State: a.State, Done: words(a.Done),
-		NotDone: words(a.NotDone), Tried: words(a.Tried), NextAction: a.NextAction.In(lang), Resolutions: []resolutionName{},
+		ID: a.ID, Seq: a.Seq, Journey: a.Run, Plan: a.Plan, Kind: a.Kind, Venue: a.Venue, Place: a.Place, State: a.State, Done: d.named(a.Plan, a.Done, lang),
+		NotDone: d.named(a.Plan, a.NotDone, lang), Tried: words(a.Tried), NextAction: a.NextAction.In(lang), Resolutions: []resolutionName{},
 		OpenedAt: flow.At(at, a.OpenedAt), ReleasedAt: flow.At(at, a.ReleasedAt), ClaimedBy: a.ClaimedBy, ClaimedAt: flow.At(at, a.ClaimedAt),
 		ResolvedBy: a.ResolvedBy, ResolvedAt: flow.At(at, a.ResolvedAt), Resolution: a.Resolution,
 	}
@@ -88,6 +98,22 @@ func (d *door) say(a ledger.Assist, at *gateway.Venue, lang string) assistBody {
 		b.Resolutions = append(b.Resolutions, resolutionName{Resolution: r.Word, Name: r.Name.In(lang)})
 	}
 	return b
+}
+
+// named puts steps of a plan into words: each once, and by its name alone where the program has the plan no more.
+func (d *door) named(plan string, steps []string, lang string) []stepName {
+	names := []stepName{}
+	for _, step := range steps {
+		step, later := strings.CutSuffix(step, journey.LeftToOutbox)
+		n := stepName{Step: step, Name: step, Later: later}
+		if say, ok := d.steps[plan][step]; ok {
+			n.Name = say.In(lang)
+		}
+		if !slices.Contains(names, n) {
+			names = append(names, n)
+		}
+	}
+	return names
 }
 
 // words is a list that is there also where it is empty.

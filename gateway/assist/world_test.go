@@ -77,7 +77,7 @@ func visits() *flow.Flow {
 	}
 	live := journey.NewLive(plan)
 	return &flow.Flow{
-		Name: "visit", Plans: []flow.Plan{live}, Problems: []*gateway.Problem{problemFull}, Document: []byte(visitDocument),
+		Name: "visit", Plans: []flow.Plan{live}, Steps: map[string]gateway.Text{"note": {Zh: "记下来访", En: "Note the visit"}}, Problems: []*gateway.Problem{problemFull}, Document: []byte(visitDocument),
 		Assists: []flow.Assist{{Kind: "visitor-stuck", Resolutions: resolutions()}},
 		Migrations: []ledger.Migrations{{Name: "visits", FS: fstest.MapFS{"00001_visits.sql": {Data: []byte(
 			"-- +goose Up\nCREATE TABLE admitted (assist TEXT NOT NULL PRIMARY KEY, who TEXT NOT NULL, facts TEXT NOT NULL, details TEXT NOT NULL);\n")}}}},
@@ -198,6 +198,8 @@ type seen struct {
 	Venue       string           `json:"venue"`
 	Kind        string           `json:"kind"`
 	State       string           `json:"state"`
+	Done        []step           `json:"done"`
+	NotDone     []step           `json:"not_done"`
 	NextAction  string           `json:"next_action"`
 	Resolutions []map[string]any `json:"resolutions"`
 	OpenedAt    string           `json:"opened_at"`
@@ -207,6 +209,13 @@ type seen struct {
 	Resolution  string           `json:"resolution"`
 	Facts       jsontext.Value   `json:"facts"`
 	Result      jsontext.Value   `json:"result"`
+}
+
+// step is something that a journey changes, in words.
+type step struct {
+	Step  string `json:"step"`
+	Name  string `json:"name"`
+	Later bool   `json:"later"`
 }
 
 type page struct {

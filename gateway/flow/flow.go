@@ -24,6 +24,7 @@ type Flow struct {
 	Venues     *VenueKind          // the kind of venue that it serves; nil: none
 	Routes     func(rt *Runtime) []edge.Route
 	Assists    []Assist
+	Steps      map[string]gateway.Text // each effect of its plans in words for staff, as something to do: "Cut the key"
 
 	// Work runs beside the requests until ctx ends: pre-warming, sweeping. It is called once, in a goroutine of its own.
 	Work func(ctx context.Context, rt *Runtime) error
@@ -33,6 +34,7 @@ type Flow struct {
 type Plan interface {
 	Name() string
 	Draw() string
+	Effects() []string
 	Prove(t journey.Timing) (proof journey.Proof, adopt func(e *journey.Engine), err error)
 }
 

@@ -94,7 +94,7 @@ func wishes(t *testing.T) *flow.Flow {
 		return flow.Said{Status: http.StatusCreated, Body: map[string]any{"journey": o.ID, "lang": lang, "kept": o.Kept}}
 	}
 	read := func(x *edge.Exchange) (w wish, err error) { return w, x.Decode(&w) }
-	return &flow.Flow{Name: "wish", Plans: []flow.Plan{live}, Document: []byte(document), Problems: []*gateway.Problem{problemNo},
+	return &flow.Flow{Name: "wish", Plans: []flow.Plan{live}, Steps: map[string]gateway.Text{"note": {Zh: "记下", En: "Note it"}}, Document: []byte(document), Problems: []*gateway.Problem{problemNo},
 		Routes: func(rt *flow.Runtime) []edge.Route {
 			return []edge.Route{{Method: http.MethodPost, Name: "wish", Path: "/v1/places/{place}/wishes", Venue: "place", VenueKind: "place",
 				Journey: "wish", Idempotent: true, Priority: limit.Critical, Budget: live.Budget, Shortest: live.Shortest,

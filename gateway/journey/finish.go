@@ -162,6 +162,9 @@ func neverHappened(err error) bool {
 	return outcome == call.RefusedOutcome || outcome == call.NotSentOutcome
 }
 
+// LeftToOutbox follows a step's name in an assist's NotDone where the outbox still brings it about.
+const LeftToOutbox = ": left to the outbox"
+
 // handOver opens the assist that holds everything that is known.
 func (r *run) handOver(tx *ledger.Tx) (ledger.Assist, error) {
 	a := ledger.Assist{
@@ -213,7 +216,7 @@ func (r *run) tell(n *node, a *ledger.Assist, facts map[string]any) {
 	case happened:
 		a.Done = append(a.Done, n.name)
 	case s.later:
-		a.NotDone = append(a.NotDone, n.name+": left to the outbox")
+		a.NotDone = append(a.NotDone, n.name+LeftToOutbox)
 	default:
 		a.NotDone = append(a.NotDone, n.name)
 	}

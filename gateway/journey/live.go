@@ -22,6 +22,14 @@ func (l *Live[In, Out]) Name() string { return l.plan.Name() }
 // Draw returns the plan as text; see Plan.Draw.
 func (l *Live[In, Out]) Draw() string { return l.plan.Draw() }
 
+// Effects names the steps of the plan that change something, in the order of their declaration.
+func (l *Live[In, Out]) Effects() (steps []string) {
+	for _, i := range l.plan.core.effects {
+		steps = append(steps, l.plan.core.nodes[i].name)
+	}
+	return steps
+}
+
 // Prove holds the plan against t. Nothing changes until adopt is called, so that all plans change together or none.
 func (l *Live[In, Out]) Prove(t Timing) (proof Proof, adopt func(e *Engine), err error) {
 	proven, err := l.plan.Prove(t)

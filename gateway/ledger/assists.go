@@ -28,7 +28,7 @@ type Assist struct {
 	Run, Plan, Kind       string // one assist for each run and kind
 	Tenant, Venue         string
 	State                 AssistState
-	Done, NotDone         []string // what has happened and what has not, as words of the flow; no personal data
+	Done, NotDone         []string // what has happened and what has not, as the names of steps; no personal data
 	Tried                 []string
 	NextAction            gateway.Text
 	Facts                 []byte // for the person who claims it: JSON, sealed with the run's data key

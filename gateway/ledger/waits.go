@@ -62,7 +62,7 @@ type Wait struct {
 	State      AssistState
 	Resolution string
 	ResolvedAt time.Time // zero: it is not
-	Here       bool // nobody has come with the same subject and waits at another place since
+	Here       bool      // nobody has come with the same subject and waits at another place since
 }
 
 // WaitsOf lists what help a run has needed, its own assists and those that it joined, the first one first.

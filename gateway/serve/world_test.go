@@ -87,7 +87,7 @@ func newStall(t *testing.T) *stall {
 
 func (s *stall) flow() *flow.Flow {
 	return &flow.Flow{
-		Name: "stall", Plans: []flow.Plan{s.plan}, Document: []byte(stallDocument),
+		Name: "stall", Plans: []flow.Plan{s.plan}, Steps: map[string]gateway.Text{"keep": {Zh: "记下", En: "Keep it"}}, Document: []byte(stallDocument),
 		Venues: &flow.VenueKind{
 			Kind: "stall",
 			Settings: func(decode func(into any) error) (any, error) {

@@ -2,6 +2,7 @@ package checkintest
 
 import (
 	"net/http"
+	"strings"
 
 	"github.com/warmgate/warmgate/flows/flowtest"
 	"github.com/warmgate/warmgate/gateway/ledger"
@@ -13,10 +14,26 @@ type Assist struct {
 	Kind    string   `json:"kind"`
 	State   string   `json:"state"`
 	Place   string   `json:"place"`
-	Done    []string `json:"done"`
-	NotDone []string `json:"not_done"`
+	Done    []Step   `json:"done"`
+	NotDone []Step   `json:"not_done"`
 	Tried   []string `json:"tried"`
 	Next    string   `json:"next_action"`
+}
+
+// Step is something that the journey changes.
+type Step struct {
+	Step  string `json:"step"`
+	Name  string `json:"name"`
+	Later bool   `json:"later"`
+}
+
+// Steps lists steps by their names.
+func Steps(all []Step) string {
+	var names []string
+	for _, s := range all {
+		names = append(names, s.Step)
+	}
+	return strings.Join(names, " ")
 }
 
 // Waiting lists the assists that nobody has settled.

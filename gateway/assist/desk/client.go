@@ -39,8 +39,8 @@ type Assist struct {
 	Venue       string         `json:"venue"`
 	Place       string         `json:"place,omitzero"` // where the citizen waits, where that is known
 	State       string         `json:"state"`
-	Done        []string       `json:"done"`
-	NotDone     []string       `json:"not_done"`
+	Done        []Step         `json:"done"`
+	NotDone     []Step         `json:"not_done"`
 	Tried       []string       `json:"tried"`
 	NextAction  string         `json:"next_action"`
 	Resolutions []Resolution   `json:"resolutions"`
@@ -53,6 +53,13 @@ type Assist struct {
 	Resolution  string         `json:"resolution,omitzero"`
 	Facts       jsontext.Value `json:"facts,omitzero"`
 	Result      jsontext.Value `json:"result,omitzero"`
+}
+
+// Step is something that the journey changes.
+type Step struct {
+	Step  string `json:"step"`
+	Name  string `json:"name"` // in the language that was asked for
+	Later bool   `json:"later,omitzero"`
 }
 
 // Resolution is one way to settle an assist.

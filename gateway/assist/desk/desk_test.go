@@ -50,7 +50,7 @@ func TestWhatIsPrintedFits(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		draw := func(name string) string { return text.Draw(t, name) }
 		a := Assist{ID: draw("id"), State: "claimed", Venue: draw("venue"), Place: draw("place"), Kind: draw("kind"), ClaimedBy: draw("by"),
-			NextAction: draw("next"), Done: []string{draw("done")}, Tried: []string{draw("tried")}, Journey: draw("journey"),
+			NextAction: draw("next"), Done: []Step{{Step: draw("step"), Name: draw("done")}}, NotDone: []Step{{Name: draw("not done"), Later: true}}, Tried: []string{draw("tried")}, Journey: draw("journey"),
 			Resolutions: []Resolution{{draw("word"), draw("name")}}, OpenedAt: time.Unix(0, 0)}
 		lang := rapid.SampledFrom([]string{gateway.LangZh, gateway.LangEn}).Draw(t, "lang")
 		var out strings.Builder

@@ -26,6 +26,7 @@ var (
 	sayNobody   = gateway.Text{Zh: "没有等待处理的求助。", En: "Nobody waits for help."}
 	sayDone     = gateway.Text{Zh: "已办", En: "done"}
 	sayNotDone  = gateway.Text{Zh: "未办", En: "not done"}
+	sayLater    = gateway.Text{Zh: "（系统仍在办理）", En: " (the system is still at it)"}
 	sayTried    = gateway.Text{Zh: "试过", En: "tried"}
 	sayNext     = gateway.Text{Zh: "下一步", En: "next"}
 	saySettle   = gateway.Text{Zh: "处理方式", En: "settle as"}
@@ -144,8 +145,8 @@ func (p *Printer) Show(a *Assist) {
 	p.field(sayReleased, stamp(a.ReleasedAt, ""))
 	p.field(sayClaimed, stamp(a.ClaimedAt, a.ClaimedBy))
 	p.field(sayResolved, stamp(a.ResolvedAt, a.ResolvedBy))
-	p.words(sayDone, a.Done)
-	p.words(sayNotDone, a.NotDone)
+	p.words(sayDone, p.steps(a.Done))
+	p.words(sayNotDone, p.steps(a.NotDone))
 	p.words(sayTried, a.Tried)
 	p.field(sayNext, a.NextAction)
 	for i, r := range a.Resolutions {
@@ -179,6 +180,16 @@ func (p *Printer) field(name gateway.Text, value string) {
 		fmt.Fprintln(p.w, pad(label, nameColumns)+line)
 		label = ""
 	}
+}
+
+func (p *Printer) steps(list []Step) (words []string) {
+	for _, s := range list {
+		if s.Later {
+			s.Name += sayLater.In(p.lang)
+		}
+		words = append(words, s.Name)
+	}
+	return words
 }
 
 func (p *Printer) words(name gateway.Text, list []string) {
