@@ -195,6 +195,9 @@ func (e *Engine) redeliver(tx *ledger.Tx, o open, reason string) error {
 		return err
 	}
 	due := o.node.meaning.dueAt(o.bindings.Venue())
+	if err := tx.PromiseOperation(o.op.Key, tx.Now().Add(due)); err != nil {
+		return err
+	}
 	return tx.Enqueue(ledger.Message{
 		Key: kindDeliver + ":" + o.op.Run + ":" + o.op.Key, Kind: kindDeliver, Run: o.op.Run, Venue: o.op.Venue, Payload: []byte(o.op.Key),
 		NextAt: tx.Now(), DueAt: tx.Now().Add(due),

@@ -126,6 +126,9 @@ func (e *Engine) Deliver(tx *ledger.Tx, key string, due time.Duration) error {
 	if err != nil || !changed {
 		return err
 	}
+	if err := tx.PromiseOperation(key, tx.Now().Add(due)); err != nil {
+		return err
+	}
 	return tx.Enqueue(ledger.Message{
 		Key: kindDeliver + ":by hand:" + e.newID() + ":" + key, Kind: kindDeliver, Run: op.Run, Venue: op.Venue,
 		Payload: []byte(key), NextAt: tx.Now(), DueAt: tx.Now().Add(due),

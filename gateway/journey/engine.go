@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -71,6 +72,20 @@ func (e *Engine) Install(plans ...Installable) {
 	for _, p := range plans {
 		e.plans[p.proven().name] = p.proven()
 	}
+}
+
+// Deferrable names the operations that the installed plans may leave to the outbox.
+func (e *Engine) Deferrable() (names []string) {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	for _, b := range e.plans {
+		for _, i := range b.effects {
+			if n := b.nodes[i]; n.meaning.verdict == deferred && !slices.Contains(names, n.effect.name()) {
+				names = append(names, n.effect.name())
+			}
+		}
+	}
+	return names
 }
 
 // Handlers returns the outbox's handlers for the engine's messages.

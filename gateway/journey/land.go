@@ -181,6 +181,9 @@ func (r *run) postpone(it *item, m *meaning) {
 		if err != nil || !changed {
 			return err
 		}
+		if err := tx.PromiseOperation(key, tx.Now().Add(due)); err != nil {
+			return err
+		}
 		return tx.Enqueue(r.message(tx, kindDeliver, key, tx.Now(), due))
 	})
 }

@@ -381,3 +381,99 @@ func TestNothingStaysBegunThatIsNotCalled(t *testing.T) {
 		t.Errorf("the other sale is %s", op.State)
 	}
 }
+
+// overdue counts what is past its due time, of the sales and of anything else.
+func (s *shop) overdue() (n int, oldest time.Duration) {
+	s.t.Helper()
+	s.view(func(q ledger.Querier) error {
+		all, err := ledger.OverdueOperations(q, s.clock())
+		for _, o := range all {
+			if o.Name != "shop.sell" {
+				s.t.Errorf("overdue: %+v", o)
+			}
+			n, oldest = o.Count, s.clock().Sub(o.Oldest)
+		}
+		return err
+	})
+	return n, oldest
+}
+
+// What is deferred is overdue from its due time on, until it has happened or a person has settled it, whatever became of
+// its message.
+func TestOverdueUntilItHasHappenedOrIsSettled(t *testing.T) {
+	resolve := func(s *shop, then func(tx *ledger.Tx) error) {
+		p := &gateway.Principal{Subject: "li", Issuer: "i", Tenant: "hangzhou", Venues: []string{"*"}}
+		id := s.assists()[0].ID
+		s.apply(func(tx *ledger.Tx) error {
+			if _, err := tx.ClaimAssist(id, p); err != nil {
+				return err
+			}
+			if _, err := tx.ResolveAssist(id, p, "settled", nil); err != nil {
+				return err
+			}
+			return then(tx)
+		})
+	}
+	for name, c := range map[string]struct {
+		ends func(s *shop)
+	}{
+		"it is delivered after all": {ends: func(s *shop) {
+			s.prior = nil
+			if err := s.outbox(t); err != nil {
+				t.Fatal(err)
+			}
+		}},
+		"it is to be taken back, and cannot be": {ends: func(s *shop) {
+			s.apply(func(tx *ledger.Tx) error {
+				_, err := tx.Exec(`UPDATE messages SET state = 'done'`) // what brings it about
+				return errors.Join(err, s.engine.TakeBack(tx, s.operation("sell/A1").Run))
+			})
+			s.kill(s.first())
+		}},
+		"a person settles it": {ends: func(s *shop) { s.kill(s.first()); resolve(s, func(*ledger.Tx) error { return nil }) }},
+		"a person does it": {ends: func(s *shop) {
+			s.kill(s.first())
+			run := s.assists()[0].Run
+			resolve(s, func(tx *ledger.Tx) error { return s.engine.SettledByHand(tx, run, "sell") })
+		}},
+		"a person has it resent": {ends: func(s *shop) {
+			s.kill(s.first())
+			resolve(s, func(tx *ledger.Tx) error { return s.engine.Deliver(tx, "sell/A1", time.Hour) })
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newShop(t)
+			s.prior = errLost
+			s.run(t, "A1", Defer(time.Hour, handover))
+			s.pass(59 * time.Minute)
+			if n, _ := s.overdue(); n != 0 {
+				t.Errorf("%d overdue before its time", n)
+			}
+			s.pass(2 * time.Minute)
+			if n, age := s.overdue(); n != 1 || age < 59*time.Second || age > 2*time.Minute {
+				t.Errorf("%d overdue for %s", n, age)
+			}
+			c.ends(s)
+			if n, _ := s.overdue(); n != 0 {
+				t.Errorf("%d overdue in the end", n)
+			}
+			s.pass(2 * time.Hour)
+			if n, _ := s.overdue(); (n == 1) != (name == "a person has it resent") {
+				t.Errorf("%d overdue long after", n)
+			}
+		})
+	}
+	s := newShop(t)
+	s.prior = errLost
+	s.run(t, "A1", Defer(time.Hour, handover))
+	m := s.first()
+	s.pass(time.Hour)
+	s.prior = call.Refuse("sold-out", nil)
+	if err := s.engine.Handlers()[m.Kind](t.Context(), m); !outbox.IsDead(err) {
+		t.Fatal(err)
+	}
+	s.kill(m)
+	if n, age := s.overdue(); n != 1 || age < time.Second {
+		t.Errorf("a person's, and nobody has settled it: %d overdue for %s", n, age)
+	}
+}

@@ -119,6 +119,10 @@ func TestRecoveredAssistIsDueSoon(t *testing.T) {
 	if in := s.due(kindDeliver); in > handWithin {
 		t.Errorf("due in %v", in)
 	}
+	s.pass(handWithin)
+	if n, _ := s.overdue(); n != 1 {
+		t.Errorf("%d overdue then", n)
+	}
 }
 
 // A person is told what is done and what is not once everything beside the failed step has landed.

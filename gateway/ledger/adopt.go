@@ -8,7 +8,7 @@ import (
 // AdoptOperation begins an operation anew for another run, when it is still in state from: the run that began it came to
 // nothing. args are sealed with the new run's data key. changed is false when it has moved on meanwhile.
 func (tx *Tx) AdoptOperation(key string, from OpState, run string, args []byte) (changed bool, err error) {
-	n, err := tx.Exec(`UPDATE operations SET run = $1, state = 'begun', args = $2, result = NULL, begun_at = $3, settled_at = 0, reason = ''
+	n, err := tx.Exec(`UPDATE operations SET run = $1, state = 'begun', args = $2, result = NULL, begun_at = $3, settled_at = 0, due_at = 0, reason = ''
 		WHERE op_key = $4 AND state = $5`, run, args, millis(tx.Now()), key, from)
 	if err != nil {
 		return false, fmt.Errorf("cannot adopt an operation for run %s: %w", run, err)

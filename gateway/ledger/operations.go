@@ -38,11 +38,11 @@ type Operation struct {
 	Kind                         OpKind
 	State                        OpState
 	Pivot                        bool
-	Args, Result                 []byte // sealed with the run's data key, or nil
-	Undo                         string // name of what takes it back, or ""
-	Meaning                      string // what its failure means: "refuse", "assist", "defer", "without"
-	DueAt, BegunAt, SettledAt    time.Time
-	Reason                       string // the flow's word for a refusal; no personal data
+	Args, Result                 []byte    // sealed with the run's data key, or nil
+	Undo                         string    // name of what takes it back, or ""
+	Meaning                      string    // what its failure means: "refuse", "assist", "defer", "without"
+	DueAt, BegunAt, SettledAt    time.Time // DueAt: see PromiseOperation
+	Reason                       string    // the flow's word for a refusal; no personal data
 }
 
 const opColumns = `op_key, run, plan, step, name, venue, ord, kind, state, pivot, args, result, undo, meaning, due_at, begun_at, settled_at, reason`
@@ -80,7 +80,10 @@ func (tx *Tx) BeginOperation(op Operation) (existing Operation, begun bool, err 
 // changed is false when it stands elsewhere: somebody else has settled it.
 func (tx *Tx) SettleOperation(key string, from []OpState, to OpState, result []byte, reason string) (changed bool, err error) {
 	args := append(make([]any, 0, 8), to, result, millis(tx.Now()), reason, key)
-	query := `UPDATE operations SET state = $1, result = COALESCE($2, result), settled_at = $3, reason = $4 WHERE op_key = $5 AND state IN (`
+	query := `UPDATE operations SET state = $1, result = COALESCE($2, result), settled_at = $3, reason = $4, due_at = 0 WHERE op_key = $5 AND state IN (`
+	if to == OpAssist || to == OpRefused { // it is still owed
+		query = `UPDATE operations SET state = $1, result = COALESCE($2, result), settled_at = $3, reason = $4 WHERE op_key = $5 AND state IN (`
+	}
 	query, args = inList(query, args, from)
 	n, err := tx.Exec(query, args...)
 	if err != nil {
