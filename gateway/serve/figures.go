@@ -36,6 +36,7 @@ func (f *figures) Collect(into chan<- prometheus.Metric) {
 	}
 	if f.g.outbox != nil {
 		f.outbox(out)
+		f.overdue(out)
 		f.assists(out)
 	}
 	if f.g.edge != nil {
@@ -75,6 +76,31 @@ func (f *figures) outbox(out sender) {
 	out.gauge("warmgate_outbox_in_flight", "Deliveries under way.", float64(s.InFlight))
 	out.count("warmgate_outbox_attempts_total", "Deliveries by outcome.", float64(s.Delivered), "outcome", "delivered")
 	out.count("warmgate_outbox_attempts_total", "Deliveries by outcome.", float64(s.Failed), "outcome", "failed")
+}
+
+// overdue tells what is past its due time, by operation: those that may be deferred are there also where none is.
+func (f *figures) overdue(out sender) {
+	ctx, cancel := context.WithTimeout(context.Background(), scrapeWait)
+	defer cancel()
+	late, now := map[string]ledger.Overdue{}, f.g.opts.Now()
+	for _, name := range f.g.engine.Deferrable() {
+		late[name] = ledger.Overdue{Oldest: now}
+	}
+	err := f.g.ledger.View(ctx, func(q ledger.Querier) error {
+		all, err := ledger.OverdueOperations(q, now)
+		for _, o := range all {
+			late[o.Name] = o
+		}
+		return err
+	})
+	if err != nil {
+		return
+	}
+	for name, o := range late {
+		out.gauge("warmgate_effects_overdue", "Effects left to the outbox that are past their due time, and neither done nor settled by a person.",
+			float64(o.Count), "operation", name)
+		out.gauge("warmgate_effects_overdue_oldest_seconds", "For how long the oldest of them has been.", now.Sub(o.Oldest).Seconds(), "operation", name)
+	}
 }
 
 // assists tells what waits for staff: it is what an operator is woken for.
