@@ -274,9 +274,13 @@ func (r *run) conclude() (err error) {
 		r.answer = r.render(r) // nothing was promised: nothing is kept
 	case r.unknown:
 		r.unkept(ledger.ErrUnknown) // nothing is written over what may stand there
-	case r.certain():
-		r.keepLater()
 	default:
+		answer, certain := r.certain()
+		if certain {
+			r.answer = answer
+			r.keepLater()
+			break
+		}
 		w, err := r.submit(true)
 		if w.replay != nil {
 			r.replay = w.replay
@@ -291,27 +295,26 @@ func (r *run) conclude() (err error) {
 	return nil
 }
 
-// certain reports whether recovery would come to the very answer that is at hand, so that it need not wait for a flush: every
+// certain returns the run's answer where recovery would come to the very same, so that it need not wait for a flush: every
 // effect has happened and was begun in the ledger before, the pivot among them, nothing that the next commit would keep is
 // known to the ledger alone, and the answer is the draft.
-func (r *run) certain() bool {
+func (r *run) certain() (answer Answer, certain bool) {
 	if r.stop != nil || r.open > 0 || r.firm || r.inFlight > 0 || r.draft == nil {
-		return false
+		return answer, false
 	}
 	for _, i := range r.effects {
 		if n := r.nodes[i]; n.kind != kindRecord && len(n.guards) == 0 && len(r.at[i].items) == 0 {
-			return false // recovery cannot tell it from a step that was never come to
+			return answer, false // recovery cannot tell it from a step that was never come to
 		}
 	}
 	if happened, _ := r.pivotStands(); !happened {
-		return false
+		return answer, false
 	}
 	if r.cameAsExpected() {
-		r.answer = *r.draft
-		return true
+		return *r.draft, true
 	}
-	r.answer = r.render(r)
-	return r.drafted(r.answer)
+	answer = r.render(r)
+	return answer, r.drafted(answer)
 }
 
 // keepLater answers first. The ledger is told with the next flush, and recovery finds out should that never be.
