@@ -150,7 +150,7 @@ func readShown(b ticketBody, v *gateway.Venue, rt *flow.Runtime, at time.Time) (
 	if n > 1 {
 		return s, invalid("ticket", "code、reference、signed、id_number 只能有一个", "Exactly one of code, reference, signed and id_number is needed.")
 	}
-	if holdsIDNumber(s.Value) {
+	if isIDNumber(s.Value) {
 		s.Form = FormIDNumber
 	}
 	if s.Form == FormSigned {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
+	"github.com/warmgate/warmgate/flows/person"
 	"github.com/warmgate/warmgate/gateway"
 	"github.com/warmgate/warmgate/gateway/seal"
 )
@@ -67,36 +68,14 @@ const (
 	StatusExpired   Status = "expired"
 )
 
+// idNumberLength is how long a resident's identity number is.
 const idNumberLength = 18
 
-// isIDNumber checks a resident's identity number: 17 digits and the check character of ISO 7064 MOD 11-2 (GB 11643-1999).
+// isIDNumber reports whether s is a resident's identity number. It is asked of what was shown as something else, too: a
+// reader that types what it reads cannot say what it was.
 func isIDNumber(s string) bool {
-	if len(s) != idNumberLength {
-		return false
-	}
-	sum := 0
-	for i := range idNumberLength - 1 {
-		if s[i] < '0' || s[i] > '9' {
-			return false
-		}
-		weight := 1
-		for range idNumberLength - 1 - i {
-			weight = weight * 2 % 11
-		}
-		sum += int(s[i]-'0') * weight
-	}
-	check := "10X98765432"[sum%11]
-	return s[17] == check || check == 'X' && s[17] == 'x'
-}
-
-// holdsIDNumber reports whether what was shown as something else is an identity number all the same: a reader that
-// types what it reads cannot say what it was. The day of birth keeps long numeric codes apart.
-func holdsIDNumber(s string) bool {
-	if !isIDNumber(s) {
-		return false
-	}
-	born, err := time.Parse("20060102", s[6:14])
-	return err == nil && born.Year() >= 1900
+	_, err := person.ReadResident(s)
+	return err == nil
 }
 
 // ticketClaims is a signed ticket: a JWT of type ticket+jwt.
