@@ -72,7 +72,7 @@ func (d *apaleoDesk) find(ctx context.Context, a Arrival) ([]Booking, error) {
 	var all []apaleo.Reservation
 	var err error
 	if a.Confirmation != "" {
-		if len(a.Confirmation) < 4 || !isName(a.Confirmation) {
+		if len(a.Confirmation) < 4 || !flow.IsName(a.Confirmation) {
 			return nil, nil // no number of theirs
 		}
 		all, err = d.client.ByNumber(ctx, a.Confirmation)

@@ -1,13 +1,13 @@
 package checkin
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"time"
 
 	"github.com/warmgate/warmgate/gateway"
+	"github.com/warmgate/warmgate/gateway/flow"
 )
 
 // Settings is the section settings of a hotel's file.
@@ -37,30 +37,25 @@ const (
 
 // Validate reports every mistake as a *gateway.FieldError, joined.
 func (s *Settings) Validate() error {
-	var wrong []error
-	refuse := func(bad bool, path, format string, args ...any) {
-		if bad {
-			wrong = append(wrong, &gateway.FieldError{Path: path, Message: fmt.Sprintf(format, args...)})
-		}
-	}
-	refuse(len(s.Kiosks) == 0, "kiosks", "a hotel needs at least one kiosk")
+	var wrong flow.Mistakes
+	wrong.Refuse(len(s.Kiosks) == 0, "kiosks", "a hotel needs at least one kiosk")
 	for i, k := range s.Kiosks {
-		refuse(!isName(k), fmt.Sprintf("kiosks[%d]", i), "%q is not 1 to 64 letters, digits, dots, dashes or underscores", k)
-		refuse(slices.Contains(s.Kiosks[:i], k), fmt.Sprintf("kiosks[%d]", i), "kiosk %q is there twice", k)
+		wrong.Refuse(!flow.IsName(k), fmt.Sprintf("kiosks[%d]", i), "%q is not 1 to 64 letters, digits, dots, dashes or underscores", k)
+		wrong.Refuse(slices.Contains(s.Kiosks[:i], k), fmt.Sprintf("kiosks[%d]", i), "kiosk %q is there twice", k)
 	}
 	for _, kiosk := range slices.Sorted(maps.Keys(s.Encoders)) {
-		refuse(!slices.Contains(s.Kiosks, kiosk), "encoders."+kiosk, "there is no such kiosk")
-		refuse(s.Encoders[kiosk] == "" || len(s.Encoders[kiosk]) > 80, "encoders."+kiosk, "must be 1 to 80 bytes")
+		wrong.Refuse(!slices.Contains(s.Kiosks, kiosk), "encoders."+kiosk, "there is no such kiosk")
+		wrong.Refuse(s.Encoders[kiosk] == "" || len(s.Encoders[kiosk]) > 80, "encoders."+kiosk, "must be 1 to 80 bytes")
 	}
-	refuse(s.Keys != keysEncoder && s.Keys != keysStaff, "keys", "must be %s or %s, is %q", keysEncoder, keysStaff, s.Keys)
-	refuse(s.NightEnds < 0 || s.NightEnds > 12*time.Hour, "night_ends", "must be 0s to 12h, is %s", s.NightEnds)
-	refuse(s.CheckOutAt < time.Hour || s.CheckOutAt > 24*time.Hour, "check_out_at", "must be 1h to 24h, is %s", s.CheckOutAt)
-	refuse(!(s.Face > 0 && s.Face <= 1), "face", "must be more than 0 and at most 1, is %v", s.Face)
-	refuse(s.RegistrationDue < time.Second || s.RegistrationDue > 24*time.Hour, "registration_due", "must be 1s to 24h, is %s", s.RegistrationDue)
-	refuse(s.Preassigned != keepRoom && s.Preassigned != moveRoom, "preassigned", "must be %s or %s, is %q", keepRoom, moveRoom, s.Preassigned)
-	refuse(s.Passports != byPerson && s.Passports != byKiosk, "passports", "must be %s or %s, is %q", byPerson, byKiosk, s.Passports)
-	refuse(s.MaxGuests < 1 || s.MaxGuests > maxGuestsLimit, "max_guests", "must be 1 to %d, is %d", maxGuestsLimit, s.MaxGuests)
-	return errors.Join(wrong...)
+	wrong.Refuse(s.Keys != keysEncoder && s.Keys != keysStaff, "keys", "must be %s or %s, is %q", keysEncoder, keysStaff, s.Keys)
+	wrong.Refuse(s.NightEnds < 0 || s.NightEnds > 12*time.Hour, "night_ends", "must be 0s to 12h, is %s", s.NightEnds)
+	wrong.Refuse(s.CheckOutAt < time.Hour || s.CheckOutAt > 24*time.Hour, "check_out_at", "must be 1h to 24h, is %s", s.CheckOutAt)
+	wrong.Refuse(!(s.Face > 0 && s.Face <= 1), "face", "must be more than 0 and at most 1, is %v", s.Face)
+	wrong.Refuse(s.RegistrationDue < time.Second || s.RegistrationDue > 24*time.Hour, "registration_due", "must be 1s to 24h, is %s", s.RegistrationDue)
+	wrong.Refuse(s.Preassigned != keepRoom && s.Preassigned != moveRoom, "preassigned", "must be %s or %s, is %q", keepRoom, moveRoom, s.Preassigned)
+	wrong.Refuse(s.Passports != byPerson && s.Passports != byKiosk, "passports", "must be %s or %s, is %q", byPerson, byKiosk, s.Passports)
+	wrong.Refuse(s.MaxGuests < 1 || s.MaxGuests > maxGuestsLimit, "max_guests", "must be 1 to %d, is %d", maxGuestsLimit, s.MaxGuests)
+	return wrong.Err()
 }
 
 // settingsOf returns the settings of a hotel.
@@ -68,29 +63,10 @@ func settingsOf(v *gateway.Venue) *Settings { return v.Settings.(*Settings) }
 
 // readSettings reads and checks the section. What is not said has the values of defaults.
 func readSettings(decode func(into any) error) (any, error) {
-	s := &Settings{
+	return flow.ReadSettings(&Settings{
 		Keys: keysEncoder, NightEnds: 6 * time.Hour, CheckOutAt: 12 * time.Hour, Face: 0.8, RegistrationDue: time.Hour,
 		Preassigned: keepRoom, Passports: byPerson, MaxGuests: 4,
-	}
-	if err := decode(s); err != nil {
-		return nil, err
-	}
-	return s, s.Validate()
-}
-
-// isName reports whether s is a name as machines send it: 1 to 64 letters, digits, dots, dashes, colons, underscores.
-func isName(s string) bool {
-	if len(s) == 0 || len(s) > 64 {
-		return false
-	}
-	for _, c := range []byte(s) {
-		switch {
-		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '.', c == '-', c == '_', c == ':':
-		default:
-			return false
-		}
-	}
-	return true
+	}, decode)
 }
 
 // dayOf returns the hotel's day of business: until its night ends it is still yesterday.

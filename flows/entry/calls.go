@@ -110,7 +110,7 @@ func checkGate(v *gateway.Venue, gate, scan string) error {
 		return missing("gate")
 	case scan == "":
 		return missing("scan_id")
-	case !isName(scan):
+	case !flow.IsName(scan):
 		return invalid("scan_id", "须为 1 至 64 个字母、数字或 . - _ :", "It must be 1 to 64 letters, digits, dots, dashes, underscores or colons.")
 	case !slices.Contains(settingsOf(v).Gates, gate):
 		return ProblemGateUnknown.Error(gateway.Text{}).WithField("gate")

@@ -3,12 +3,12 @@ package entry
 import (
 	"crypto/ed25519"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
 
 	"github.com/warmgate/warmgate/gateway"
+	"github.com/warmgate/warmgate/gateway/flow"
 )
 
 // Settings is the section settings of an attraction's file.
@@ -70,44 +70,39 @@ const (
 
 // Validate reports every mistake as a *gateway.FieldError, joined.
 func (s *Settings) Validate() error {
-	var wrong []error
-	refuse := func(bad bool, path, format string, args ...any) {
-		if bad {
-			wrong = append(wrong, &gateway.FieldError{Path: path, Message: fmt.Sprintf(format, args...)})
-		}
-	}
-	refuse(s.Capacity < 1, "capacity", "must be at least 1, is %d", s.Capacity)
-	refuse(len(s.Gates) == 0, "gates", "an attraction needs at least one gate")
+	var wrong flow.Mistakes
+	wrong.Refuse(s.Capacity < 1, "capacity", "must be at least 1, is %d", s.Capacity)
+	wrong.Refuse(len(s.Gates) == 0, "gates", "an attraction needs at least one gate")
 	for i, g := range s.Gates {
-		refuse(!isName(g), fmt.Sprintf("gates[%d]", i), "%q is not 1 to 64 letters, digits, dots, dashes or underscores", g)
-		refuse(slices.Contains(s.Gates[:i], g), fmt.Sprintf("gates[%d]", i), "gate %q is there twice", g)
+		wrong.Refuse(!flow.IsName(g), fmt.Sprintf("gates[%d]", i), "%q is not 1 to 64 letters, digits, dots, dashes or underscores", g)
+		wrong.Refuse(slices.Contains(s.Gates[:i], g), fmt.Sprintf("gates[%d]", i), "gate %q is there twice", g)
 	}
-	refuse(len(s.Products) == 0, "products", "an attraction needs at least one product that opens its gates")
+	wrong.Refuse(len(s.Products) == 0, "products", "an attraction needs at least one product that opens its gates")
 	for i, p := range s.Products {
-		refuse(p.ID == "", fmt.Sprintf("products[%d].id", i), "must not be empty")
-		refuse(s.product(p.ID) != &s.Products[i], fmt.Sprintf("products[%d].id", i), "product %q is there twice", p.ID)
-		refuse(p.Entries < 1 || p.Entries > 1000, fmt.Sprintf("products[%d].entries", i), "must be 1 to 1000, is %d", p.Entries)
+		wrong.Refuse(p.ID == "", fmt.Sprintf("products[%d].id", i), "must not be empty")
+		wrong.Refuse(s.product(p.ID) != &s.Products[i], fmt.Sprintf("products[%d].id", i), "product %q is there twice", p.ID)
+		wrong.Refuse(p.Entries < 1 || p.Entries > 1000, fmt.Sprintf("products[%d].entries", i), "must be 1 to 1000, is %d", p.Entries)
 	}
-	refuse(s.Early < 0 || s.Early > 24*time.Hour, "early", "must be 0s to 24h, is %s", s.Early)
-	refuse(s.Late < 0 || s.Late > 24*time.Hour, "late", "must be 0s to 24h, is %s", s.Late)
-	refuse(s.SameScan < time.Second || s.SameScan > 10*time.Minute, "same_scan", "must be 1s to 10m, is %s", s.SameScan)
-	refuse(s.MaxPeople < 1 || s.MaxPeople > maxPeopleLimit, "max_people", "must be 1 to %d, is %d", maxPeopleLimit, s.MaxPeople)
-	refuse(s.TicketingLate != lateOpen && s.TicketingLate != lateAsk, "ticketing_late", "must be %s or %s, is %q", lateOpen, lateAsk, s.TicketingLate)
-	refuse(s.Prewarm.Every < time.Second, "prewarm.every", "must be at least 1s, is %s", s.Prewarm.Every)
-	refuse(s.Prewarm.MaxAge < s.Prewarm.Every, "prewarm.max_age", "%s is less than prewarm.every, %s", s.Prewarm.MaxAge, s.Prewarm.Every)
-	refuse(s.Keep.Scans < time.Hour || s.Keep.Scans > maxKeep, "keep.scans", "must be 1h to %s, is %s", maxKeep, s.Keep.Scans)
-	refuse(s.Keep.Admissions < minKeepAdmissions || s.Keep.Admissions > maxKeep, "keep.admissions", "must be %s to %s, is %s",
+	wrong.Refuse(s.Early < 0 || s.Early > 24*time.Hour, "early", "must be 0s to 24h, is %s", s.Early)
+	wrong.Refuse(s.Late < 0 || s.Late > 24*time.Hour, "late", "must be 0s to 24h, is %s", s.Late)
+	wrong.Refuse(s.SameScan < time.Second || s.SameScan > 10*time.Minute, "same_scan", "must be 1s to 10m, is %s", s.SameScan)
+	wrong.Refuse(s.MaxPeople < 1 || s.MaxPeople > maxPeopleLimit, "max_people", "must be 1 to %d, is %d", maxPeopleLimit, s.MaxPeople)
+	wrong.Refuse(s.TicketingLate != lateOpen && s.TicketingLate != lateAsk, "ticketing_late", "must be %s or %s, is %q", lateOpen, lateAsk, s.TicketingLate)
+	wrong.Refuse(s.Prewarm.Every < time.Second, "prewarm.every", "must be at least 1s, is %s", s.Prewarm.Every)
+	wrong.Refuse(s.Prewarm.MaxAge < s.Prewarm.Every, "prewarm.max_age", "%s is less than prewarm.every, %s", s.Prewarm.MaxAge, s.Prewarm.Every)
+	wrong.Refuse(s.Keep.Scans < time.Hour || s.Keep.Scans > maxKeep, "keep.scans", "must be 1h to %s, is %s", maxKeep, s.Keep.Scans)
+	wrong.Refuse(s.Keep.Admissions < minKeepAdmissions || s.Keep.Admissions > maxKeep, "keep.admissions", "must be %s to %s, is %s",
 		minKeepAdmissions, maxKeep, s.Keep.Admissions)
-	refuse(s.Keep.Known < s.Prewarm.MaxAge || s.Keep.Known > maxKeep, "keep.known", "must be prewarm.max_age, %s, to %s, is %s",
+	wrong.Refuse(s.Keep.Known < s.Prewarm.MaxAge || s.Keep.Known > maxKeep, "keep.known", "must be prewarm.max_age, %s, to %s, is %s",
 		s.Prewarm.MaxAge, maxKeep, s.Keep.Known)
 	for i, issuer := range s.Signed {
-		refuse(issuer.Name == "", fmt.Sprintf("signed[%d].issuer", i), "must not be empty")
+		wrong.Refuse(issuer.Name == "", fmt.Sprintf("signed[%d].issuer", i), "must not be empty")
 		twice := slices.ContainsFunc(s.Signed[:i], func(other Issuer) bool { return other.Name == issuer.Name })
-		refuse(twice, fmt.Sprintf("signed[%d].issuer", i), "issuer %q is there twice", issuer.Name)
+		wrong.Refuse(twice, fmt.Sprintf("signed[%d].issuer", i), "issuer %q is there twice", issuer.Name)
 		_, err := issuer.publicKey()
-		refuse(err != nil, fmt.Sprintf("signed[%d].public_key", i), "%v", err)
+		wrong.Refuse(err != nil, fmt.Sprintf("signed[%d].public_key", i), "%v", err)
 	}
-	return errors.Join(wrong...)
+	return wrong.Err()
 }
 
 func (i Issuer) publicKey() (ed25519.PublicKey, error) {
@@ -142,28 +137,9 @@ func settingsOf(v *gateway.Venue) *Settings { return v.Settings.(*Settings) }
 
 // readSettings reads and checks the section. What is not said has the values of defaults.
 func readSettings(decode func(into any) error) (any, error) {
-	s := &Settings{
+	return flow.ReadSettings(&Settings{
 		Early: 30 * time.Minute, Late: 30 * time.Minute, SameScan: time.Minute, MaxPeople: 20, TicketingLate: lateOpen,
 		Prewarm: Prewarm{Every: 10 * time.Minute, MaxAge: 2 * time.Hour},
 		Keep:    Keep{Scans: 48 * time.Hour, Admissions: 90 * 24 * time.Hour, Known: 48 * time.Hour},
-	}
-	if err := decode(s); err != nil {
-		return nil, err
-	}
-	return s, s.Validate()
-}
-
-// isName reports whether s is a name as machines send it: 1 to 64 letters, digits, dots, dashes, colons, underscores.
-func isName(s string) bool {
-	if len(s) == 0 || len(s) > 64 {
-		return false
-	}
-	for _, c := range []byte(s) {
-		switch {
-		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '.', c == '-', c == '_', c == ':':
-		default:
-			return false
-		}
-	}
-	return true
+	}, decode)
 }
