@@ -72,7 +72,6 @@ func TestRefusedDeliveryBecomesAnAssist(t *testing.T) {
 	}
 }
 
-// By hand an effect can be delivered or taken back more than once: each time it is tried anew.
 // What a person has had sent again and fails once more is a person's once more.
 func TestDeadAgainIsAnAssistAgain(t *testing.T) {
 	s := newShop(t)
@@ -97,6 +96,7 @@ func TestDeadAgainIsAnAssistAgain(t *testing.T) {
 	}
 }
 
+// By hand an effect can be delivered or taken back more than once: each time it is tried anew.
 func TestByHandWorksAgain(t *testing.T) {
 	s := newShop(t)
 	s.prior = errLost
@@ -398,22 +398,25 @@ func (s *shop) overdue() (n int, oldest time.Duration) {
 	return n, oldest
 }
 
+// resolve settles the only assist, and does what that means in the same commit.
+func (s *shop) resolve(then func(tx *ledger.Tx) error) {
+	s.t.Helper()
+	p := &gateway.Principal{Subject: "li", Issuer: "i", Tenant: "hangzhou", Venues: []string{"*"}}
+	id := s.assists()[0].ID
+	s.apply(func(tx *ledger.Tx) error {
+		if _, err := tx.ClaimAssist(id, p); err != nil {
+			return err
+		}
+		if _, err := tx.ResolveAssist(id, p, "settled", nil); err != nil {
+			return err
+		}
+		return then(tx)
+	})
+}
+
 // What is deferred is overdue from its due time on, until it has happened or a person has settled it, whatever became of
 // its message.
 func TestOverdueUntilItHasHappenedOrIsSettled(t *testing.T) {
-	resolve := func(s *shop, then func(tx *ledger.Tx) error) {
-		p := &gateway.Principal{Subject: "li", Issuer: "i", Tenant: "hangzhou", Venues: []string{"*"}}
-		id := s.assists()[0].ID
-		s.apply(func(tx *ledger.Tx) error {
-			if _, err := tx.ClaimAssist(id, p); err != nil {
-				return err
-			}
-			if _, err := tx.ResolveAssist(id, p, "settled", nil); err != nil {
-				return err
-			}
-			return then(tx)
-		})
-	}
 	for name, c := range map[string]struct {
 		ends func(s *shop)
 	}{
@@ -430,15 +433,15 @@ func TestOverdueUntilItHasHappenedOrIsSettled(t *testing.T) {
 			})
 			s.kill(s.first())
 		}},
-		"a person settles it": {ends: func(s *shop) { s.kill(s.first()); resolve(s, func(*ledger.Tx) error { return nil }) }},
+		"a person settles it": {ends: func(s *shop) { s.kill(s.first()); s.resolve(func(*ledger.Tx) error { return nil }) }},
 		"a person does it": {ends: func(s *shop) {
 			s.kill(s.first())
 			run := s.assists()[0].Run
-			resolve(s, func(tx *ledger.Tx) error { return s.engine.SettledByHand(tx, run, "sell") })
+			s.resolve(func(tx *ledger.Tx) error { return s.engine.SettledByHand(tx, run, "sell") })
 		}},
 		"a person has it resent": {ends: func(s *shop) {
 			s.kill(s.first())
-			resolve(s, func(tx *ledger.Tx) error { return s.engine.Deliver(tx, "sell/A1", time.Hour) })
+			s.resolve(func(tx *ledger.Tx) error { return s.engine.Deliver(tx, "sell/A1", time.Hour) })
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -463,6 +466,10 @@ func TestOverdueUntilItHasHappenedOrIsSettled(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What its backend refused is overdue all the same, while nobody has settled it.
+func TestOverdueAlsoWhereItWasRefused(t *testing.T) {
 	s := newShop(t)
 	s.prior = errLost
 	s.run(t, "A1", Defer(time.Hour, handover))
