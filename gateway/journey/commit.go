@@ -350,9 +350,13 @@ func (r *run) beginItem(tx *ledger.Tx, n *node, it *item, arg any) error {
 	}
 	it.arg, it.key = arg, n.effect.key(arg)
 	m := n.meaning.under(r)
+	state := ledger.OpBegun
+	if n.later {
+		state = ledger.OpDeferred
+	}
 	existing, begun, err := tx.BeginOperation(ledger.Operation{
 		Key: it.key, Run: r.req.ID, Plan: r.name, Step: n.name, Name: n.effect.name(), Venue: r.req.Venue.ID, Ord: n.index,
-		Kind: ledger.OpWrite, State: ledger.OpBegun, Pivot: n.pivot, Args: r.seal(plain, sealedArgs),
+		Kind: ledger.OpWrite, State: state, Pivot: n.pivot, Args: r.seal(plain, sealedArgs),
 		Undo: n.undo.name, Meaning: m.verdict.String(), BegunAt: tx.Now(),
 	})
 	it.begun = true
@@ -363,7 +367,21 @@ func (r *run) beginItem(tx *ledger.Tx, n *node, it *item, arg any) error {
 	if err != nil || !it.flies() {
 		return err
 	}
+	if n.later {
+		return r.leaveLater(tx, it, m, !begun)
+	}
 	return n.disclose.audit(tx, auditDisclose, r.req.ID, r.req.Bindings.System(n.effect.name())) // before anything is told
+}
+
+// leaveLater gives an item to the outbox before it was ever called; one that was taken over stands as begun until then.
+func (r *run) leaveLater(tx *ledger.Tx, it *item, m *meaning, adopted bool) error {
+	it.known, it.deferred = true, true
+	if adopted {
+		if _, err := tx.SettleOperation(it.key, []ledger.OpState{ledger.OpBegun}, ledger.OpDeferred, nil, ""); err != nil {
+			return err
+		}
+	}
+	return tx.Enqueue(r.message(tx, kindDeliver, it.key, tx.Now(), m.dueAt(r.req.Venue)))
 }
 
 // meet decides what an operation that an earlier run began means for this one.

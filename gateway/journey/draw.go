@@ -77,6 +77,9 @@ func (n *node) words() string {
 				word += " (held)"
 			}
 		case deferred:
+			if n.later {
+				word = "later"
+			}
 			if word += " " + m.due.String(); m.dueBy != nil {
 				word = m.verdict.String() + " as the venue says"
 			}

@@ -59,7 +59,8 @@ type node struct {
 	pivot    bool
 	undo     undoer
 	disclose disclosure
-	max      int // Choose and CommitEach: how many calls at most
+	later    bool // its calls are the outbox's from the beginning
+	max      int  // Choose and CommitEach: how many calls at most
 
 	decide   func(r *run) (any, error)                                                       // pure steps
 	ask      func(ctx context.Context, r *run, start time.Time) (any, gateway.Source, error) // Ask
@@ -98,5 +99,8 @@ type item struct {
 	known    bool // the ledger already held its result: nothing was called
 	adopted  bool // it was begun by a run that died
 }
+
+// calls reports whether the step makes calls while somebody waits, and so owns a slice.
+func (n *node) calls() bool { return n.kind.calls() && !n.later }
 
 func shapeOf[T any]() reflect.Type { return reflect.TypeFor[T]() }

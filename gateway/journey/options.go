@@ -91,6 +91,15 @@ func Defer(due time.Duration, h Handover) Option {
 	}
 }
 
+// Later leaves the effect to the outbox from the beginning, in the very commit that begins it: no call is made while
+// anybody waits, so the step owns no slice. An operation that is still open after due becomes an assist described by h.
+func Later(due time.Duration, h Handover) Option {
+	return func(d *declaration, n *node) {
+		Defer(due, h)(d, n)
+		n.later = true
+	}
+}
+
 // DeferBy is Defer with a due time that each venue says for itself; by must return more than 0.
 func DeferBy(by func(v *gateway.Venue) time.Duration, h Handover) Option {
 	return func(d *declaration, n *node) {

@@ -76,7 +76,7 @@ func (p *plan) prove(t Timing) (*bound, error) {
 	wrong := b.checkTiming()
 	used := map[string]bool{}
 	for _, n := range p.nodes {
-		if !n.kind.calls() {
+		if !n.calls() {
 			continue
 		}
 		b.calls++
@@ -197,6 +197,8 @@ func (b *bound) reserve() {
 		switch n := b.nodes[i]; {
 		case n.kind == kindRecord:
 			from[i] = max(1, after[i]) // what follows it at once is begun in its own commit
+		case n.later: // what follows it at once is begun in its own commit
+			from[i] = max(1, after[i])
 		case n.kind.effect():
 			after[i] = max(1, after[i])
 			from[i] = after[i] + 1
@@ -206,7 +208,7 @@ func (b *bound) reserve() {
 	}
 	b.reserves, b.level = []time.Duration{0}, make([]int, len(b.nodes))
 	for i, n := range b.nodes {
-		if !n.kind.calls() {
+		if !n.calls() {
 			continue
 		}
 		if b.keeps() {
@@ -243,15 +245,16 @@ func (b *bound) walk(cost func(*node) time.Duration) (total []time.Duration, fro
 // part says what a step may cost: one flush for a Record, two for a Commit, one more for each further candidate.
 func (b *bound) part(n *node) Part {
 	part := Part{Step: n.name}
-	if n.kind.calls() {
+	if n.calls() {
 		part.Slice = b.policies[n.index].Slice
 	}
-	switch n.kind {
-	case kindRecord:
+	switch {
+	case n.kind == kindRecord:
 		part.Flushes = 1
-	case kindCommit, kindCommitEach:
+	case n.later: // it is begun in the commit of what it follows from
+	case n.kind == kindCommit, n.kind == kindCommitEach:
 		part.Flushes = 2
-	case kindChoose:
+	case n.kind == kindChoose:
 		part.Flushes = n.max + 1
 	}
 	return part
@@ -267,7 +270,7 @@ func (b *bound) cost(n *node) time.Duration {
 func (b *bound) least(n *node) time.Duration {
 	part := b.part(n)
 	least := time.Duration(part.Flushes) * b.timing.Flush
-	if v := n.meaning.verdict; n.kind.calls() && n.tried == 0 && (v == refuse || v == assist) {
+	if v := n.meaning.verdict; n.calls() && n.tried == 0 && (v == refuse || v == assist) {
 		least += b.policies[n.index].Min
 	}
 	return least
