@@ -28,12 +28,22 @@ func Serve[In, Out any](
 	rt *Runtime, plan *journey.Live[In, Out], read func(x *edge.Exchange) (In, error),
 	say func(o journey.Outcome[Out], lang string) Said,
 ) func(x *edge.Exchange) error {
+	return ServeUnkept(rt, plan, read, say, nil)
+}
+
+// ServeUnkept is Serve for a call whose answer must not depend on the ledger. Where nothing of the request could be kept,
+// or nobody knows whether it was, unkept says what the machine may do all the same; false: the ledger's problem is answered,
+// as without unkept. Such an answer holds no promise: the machine keeps the request and sends it again.
+func ServeUnkept[In, Out any](
+	rt *Runtime, plan *journey.Live[In, Out], read func(x *edge.Exchange) (In, error),
+	say func(o journey.Outcome[Out], lang string) Said, unkept func(in In, lang string) (said Said, ok bool),
+) func(x *edge.Exchange) error {
 	return func(x *edge.Exchange) error {
 		in, err := read(x)
 		if err != nil {
 			return err
 		}
-		return Run(rt, x, x.Venue(), plan, in, say)
+		return run(rt, x, x.Venue(), plan, in, say, unkept)
 	}
 }
 
@@ -43,6 +53,13 @@ func Run[In, Out any](
 	rt *Runtime, x *edge.Exchange, at *gateway.Venue, plan *journey.Live[In, Out], in In,
 	say func(o journey.Outcome[Out], lang string) Said,
 ) error {
+	return run(rt, x, at, plan, in, say, nil)
+}
+
+func run[In, Out any](
+	rt *Runtime, x *edge.Exchange, at *gateway.Venue, plan *journey.Live[In, Out], in In,
+	say func(o journey.Outcome[Out], lang string) Said, unkept func(in In, lang string) (Said, bool),
+) error {
 	bindings := rt.Bindings(at.ID)
 	if bindings == nil {
 		return gateway.ProblemVenueUnknown.Error(gateway.Text{})
@@ -50,6 +67,11 @@ func Run[In, Out any](
 	req := x.Request()
 	req.Venue, req.Bindings = at, bindings
 	answer, err := plan.Run(rt.Engine, req, in, func(o journey.Outcome[Out]) journey.Answer {
+		if unkept != nil && o.Err != nil && o.Err.Problem == gateway.ProblemLedgerUnavailable {
+			if said, ok := unkept(in, req.Lang); ok {
+				return encode(said, o.ID, req.Lang, false)
+			}
+		}
 		return render(o, at, req.Lang, say)
 	})
 	if err != nil {
@@ -83,9 +105,13 @@ func render[Out any](o journey.Outcome[Out], at *gateway.Venue, lang string, say
 	default:
 		said = say(o, lang)
 	}
+	return encode(said, o.ID, lang, o.Kept)
+}
+
+func encode(said Said, id, lang string, kept bool) journey.Answer {
 	body, err := json.Marshal(said.Body)
 	if err != nil { // a mistake in the program: what has happened stays, and cannot be told
-		return refused(gateway.AsError(unspeakable(err)), lang, o.ID, o.Kept)
+		return refused(gateway.AsError(unspeakable(err)), lang, id, kept)
 	}
 	return journey.Answer{Status: said.Status, Body: body}
 }

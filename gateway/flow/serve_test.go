@@ -20,6 +20,7 @@ import (
 	"github.com/warmgate/warmgate/gateway/flow/worldtest"
 	"github.com/warmgate/warmgate/gateway/journey"
 	"github.com/warmgate/warmgate/gateway/ledger"
+	"github.com/warmgate/warmgate/gateway/ledger/ledgertest"
 	"github.com/warmgate/warmgate/gateway/limit"
 )
 
@@ -44,6 +45,9 @@ paths:
         "201":
           description: Done
           content: { application/json: { schema: { type: object, required: [journey], properties: { sources: { type: array, items: { $ref: "#/components/schemas/Source" } } } } } }
+        "200":
+          description: Do it all the same
+          content: { application/json: { schema: { type: object, required: [kept] } } }
         "202":
           description: A person decides
           headers: { Location: { required: true, schema: { type: string } } }
@@ -93,12 +97,15 @@ func wishes(t *testing.T) *flow.Flow {
 		}
 		return flow.Said{Status: http.StatusCreated, Body: map[string]any{"journey": o.ID, "lang": lang, "kept": o.Kept}}
 	}
+	anyway := func(w wish, _ string) (flow.Said, bool) {
+		return flow.Said{Status: http.StatusOK, Body: map[string]any{"kept": false}}, w.Do == "anyway"
+	}
 	read := func(x *edge.Exchange) (w wish, err error) { return w, x.Decode(&w) }
 	return &flow.Flow{Name: "wish", Plans: []flow.Plan{live}, Steps: map[string]gateway.Text{"note": {Zh: "记下", En: "Note it"}}, Document: []byte(document), Problems: []*gateway.Problem{problemNo},
 		Routes: func(rt *flow.Runtime) []edge.Route {
 			return []edge.Route{{Method: http.MethodPost, Name: "wish", Path: "/v1/places/{place}/wishes", Venue: "place", VenueKind: "place",
 				Journey: "wish", Idempotent: true, Priority: limit.Critical, Budget: live.Budget, Shortest: live.Shortest,
-				Serve: flow.Serve(rt, live, read, say)}}
+				Serve: flow.ServeUnkept(rt, live, read, say, anyway)}}
 		}}
 }
 
@@ -325,5 +332,27 @@ func TestAtIsInTheVenuesZoneToTheMillisecond(t *testing.T) {
 	}
 	if !flow.At(east, time.Time{}).IsZero() {
 		t.Error("the zero time is not zero any more")
+	}
+}
+
+// TestWhatMayBeDoneWithoutTheLedger: a machine that must not wait for the ledger hears what it may do, whatever becomes of
+// the commit; where the flow has no word for it, the ledger's problem.
+func TestWhatMayBeDoneWithoutTheLedger(t *testing.T) {
+	p := start(t)
+	for _, at := range []ledgertest.Point{ledgertest.AtBegin, ledgertest.AtCommit} {
+		for _, fault := range []ledgertest.Fault{ledgertest.Hang, ledgertest.Full} {
+			p.Fault.Set(at, fault)
+			anyway, not := p.wish("anyway", "", "en"), p.wish("yes", "", "en")
+			p.Heal()
+			if anyway.Status != 200 || !strings.Contains(anyway.Body, `"kept":false`) || anyway.Took > 2*worldtest.Budget {
+				t.Errorf("%s %s: %d %s after %v", at, fault, anyway.Status, anyway.Body, anyway.Took)
+			}
+			if slug, _ := not.Problem(); not.Status != 503 || slug != "ledger-unavailable" {
+				t.Errorf("%s %s: %d %s", at, fault, not.Status, not.Body)
+			}
+		}
+	}
+	if a := p.wish("anyway", "", "en"); a.Status != 201 {
+		t.Errorf("afterwards: %d %s", a.Status, a.Body)
 	}
 }
