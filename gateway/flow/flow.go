@@ -57,6 +57,7 @@ type Connect func(v *gateway.Venue, to Connection, b *call.Bindings) (close func
 type Connection struct {
 	URL      string
 	Secrets  map[string]string                // by name, from files or the environment; never logged
+	Unread   bool                             // the secrets stand for themselves: nothing will be called, and a key need not be one
 	Options  func(decode any) error           // strict; the connector's own settings
 	Instance *call.Instance                   // its breaker, bulkhead and counters
 	Ledger   *ledger.Ledger                   // for what a flow knows itself
