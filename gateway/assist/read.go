@@ -2,7 +2,6 @@ package assist
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"net/http"
@@ -22,21 +21,10 @@ const (
 	pageUsual = 50
 )
 
-// view reads the ledger within the exchange's time.
-func view(x *edge.Exchange, rt *flow.Runtime, f func(q ledger.Querier) error) error {
-	ctx, cancel := context.WithTimeout(context.Background(), x.Deadline().Sub(rt.Now()))
-	defer cancel()
-	err := rt.Ledger.View(ctx, f)
-	if _, ok := errors.AsType[*gateway.Error](err); err == nil || ok {
-		return err
-	}
-	return gateway.ProblemLedgerUnavailable.Error(gateway.Text{}).WithRetryAfter(time.Second).WithCause(err)
-}
-
 // find reads an assist that the principal may see, with the wrapped data key of its run, which is nil once that is
 // erased. Another's assist is unknown.
 func find(x *edge.Exchange, rt *flow.Runtime, id string) (a ledger.Assist, key []byte, err error) {
-	err = view(x, rt, func(q ledger.Querier) error {
+	err = flow.View(rt, x, func(q ledger.Querier) error {
 		var found bool
 		if a, found, err = ledger.FindAssist(q, id); err != nil {
 			return err
@@ -83,7 +71,7 @@ func (d *door) list(x *edge.Exchange, rt *flow.Runtime) error {
 	}
 	p := x.Principal()
 	var all []ledger.Assist
-	err = view(x, rt, func(q ledger.Querier) (err error) {
+	err = flow.View(rt, x, func(q ledger.Querier) (err error) {
 		all, err = ledger.ListAssists(q, p.Tenant, p.Venues, state, after, int(limit))
 		return err
 	})
@@ -148,22 +136,21 @@ func (d *door) decided(help []journeyHelp) (decision string, at time.Time) {
 	return decision, at
 }
 
-// sayJourney tells the caller what has become of a journey of theirs. Another's is unknown.
+// sayJourney tells the caller what has become of a journey of theirs (ledger.Owner). Another's is unknown.
 func (d *door) sayJourney(x *edge.Exchange, rt *flow.Runtime) error {
 	var run ledger.Run
 	var help []journeyHelp
-	p := x.Principal()
 	ctx, cancel := context.WithTimeout(context.Background(), x.Deadline().Sub(rt.Now()))
 	defer cancel()
 	if err := rt.Ledger.Settled(ctx, x.Param("id")); err != nil {
 		return gateway.ProblemLedgerUnavailable.Error(gateway.Text{}).WithRetryAfter(time.Second).WithCause(err)
 	}
-	err := view(x, rt, func(q ledger.Querier) (err error) {
+	err := flow.View(rt, x, func(q ledger.Querier) (err error) {
 		var found bool
-		if run, found, err = ledger.FindRun(q, x.Param("id")); err != nil {
+		if run, found, err = ledger.FindOwnRun(q, ledger.OwnerOf(rt.Ledger.Keys(), x.Principal()), x.Param("id")); err != nil {
 			return err
 		}
-		if !found || run.Tenant != p.Tenant || run.Principal != ledger.Actor(p) {
+		if !found {
 			return ProblemJourneyUnknown.Error(gateway.Text{})
 		}
 		help, err = assistsOf(q, run.ID)

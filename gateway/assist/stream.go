@@ -75,7 +75,7 @@ func (d *door) watch(x *edge.Exchange, rt *flow.Runtime, p *pulse) error {
 		return err
 	}
 	var first page
-	err = view(x, rt, func(q ledger.Querier) error {
+	err = flow.View(rt, x, func(q ledger.Querier) error {
 		if err := f.begin(q, last, resumes); err != nil {
 			return err
 		}
