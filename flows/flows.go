@@ -7,10 +7,11 @@ import (
 	"github.com/warmgate/warmgate/flows/checkin"
 	"github.com/warmgate/warmgate/flows/entry"
 	"github.com/warmgate/warmgate/gateway/assist"
+	"github.com/warmgate/warmgate/gateway/citizen"
 	"github.com/warmgate/warmgate/gateway/flow"
 )
 
-// All returns every journey, and last the human door of them all. A new journey is one line here.
+// All returns every journey, and last the human door and the citizens' own side of them all. A new journey is one line here.
 func All() ([]*flow.Flow, error) {
 	var all []*flow.Flow
 	for _, journey := range []func() (*flow.Flow, error){
@@ -26,5 +27,9 @@ func All() ([]*flow.Flow, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot declare the journeys: %w", err)
 	}
-	return append(all, door), nil
+	own, err := citizen.New()
+	if err != nil {
+		return nil, fmt.Errorf("cannot declare the journeys: %w", err)
+	}
+	return append(all, door, own), nil
 }
