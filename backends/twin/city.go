@@ -10,6 +10,9 @@
 //	GET  /books/{backend}             what the instances believe has happened
 //	POST /make/{backend}/{instance}   lets the twin make something (a ticket); body and answer are the twin's own
 //
+// A twin that speaks another protocol as well (a Speaker: a broker) has a second address, which is listed and dialled under a
+// kind of its own.
+//
 // Books and whatever else a twin knows survive a restart when a data folder is given: they are written at the end, after
 // every make, and behind the answers every few seconds. A city that is killed may therefore forget its last seconds; it
 // is the outside record for tests that kill the gateway, not one that is killed itself.
@@ -69,6 +72,7 @@ type City struct {
 
 	mu        sync.Mutex
 	instances map[string]map[string]*instance
+	doors     map[string]map[string]door // the addresses of them all, by kind, those of Speakers among them
 	dials     map[string]map[string]Dial
 	stopped   bool
 	ports     map[string]int // "kind/instance" to the port it had, so that addresses survive a restart
@@ -90,7 +94,7 @@ func NewCity(cfg Config) (*City, error) {
 		return nil, fmt.Errorf("cannot use city address %q: %w", cfg.Listen, err)
 	}
 	c := &City{cfg: cfg, host: host, log: cfg.Logger, closed: make(chan struct{}),
-		instances: map[string]map[string]*instance{}, dials: map[string]map[string]Dial{}, ports: map[string]int{}}
+		instances: map[string]map[string]*instance{}, doors: map[string]map[string]door{}, dials: map[string]map[string]Dial{}, ports: map[string]int{}}
 	if err := c.readPorts(); err != nil {
 		return nil, err
 	}
@@ -134,30 +138,66 @@ func (c *City) Add(kind, name string, b Backend) error {
 	_, _ = h.Write([]byte(kind + "/" + name))
 	i := newInstance(b, rand.New(rand.NewPCG(c.cfg.Seed, h.Sum64())), c.closed)
 	i.saved = b.Changes()
-	port, err := i.bind(c.host, c.ports[kind+"/"+name])
-	if err != nil {
-		return fmt.Errorf("cannot add twin %s/%s: %w", kind, name, err)
+	if err := c.open(kind, name, i); err != nil {
+		return err
 	}
 	if c.instances[kind] == nil {
-		c.instances[kind], c.dials[kind] = map[string]*instance{}, map[string]Dial{}
+		c.instances[kind] = map[string]*instance{}
 	}
 	c.instances[kind][name] = i
-	c.ports[kind+"/"+name] = port
-	if err := i.set(c.effective(kind, name)); err != nil {
-		return err
+	if s, ok := b.(Speaker); ok {
+		if err := c.open(kind+"-"+s.Protocol(), name, newSocket(s, rand.New(rand.NewPCG(c.cfg.Seed, h.Sum64()+1)), c.closed)); err != nil {
+			return err
+		}
 	}
 	return c.writePorts()
 }
 
-// URL returns the base URL of an instance, without a slash at the end; "" if there is no such instance.
+// door is one address of a twin.
+type door interface {
+	bind(host string, port int) (int, error)
+	url() string
+	set(d Dial) error
+	stop()
+}
+
+// open gives a door its port. The caller holds mu.
+func (c *City) open(kind, name string, d door) error {
+	port, err := d.bind(c.host, c.ports[kind+"/"+name])
+	if err != nil {
+		return fmt.Errorf("cannot add twin %s/%s: %w", kind, name, err)
+	}
+	if c.doors[kind] == nil {
+		c.doors[kind], c.dials[kind] = map[string]door{}, map[string]Dial{}
+	}
+	c.doors[kind][name], c.ports[kind+"/"+name] = d, port
+	return d.set(c.effective(kind, name))
+}
+
+// URL returns the base URL of an instance, without a slash at the end; "" if there is no such instance. The kind of a
+// Speaker's second address is KIND-PROTOCOL.
 func (c *City) URL(kind, name string) string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	i := c.instances[kind][name]
-	if i == nil {
+	d := c.doors[kind][name]
+	if d == nil {
 		return ""
 	}
-	return "http://" + i.addr
+	return d.url()
+}
+
+// URLs returns every address, by kind and instance.
+func (c *City) URLs() map[string]map[string]string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	out := map[string]map[string]string{}
+	for kind, all := range c.doors {
+		out[kind] = map[string]string{}
+		for name, d := range all {
+			out[kind][name] = d.url()
+		}
+	}
+	return out
 }
 
 // errNoTwin is what control answers with 404.
@@ -171,7 +211,7 @@ func (c *City) Dial(kind, name string, d Dial) error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.instances[kind] == nil || (name != "*" && c.instances[kind][name] == nil) {
+	if c.doors[kind] == nil || (name != "*" && c.doors[kind][name] == nil) {
 		return fmt.Errorf("%w: %s/%s", errNoTwin, kind, name)
 	}
 	if d == (Dial{}) {
@@ -179,8 +219,8 @@ func (c *City) Dial(kind, name string, d Dial) error {
 	} else {
 		c.dials[kind][name] = d
 	}
-	for each, i := range c.instances[kind] {
-		if err := i.set(c.effective(kind, each)); err != nil {
+	for each, door := range c.doors[kind] {
+		if err := door.set(c.effective(kind, each)); err != nil {
 			return err
 		}
 	}
@@ -217,7 +257,7 @@ func (c *City) Close() error {
 		return nil
 	}
 	c.stopped = true
-	all := c.everyInstance()
+	all := c.everyDoor()
 	c.mu.Unlock()
 	close(c.closed)
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
@@ -225,19 +265,19 @@ func (c *City) Close() error {
 	if c.control.Shutdown(ctx) != nil {
 		_ = c.control.Close()
 	}
-	for _, i := range all {
-		i.stop()
+	for _, d := range all {
+		d.stop()
 	}
 	c.tasks.Wait()
 	return c.saveAll()
 }
 
-// everyInstance returns the instances in a stable order. The caller holds mu.
-func (c *City) everyInstance() []*instance {
-	var all []*instance
-	for _, kind := range slices.Sorted(maps.Keys(c.instances)) {
-		for _, name := range slices.Sorted(maps.Keys(c.instances[kind])) {
-			all = append(all, c.instances[kind][name])
+// everyDoor returns the doors in a stable order. The caller holds mu.
+func (c *City) everyDoor() []door {
+	var all []door
+	for _, kind := range slices.Sorted(maps.Keys(c.doors)) {
+		for _, name := range slices.Sorted(maps.Keys(c.doors[kind])) {
+			all = append(all, c.doors[kind][name])
 		}
 	}
 	return all

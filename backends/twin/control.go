@@ -29,22 +29,13 @@ func (c *City) routes() http.Handler {
 }
 
 func (c *City) getTwins(w http.ResponseWriter, _ *http.Request) {
-	c.mu.Lock()
-	out := map[string]map[string]string{}
-	for kind, all := range c.instances {
-		out[kind] = map[string]string{}
-		for name, i := range all {
-			out[kind][name] = "http://" + i.addr
-		}
-	}
-	c.mu.Unlock()
-	answer(w, http.StatusOK, out)
+	answer(w, http.StatusOK, c.URLs())
 }
 
 func (c *City) getDials(w http.ResponseWriter, _ *http.Request) {
 	c.mu.Lock()
 	out := map[string]map[string]Dial{}
-	for kind, all := range c.instances {
+	for kind, all := range c.doors {
 		out[kind] = map[string]Dial{"*": {}}
 		for name := range all {
 			out[kind][name] = Dial{}

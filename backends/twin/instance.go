@@ -3,7 +3,6 @@ package twin
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -61,20 +60,24 @@ func silent() *log.Logger { return log.New(io.Discard, "", 0) }
 
 // bind reserves a port of host, the one it had before if that is free, and returns it.
 func (i *instance) bind(host string, port int) (int, error) {
-	for _, p := range []int{port, 0} {
-		l, release, err := reserve(host, p)
-		if err != nil {
-			if p == 0 {
-				return 0, err
-			}
-			continue
-		}
-		i.addr, i.release, i.listener = l.Addr().String(), release, l
-		i.accept(l)
-		return l.Addr().(*net.TCPAddr).Port, nil
+	l, release, err := reserveAny(host, port)
+	if err != nil {
+		return 0, err
 	}
-	return 0, errors.New("no port is free")
+	i.addr, i.release, i.listener = l.Addr().String(), release, l
+	i.accept(l)
+	return l.Addr().(*net.TCPAddr).Port, nil
 }
+
+// reserveAny reserves that port of host, or another one where it is not free.
+func reserveAny(host string, port int) (net.Listener, func(), error) {
+	if l, release, err := reserve(host, port); err == nil || port == 0 {
+		return l, release, err
+	}
+	return reserve(host, 0)
+}
+
+func (i *instance) url() string { return "http://" + i.addr }
 
 func (i *instance) accept(l net.Listener) {
 	i.serving.Go(func() { _ = i.server.Serve(l) })
