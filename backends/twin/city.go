@@ -36,7 +36,8 @@ import (
 	"time"
 )
 
-// Backend is a twin of one outside system at one instance. All methods are safe for concurrent use.
+// Backend is a twin of one outside system at one instance. All methods are safe for concurrent use. One that does something
+// on its own is an io.Closer too: the city closes it after its last request and before its last Save.
 type Backend interface {
 	http.Handler
 	// Books returns what the twin believes has happened, ready for JSON.

@@ -125,6 +125,9 @@ func (i *instance) stop() {
 	i.mu.Unlock()
 	_ = i.server.Close()
 	i.serving.Wait()
+	if c, ok := i.backend.(io.Closer); ok {
+		_ = c.Close()
+	}
 	i.release()
 }
 
