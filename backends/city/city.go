@@ -18,6 +18,7 @@ import (
 	"github.com/warmgate/warmgate/backends/ohip"
 	"github.com/warmgate/warmgate/backends/police"
 	"github.com/warmgate/warmgate/backends/twin"
+	"github.com/warmgate/warmgate/backends/wechatpay"
 )
 
 // Place is a system that a venue is connected to.
@@ -52,6 +53,21 @@ func factories() map[string]factory {
 	}
 }
 
+// keyed are the twins that accept more than one credential, each of which has a file of its own (see keep).
+func keyed() map[string]func(p Place, secrets string, seed uint64) (twin.Backend, error) {
+	return map[string]func(p Place, secrets string, seed uint64) (twin.Backend, error){
+		"wechatpay": func(p Place, secrets string, seed uint64) (twin.Backend, error) {
+			private, err := keep(secrets, p, ".private_key", wechatpay.MakePrivateKey)
+			api, apiErr := keep(secrets, p, ".api_v3_key", func() (string, error) { return wechatpay.MakeAPIv3Key(), nil })
+			if err := errors.Join(err, apiErr); err != nil {
+				return nil, err
+			}
+			return wechatpay.NewTwin(wechatpay.TwinConfig{Name: p.Instance, Seed: seed,
+				Credentials: wechatpay.Credentials{PrivateKey: private, APIv3Key: api}})
+		},
+	}
+}
+
 // Build opens a city with a twin at each place whose kind has one. The twins' credentials are in the folder secrets; see
 // Key. Close the city at the end.
 func Build(cfg twin.Config, places []Place, secrets string) (*twin.City, error) {
@@ -60,33 +76,42 @@ func Build(cfg twin.Config, places []Place, secrets string) (*twin.City, error) 
 		return nil, err
 	}
 	for _, p := range places {
-		makeTwin := factories()[p.Kind]
-		if makeTwin == nil {
-			continue
+		b, err := build(p, secrets, cfg.Seed)
+		if err == nil && b != nil {
+			err = c.Add(p.Kind, p.Instance, b)
 		}
-		if err := add(c, p, makeTwin, secrets, cfg.Seed); err != nil {
+		if err != nil {
 			return nil, errors.Join(err, c.Close())
 		}
 	}
 	return c, nil
 }
 
-func add(c *twin.City, p Place, makeTwin factory, secrets string, seed uint64) error {
+// build makes the twin of a place; nil: its kind has none.
+func build(p Place, secrets string, seed uint64) (twin.Backend, error) {
+	if makeTwin := keyed()[p.Kind]; makeTwin != nil {
+		return makeTwin(p, secrets, seed)
+	}
+	makeTwin := factories()[p.Kind]
+	if makeTwin == nil {
+		return nil, nil
+	}
 	key, err := Key(secrets, p)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	b, err := makeTwin(p, key, seed)
-	if err != nil {
-		return err
-	}
-	return c.Add(p.Kind, p.Instance, b)
+	return makeTwin(p, key, seed)
 }
 
 // Key returns the credential for a place. It lies in the file KIND-INSTANCE (mode 0600) of the folder secrets and is made
 // at the first call; the folder (mode 0700) as well.
 func Key(secrets string, p Place) (string, error) {
-	name := filepath.Join(secrets, p.Kind+"-"+p.Instance)
+	return keep(secrets, p, "", func() (string, error) { return rand.Text(), nil })
+}
+
+// keep is Key for the file KIND-INSTANCE with the suffix given, and what a credential of its kind is.
+func keep(secrets string, p Place, suffix string, create func() (string, error)) (string, error) {
+	name := filepath.Join(secrets, p.Kind+"-"+p.Instance+suffix)
 	text, err := os.ReadFile(name)
 	if err == nil {
 		return strings.TrimSpace(string(text)), nil
@@ -94,13 +119,15 @@ func Key(secrets string, p Place) (string, error) {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return "", fmt.Errorf("cannot read the credential of twin %s/%s: %w", p.Kind, p.Instance, err)
 	}
-	key := rand.Text()
-	err = os.MkdirAll(secrets, 0o700)
+	key, err := create()
 	if err == nil {
-		err = os.WriteFile(name, []byte(key+"\n"), 0o600)
+		err = os.MkdirAll(secrets, 0o700)
+	}
+	if err == nil {
+		err = os.WriteFile(name, []byte(strings.TrimSpace(key)+"\n"), 0o600)
 	}
 	if err != nil {
 		return "", fmt.Errorf("cannot make the credential of twin %s/%s: %w", p.Kind, p.Instance, err)
 	}
-	return key, nil
+	return strings.TrimSpace(key), nil
 }
