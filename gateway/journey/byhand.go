@@ -1,8 +1,11 @@
 package journey
 
 import (
+	"errors"
 	"fmt"
 	"time"
+
+	"github.com/go-json-experiment/json"
 
 	"github.com/warmgate/warmgate/gateway"
 	"github.com/warmgate/warmgate/gateway/ledger"
@@ -133,6 +136,20 @@ func (e *Engine) Deliver(tx *ledger.Tx, key string, due time.Duration) error {
 		Key: kindDeliver + ":by hand:" + e.newID() + ":" + key, Kind: kindDeliver, Run: op.Run, Venue: op.Venue,
 		Payload: []byte(key), NextAt: tx.Now(), DueAt: tx.Now().Add(due),
 	})
+}
+
+// SealFacts seals with the data key of a run what a person is to see of an assist that the flow opens in the run's name. Of a
+// run that has been erased nothing is known: nil.
+func (e *Engine) SealFacts(q ledger.Querier, run string, facts any) ([]byte, error) {
+	plain, err := json.Marshal(facts)
+	if err != nil {
+		return nil, fmt.Errorf("cannot seal the facts of an assist: %w", err)
+	}
+	sealed, err := e.reseal(q, run, plain, sealedFacts)
+	if errors.Is(err, errErased) {
+		return nil, nil
+	}
+	return sealed, err
 }
 
 // TakeBack leaves it to the outbox to undo a run's calls by a person's decision, in the commit of tx. What the run has
