@@ -1,0 +1,49 @@
+package parking
+
+import (
+	"fmt"
+
+	"github.com/warmgate/warmgate/flows/parking/plate"
+	"github.com/warmgate/warmgate/gateway"
+	"github.com/warmgate/warmgate/gateway/seal"
+)
+
+// sealedPlate is where a sealed plate belongs.
+const sealedPlate = "parking.plate"
+
+// hashPlate is what the ledger knows a plate by, at every lot of a tenant.
+func hashPlate(keys *seal.Keys, tenant string, p plate.Plate) []byte {
+	sum := keys.Hash("parking-plate", []byte(tenant), []byte(p.String()))
+	return sum[:]
+}
+
+// sealPlate seals a plate with a data key of its own.
+func sealPlate(keys *seal.Keys, p plate.Plate) (dataKey, sealed []byte, err error) {
+	box, err := keys.NewBox()
+	if err != nil {
+		return nil, nil, err
+	}
+	return box.Wrapped(), box.Seal([]byte(p.String()), sealedPlate), nil
+}
+
+// openPlate reads a sealed plate.
+func openPlate(keys *seal.Keys, dataKey, sealed []byte) (string, error) {
+	box, err := keys.OpenBox(dataKey)
+	if err != nil {
+		return "", err
+	}
+	plain, err := box.Open(sealed, sealedPlate)
+	return string(plain), err
+}
+
+// readPlate reads a plate that a machine or a person has sent.
+func readPlate(path, s string) (plate.Plate, error) {
+	if s == "" {
+		return plate.Plate{}, missing(path)
+	}
+	p, err := plate.Parse(s)
+	if err != nil {
+		return p, ProblemPlateInvalid.Error(gateway.Text{}).WithField(path).WithCause(fmt.Errorf("cannot read a plate: %w", err))
+	}
+	return p, nil
+}
