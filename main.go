@@ -8,10 +8,12 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -207,7 +209,7 @@ func (c *cityCmd) Run(p *program) error {
 	if err != nil {
 		return err
 	}
-	err = c.say(p.stdout, town, at)
+	err = c.say(p.stdout, town)
 	if err == nil {
 		<-p.ctx.Done()
 	}
@@ -215,18 +217,8 @@ func (c *cityCmd) Run(p *program) error {
 }
 
 // say prints the addresses.
-func (c *cityCmd) say(w io.Writer, town *twin.City, places []city.Place) error {
-	out := sandbox.CityUp{City: town.Address(), Twins: map[string]map[string]string{}}
-	for _, place := range places {
-		url := town.URL(place.Kind, place.Instance)
-		if url == "" {
-			continue
-		}
-		if out.Twins[place.Kind] == nil {
-			out.Twins[place.Kind] = map[string]string{}
-		}
-		out.Twins[place.Kind][place.Instance] = url
-	}
+func (c *cityCmd) say(w io.Writer, town *twin.City) error {
+	out := sandbox.CityUp{City: town.Address(), Twins: town.URLs()}
 	if c.JSON {
 		if err := json.MarshalWrite(w, out, json.Deterministic(true)); err != nil {
 			return fmt.Errorf("cannot print the addresses: %w", err)
@@ -235,9 +227,9 @@ func (c *cityCmd) say(w io.Writer, town *twin.City, places []city.Place) error {
 		return nil
 	}
 	fmt.Fprintf(w, "# The city answers at %s. Its twins, for the environment of serve:\n", out.City)
-	for _, place := range places {
-		if url := town.URL(place.Kind, place.Instance); url != "" {
-			fmt.Fprintf(w, "export %s=%s\n", sandbox.Variable(place.Kind, place.Instance), url)
+	for _, kind := range slices.Sorted(maps.Keys(out.Twins)) {
+		for _, venue := range slices.Sorted(maps.Keys(out.Twins[kind])) {
+			fmt.Fprintf(w, "export %s=%s\n", sandbox.Variable(kind, venue), out.Twins[kind][venue])
 		}
 	}
 	return nil

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/warmgate/warmgate/backends/apaleo"
+	"github.com/warmgate/warmgate/backends/hangzhou"
 	"github.com/warmgate/warmgate/backends/identity"
 	"github.com/warmgate/warmgate/backends/octo"
 	"github.com/warmgate/warmgate/backends/ohip"
@@ -56,6 +57,17 @@ func factories() map[string]factory {
 // keyed are the twins that accept more than one credential, each of which has a file of its own (see keep).
 func keyed() map[string]func(p Place, secrets string, seed uint64) (twin.Backend, error) {
 	return map[string]func(p Place, secrets string, seed uint64) (twin.Backend, error){
+		"hangzhou": func(p Place, secrets string, seed uint64) (twin.Backend, error) {
+			lot, err := keep(secrets, p, ".private_key", hangzhou.MakeKey)
+			own, ownErr := keep(secrets, p, ".twin_key", hangzhou.MakeKey) // of the city; only the twin reads it
+			_, cityErr := keep(secrets, p, ".city_key", func() (string, error) { return hangzhou.PublicKey(own) })
+			password, passwordErr := keep(secrets, p, ".password", func() (string, error) { return rand.Text(), nil })
+			if err := errors.Join(err, ownErr, cityErr, passwordErr); err != nil {
+				return nil, err
+			}
+			return hangzhou.NewTwin(hangzhou.TwinConfig{Name: p.Instance, Password: password, Seed: seed,
+				Keys: hangzhou.Keys{Lot: lot, City: own}})
+		},
 		"wechatpay": func(p Place, secrets string, seed uint64) (twin.Backend, error) {
 			private, err := keep(secrets, p, ".private_key", wechatpay.MakePrivateKey)
 			api, apiErr := keep(secrets, p, ".api_v3_key", func() (string, error) { return wechatpay.MakeAPIv3Key(), nil })
