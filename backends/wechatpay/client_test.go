@@ -132,6 +132,9 @@ func (in *inbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	in.mu.Lock()
 	in.n++
 	status := 204
+	if d.err != nil {
+		status = 401
+	}
 	if in.status != nil {
 		status = in.status(in.n)
 	}

@@ -116,7 +116,7 @@ func (c *Client) proven(ctx context.Context, a wire.Answer) error {
 	if err := c.isNow(a.Header(headerTime)); err != nil {
 		return err
 	}
-	key, err := c.platform.find(ctx, a.Header(headerSerial))
+	key, err := c.platform.find(ctx, a.Header(headerSerial), true)
 	if err != nil {
 		return err
 	}

@@ -83,7 +83,7 @@ func (c *Client) Notification(ctx context.Context, header func(name string) stri
 	if err := c.isNow(header(headerTime)); err != nil {
 		return nil, ErrStale
 	}
-	key, err := c.platform.find(ctx, header(headerSerial))
+	key, err := c.platform.find(ctx, header(headerSerial), false)
 	switch {
 	case errors.Is(err, errSerial) && err != errSerial: //nolint:errorlint // bare: the list was fetched and does not have it
 		return nil, fmt.Errorf("%w: %w", ErrUnverified, err)

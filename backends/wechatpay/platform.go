@@ -25,8 +25,8 @@ var (
 )
 
 // platform are the provider's keys. They are fetched when an answer or a notification names a key that is unknown, and
-// again in the background. There is one fetch at a time, under its own time limit; whoever waits for it leaves at its own
-// deadline. Safe for concurrent use.
+// again in the background. There is one fetch at a time, under its own time limit, and one a second at the most; whoever
+// waits for it leaves at its own deadline. Safe for concurrent use.
 type platform struct {
 	ask     func(context.Context) (map[string]*platformKey, error)
 	timeout time.Duration
@@ -64,8 +64,9 @@ func newPlatform(cfg Config, known map[string]*platformKey, ask func(context.Con
 	return p
 }
 
-// find returns the key of a serial, or waits until ctx ends for the list that may have it.
-func (p *platform) find(ctx context.Context, serial string) (*rsa.PublicKey, error) {
+// find returns the key of a serial, or waits until ctx ends for the list that may have it. Who is patient waits even when
+// the list was fetched a moment ago: not for what anybody can send.
+func (p *platform) find(ctx context.Context, serial string, patient bool) (*rsa.PublicKey, error) {
 	if !isHex(serial) && !isKeyID(serial) {
 		return nil, errSerial
 	}
@@ -76,7 +77,7 @@ func (p *platform) find(ctx context.Context, serial string) (*rsa.PublicKey, err
 		p.mu.Unlock()
 		return key, nil
 	}
-	f, failed := p.join(), p.failed
+	f, failed := p.join(patient), p.failed
 	p.mu.Unlock()
 	switch {
 	case f == nil && failed != nil:
@@ -109,19 +110,33 @@ func (p *platform) known(serial string) (*rsa.PublicKey, error) {
 	return k.key, nil
 }
 
-// join joins the fetch that is under way, or begins one unless there was one a moment ago: nil. The caller holds mu.
-func (p *platform) join() *keyFetch {
-	if p.fetching == nil && !p.closed && time.Since(p.began) >= refetchAfter {
-		p.fetch()
+// join joins the fetch that is under way, or begins one. nil: there was one a moment ago, and the caller is not patient. The
+// caller holds mu.
+func (p *platform) join(patient bool) *keyFetch {
+	if p.fetching != nil || p.closed {
+		return p.fetching
+	}
+	pause := refetchAfter - time.Since(p.began)
+	if pause <= 0 || patient {
+		p.fetch(max(pause, 0))
 	}
 	return p.fetching
 }
 
-// fetch begins a fetch. The caller holds mu.
-func (p *platform) fetch() {
+// fetch begins a fetch after a pause. The caller holds mu.
+func (p *platform) fetch(pause time.Duration) {
 	f := &keyFetch{done: make(chan struct{})}
-	p.fetching, p.began = f, time.Now()
+	p.fetching = f
 	p.tasks.Go(func() {
+		timer := time.NewTimer(pause)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-p.ctx.Done():
+		}
+		p.mu.Lock()
+		p.began = time.Now()
+		p.mu.Unlock()
 		ctx, cancel := context.WithTimeout(p.ctx, p.timeout)
 		defer cancel()
 		list, err := p.ask(ctx)
@@ -161,7 +176,7 @@ func (p *platform) renew() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !p.closed && p.fetching == nil {
-		p.fetch()
+		p.fetch(0)
 	}
 }
 
