@@ -1,7 +1,6 @@
 package parking
 
 import (
-	"fmt"
 	"slices"
 
 	"github.com/warmgate/warmgate/flows/parking/tariff"
@@ -19,9 +18,9 @@ func (p *placing) keepBills(paired []visit) error {
 		if v.state != stayExited {
 			continue
 		}
-		price, err := p.settings.price(p.venue, v.stay)
+		price, err := p.price(v.stay)
 		if err != nil {
-			return fmt.Errorf("cannot price a visit: %w", err)
+			return err
 		}
 		if v.bill == nil {
 			if err := p.issue(v, price); err != nil {
@@ -34,6 +33,19 @@ func (p *placing) keepBills(paired []visit) error {
 		}
 	}
 	return nil
+}
+
+// price prices a visit that has ended. One that the tariff cannot price, such as one of many years, costs nothing until a
+// person has looked: the car is out all the same.
+func (p *placing) price(s *stay) (tariff.Price, error) {
+	price, err := p.settings.price(p.venue, s)
+	if err == nil {
+		return price, nil
+	}
+	return tariff.Price{Lines: []tariff.Line{}}, openAbout(p.tx, ledger.Assist{
+		Run: p.run, Plan: planExit, Kind: handUnpriced.Kind, Tenant: s.tenant, Venue: s.venue, NextAction: handUnpriced.Next,
+		NotDone: []string{"price"}, Tried: []string{err.Error()}, Subject: s.id,
+	})
 }
 
 // unhook takes the bills whose visit or exit is another one now off both, so that they can change places, and corrects those

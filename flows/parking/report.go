@@ -106,6 +106,8 @@ var (
 		Zh: "停车费扣款请求未能送达，请核对账单并决定如何收取", En: "A charge could not be delivered: look at the bill and decide how it is collected"}}
 	handOverpaid = journey.Handover{Kind: "parking-overpaid", Next: gateway.Text{
 		Zh: "账单更正后已付金额多于应付金额，请办理退款", En: "A corrected bill was paid with more than it comes to: give the difference back"}}
+	handUnpriced = journey.Handover{Kind: "parking-unpriced", Next: gateway.Text{
+		Zh: "车辆已出场，但费率无法计价，请人工核定", En: "A car has left, and the tariff cannot price its visit: look at it and decide"}}
 	handUnmatched = journey.Handover{Kind: "parking-exit-unmatched", Next: gateway.Text{
 		Zh: "车辆出场但没有入场记录，请核对车牌或入场时间", En: "A car has left and never came in: check its plate, or when it came in"}}
 )

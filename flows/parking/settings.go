@@ -105,7 +105,11 @@ func (s *Settings) price(v *gateway.Venue, of *stay) (tariff.Price, error) {
 	if s.wrong != nil {
 		return tariff.Price{}, s.wrong
 	}
-	return s.priced.Price(tariff.Visit{Entered: of.entered.In(v.Location), Left: of.left.In(v.Location), Vehicle: of.vehicle, Electric: of.electric})
+	vehicle := of.vehicle
+	if _, there := s.Tariff.Vehicles[vehicle]; !there {
+		vehicle = vehicleCar // a lot that has no rates for it charges it as a car: nobody is kept inside for that
+	}
+	return s.priced.Price(tariff.Visit{Entered: of.entered.In(v.Location), Left: of.left.In(v.Location), Vehicle: vehicle, Electric: of.electric})
 }
 
 // settingsOf returns the settings of a lot.
