@@ -78,6 +78,7 @@ type count struct {
 	far                 int64 // on the steps: charged seconds
 	running             bool  // a unit is, until end
 	end                 int64
+	counted             bool // the running unit in far: the steps have not begun anew since it began
 	of                  *step
 	ofNumber            int
 
@@ -142,7 +143,7 @@ func (n *count) enter(at, period, date, since int64) {
 		n.stop(at)
 	}
 	if anew {
-		n.far = 0
+		n.far, n.counted = 0, false
 	}
 	if newPeriod {
 		n.open(capPeriod, n.r.periods[period].cap)
@@ -160,10 +161,10 @@ func (n *count) open(window int, limit int64) { n.left[window], n.full[window] =
 
 // stop ends a running unit. One that counts when it is over never does.
 func (n *count) stop(at int64) {
-	if n.running {
-		n.running = false
+	if n.running && n.counted {
 		n.far -= n.end - at
 	}
+	n.running = false
 }
 
 // run goes on with a running unit, to its end or to a border.
@@ -198,7 +199,7 @@ func (n *count) charge(at, border int64) int64 {
 		n.add(s, p.first+i, fit)
 		return at + fit*s.each
 	}
-	n.running, n.end, n.of, n.ofNumber = true, at+s.each, s, p.first+i
+	n.running, n.counted, n.end, n.of, n.ofNumber = true, true, at+s.each, s, p.first+i
 	n.far += s.each
 	if n.t.units == unitsBegun {
 		n.add(s, p.first+i, 1)
