@@ -24,11 +24,9 @@ func (t *Tariff) chargeable(r *rates, v Visit, entered, left int64) (charged []s
 	}
 	rest := free.minutes
 	for len(charged) > 0 && rest > 0 {
-		if long := charged[0].to - charged[0].from; long > rest {
-			charged[0].from += rest
-			break
-		} else {
-			rest -= long
+		part := min(charged[0].to-charged[0].from, rest)
+		charged[0].from += part
+		if rest -= part; charged[0].from == charged[0].to {
 			charged = charged[1:]
 		}
 	}
@@ -99,21 +97,19 @@ func (n *count) begin() {
 	n.left = n.r.caps
 }
 
-// walk goes from a moment to another; where it does not charge, it only looks where periods end.
+// walk goes from a moment to another. Where it does not charge, a running unit waits, and it looks where periods end.
 func (n *count) walk(from, to int64, charge bool) {
 	for at := from; at < to && !n.overflow; {
 		border := min(n.look(at), to)
 		switch {
 		case !charge:
+			n.end += border - at
 			at = border
 		case n.running:
 			at = n.run(at, border)
 		default:
 			at = n.charge(at, border)
 		}
-	}
-	if charge {
-		n.stop(to)
 	}
 }
 
@@ -159,7 +155,7 @@ func (n *count) enter(at, period, date, since int64) {
 
 func (n *count) open(window int, limit int64) { n.left[window], n.full[window] = limit, false }
 
-// stop ends a running unit. One that counts when it is over never does.
+// stop ends a running unit before its time. One that counts when it is over then costs nothing.
 func (n *count) stop(at int64) {
 	if n.running && n.counted {
 		n.far -= n.end - at

@@ -66,7 +66,7 @@ func (m *model) price(v tariff.Visit) int64 {
 		}
 		m.in, day, day24 = period, today, since
 		if covered(v.Passes, now) {
-			m.running = nil
+			m.ends = m.ends.Add(time.Minute)
 			continue
 		}
 		if seen++; seen <= free {

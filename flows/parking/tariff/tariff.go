@@ -13,9 +13,9 @@
 //  5. The sum, until here exact, is rounded, once. (Settings may have each unit rounded instead, before all caps.)
 //
 // How far a stay is on its steps is the charged time since they began: free minutes, free periods and covered time do not
-// move it. With borders: cut, a unit ends with its period, its covered time, or where the steps begin anew; a begun
-// one costs its whole price, and one that counts when it is over costs nothing. With borders: finish, it runs out at the
-// price that it began with, and the next one is of the period that it is then; covered time ends it all the same.
+// move it, and a unit that runs when covered time begins goes on after it. With borders: cut, a unit ends with its period,
+// or where the steps begin anew; a begun one costs its whole price, and one that counts when it is over costs nothing. With
+// borders: finish, it runs out at the price that it began with, and the next one is of the period that it is then.
 package tariff
 
 import (
