@@ -243,7 +243,7 @@ func (in Passage) arrears(q ledger.Querier, e Event) (*Arrear, error) {
 // passPlan declares an entry or an exit: they are decided in the same way.
 func (o operations) passPlan(name, step string) (*journey.Plan[Passage, Decided], error) {
 	return journey.Define(name, func(b *journey.Builder, in journey.Ref[Passage]) journey.Ref[Decided] {
-		decided := journey.Record(b, step, pass, in, journey.Pivot())
+		decided := journey.Record(b, step, o.pass, in, journey.Pivot())
 		o.tellOutside(b, decided)
 		return decided
 	})

@@ -7,6 +7,7 @@ import (
 	"github.com/warmgate/warmgate/gateway"
 	"github.com/warmgate/warmgate/gateway/call"
 	"github.com/warmgate/warmgate/gateway/journey"
+	"github.com/warmgate/warmgate/gateway/ledger"
 )
 
 // CarIn tells a system that a car has come in.
@@ -61,9 +62,11 @@ func (c Charge) key() string { return "charge/" + c.Bill + "/" + strconv.FormatI
 // Told is an effect that has nothing to tell: what it has changed stands in the ledger by then.
 type Told struct{}
 
-// operations are what the journey needs of other systems, in its own words. None of them is called while a car waits. The
-// effect of each keeps in the ledger what the system has said, before it returns.
+// operations are the journey's decision, and what it needs of other systems in its own words. None of these is called while
+// a car waits. The effect of each keeps in the ledger what the system has said, before it returns.
 type operations struct {
+	pass *ledger.Decision[Passage, Decided]
+
 	carIn    *call.Write[CarIn, Told]  // the city hears that a car is inside
 	carOut   *call.Write[CarOut, Told] // the city hears that it has left
 	apply    *call.Write[Charge, Told] // the city is asked to collect a bill
@@ -73,6 +76,7 @@ type operations struct {
 
 func newOperations() operations {
 	return operations{
+		pass:     pass,
 		carIn:    call.NewWrite[CarIn, Told]("city.car-in", call.WriteSpec[CarIn]{Key: CarIn.key}),
 		carOut:   call.NewWrite[CarOut, Told]("city.car-out", call.WriteSpec[CarOut]{Key: CarOut.key}),
 		apply:    call.NewWrite[Charge, Told]("city.apply-payment", call.WriteSpec[Charge]{Key: Charge.key}),
