@@ -132,3 +132,25 @@ func fakeConfig(url string, s *signer) wechatpay.Config {
 const aTransaction = `{"appid":"wx0123456789abcdef","sp_mchid":"1900000001","description":"d","create_time":"2026-05-02T10:00:00+08:00","out_trade_no":"pay-1",` +
 	`"transaction_id":"4200000001","trade_state":"SUCCESS","success_time":"2026-05-02T10:00:03+08:00","bank_type":"BPA","user_repaid":"N","trade_scene":"PARKING",` +
 	`"payer":{"openid":"o1"},"amount":{"total":100,"currency":"CNY","payer_total":90,"discount_total":10},"new":[1]}`
+
+// authorization is the header of a request of the merchant's that riverside's twin knows.
+func authorization(t testing.TB, method, path, body string) string {
+	return authorizationAt(t, method, path, body, time.Now())
+}
+
+func authorizationAt(t testing.TB, method, path, body string, at time.Time) string {
+	t.Helper()
+	block, _ := pem.Decode([]byte(credentials().PrivateKey))
+	parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	timestamp, nonce := strconv.FormatInt(at.Unix(), 10), rand.Text()
+	sum := sha256.Sum256([]byte(method + "\n" + path + "\n" + timestamp + "\n" + nonce + "\n" + body + "\n"))
+	raw, err := rsa.SignPKCS1v15(rand.Reader, parsed.(*rsa.PrivateKey), crypto.SHA256, sum[:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf(`WECHATPAY2-SHA256-RSA2048 mchid="%s",nonce_str="%s",signature="%s",timestamp="%s",serial_no="%s"`,
+		wechatpay.MchIDOf("riverside"), nonce, base64.StdEncoding.EncodeToString(raw), timestamp, wechatpay.TwinSerialNo)
+}

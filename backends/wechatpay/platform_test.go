@@ -125,7 +125,7 @@ func TestAHangingListHoldsNobody(t *testing.T) {
 	k := newKeyServer(t, goodSigner())
 	k.wait = make(chan struct{})
 	cfg := fakeConfig(k.url, goodSigner())
-	cfg.PlatformKeys = ""
+	cfg.PlatformKeys, cfg.KeyTimeout = "", 600*time.Millisecond
 	c := newClient(t, cfg)
 	begin := time.Now()
 	_, err := c.QueryTransaction(within(t, 150*time.Millisecond), "pay-1")

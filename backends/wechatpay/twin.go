@@ -66,6 +66,7 @@ type Twin struct {
 	refunds  map[string]*twinRefund
 	refusals map[string]int // where in state.Refused, by number and code
 	events   eventQueue
+	planned  uint64
 	held     []*twinNotice     // see Behaviour.Hold
 	files    map[string]string // bills that may be downloaded, by token
 }

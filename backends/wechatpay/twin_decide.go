@@ -8,6 +8,7 @@ import (
 // event is something that happens by itself: one of its parts is not nil.
 type event struct {
 	at     time.Time
+	serial uint64 // what was planned first comes first
 	charge *twinCharge
 	refund *twinRefund
 	notice *twinNotice
@@ -16,10 +17,19 @@ type event struct {
 // eventQueue holds what is still to happen, the next first.
 type eventQueue []*event
 
-// Len, Less, Swap, Push and Pop implement heap.Interface.
-func (q eventQueue) Len() int           { return len(q) }
-func (q eventQueue) Less(i, j int) bool { return q[i].at.Before(q[j].at) }
-func (q eventQueue) Swap(i, j int)      { q[i], q[j] = q[j], q[i] }
+// Len implements heap.Interface.
+func (q eventQueue) Len() int { return len(q) }
+
+// Less implements heap.Interface.
+func (q eventQueue) Less(i, j int) bool {
+	if c := q[i].at.Compare(q[j].at); c != 0 {
+		return c < 0
+	}
+	return q[i].serial < q[j].serial
+}
+
+// Swap implements heap.Interface.
+func (q eventQueue) Swap(i, j int) { q[i], q[j] = q[j], q[i] }
 
 // Push implements heap.Interface.
 func (q *eventQueue) Push(x any) { *q = append(*q, x.(*event)) }
@@ -35,7 +45,8 @@ func (q *eventQueue) Pop() any {
 
 // later lets something happen at a time. The caller holds mu.
 func (t *Twin) later(at time.Time, e *event) {
-	e.at = at
+	t.planned++
+	e.at, e.serial = at, t.planned
 	heap.Push(&t.events, e)
 }
 

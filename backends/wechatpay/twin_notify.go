@@ -92,8 +92,8 @@ func (t *Twin) schedule(all []*twinNotice, now time.Time) {
 		return
 	}
 	slices.Reverse(t.held)
-	for i, n := range t.held {
-		n.Due = now.Add(time.Duration(t.state.Behaviour.NotifyMS)*time.Millisecond + time.Duration(i))
+	for _, n := range t.held {
+		n.Due = now.Add(time.Duration(t.state.Behaviour.NotifyMS) * time.Millisecond)
 		t.later(n.Due, &event{notice: n})
 	}
 	t.held = nil
