@@ -387,7 +387,7 @@ func TestSettingsAreValidated(t *testing.T) {
 		"secrets.password":    func(s *hangzhou.Settings) { s.Password = "a\nb" },
 		"options.client_id":   func(s *hangzhou.Settings) { s.ClientID = "a/b" },
 		"options.max_message": func(s *hangzhou.Settings) { s.MaxMessage = 10 },
-		"options.keep_alive":  func(s *hangzhou.Settings) { s.KeepAlive = time.Second },
+		"options.keep_alive":  func(s *hangzhou.Settings) { s.KeepAlive = time.Millisecond },
 		"options.timeout":     func(s *hangzhou.Settings) { s.Timeout = time.Hour },
 		"options.back_off":    func(s *hangzhou.Settings) { s.BackOff = time.Minute },
 	} {

@@ -21,7 +21,7 @@ const (
 	maxMessage        = 1 << 20
 	defaultMessage    = 16 << 10
 	defaultKeepAlive  = 60 * time.Second
-	minKeepAlive      = 5 * time.Second
+	minKeepAlive      = time.Second
 	maxKeepAlive      = 10 * time.Minute
 	defaultTimeout    = 10 * time.Second
 	defaultBackOff    = 500 * time.Millisecond
@@ -36,7 +36,7 @@ type Settings struct {
 	Password   string        // the access id's, at the broker; 1 to 4096 visible ASCII characters
 	ClientID   string        // one subscriber at a time has it, the broker keeps its messages; "": the access id
 	MaxMessage int           // bytes of a message, 1 KiB to 1 MiB; 0: 16 KiB
-	KeepAlive  time.Duration // the broker is asked for a sign of life after half of it, 5 s to 10 min; 0: 1 min
+	KeepAlive  time.Duration // the broker is asked for a sign of life after half of it, 1 s to 10 min; 0: 1 min
 	Timeout    time.Duration // for a connection, a packet, the handler, an acknowledgement: each, up to 1 min; 0: 10 s
 	BackOff    time.Duration // before the second attempt; doubled from then on, up to MaxBackOff. 0: 500 ms
 	MaxBackOff time.Duration // 0: 30 s
