@@ -204,7 +204,7 @@ func (t *Twin) getCertificates(*twinRequest) (any, *twinRefusal) {
 		if err != nil {
 			return nil, systemError()
 		}
-		out.Data = append(out.Data, certificate{k.serial, stamp(k.from.In(china())), stamp(k.until.In(china())), r})
+		out.Data = append(out.Data, certificate{k.serial, stamp(k.from), stamp(k.until), r})
 	}
 	return out, nil
 }

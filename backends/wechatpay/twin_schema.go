@@ -44,7 +44,7 @@ func isColor(s string) bool { return PlateColor(s).known() }
 
 // isTime reports whether s is a time as the provider wants it: RFC 3339 to the second, with an offset.
 func isTime(s string) bool {
-	t, err := time.Parse(time.RFC3339, s)
+	t, err := time.Parse("2006-01-02T15:04:05-07:00", s) // no letter for an offset
 	return err == nil && t.Nanosecond() == 0
 }
 

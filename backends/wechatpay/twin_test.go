@@ -54,7 +54,7 @@ func TestTheTwinRefusesWhatDoesNotFit(t *testing.T) {
 	anEntry := `{"out_parking_no":"in-2","plate_number":"测A12345","plate_color":"BLUE","notify_url":"https://x.example/n","start_time":"2026-05-02T08:00:00+08:00","parking_name":"p","free_duration":900}`
 	aCharge := fmt.Sprintf(`{"appid":"wx1","description":"d","out_trade_no":"pay-1","trade_scene":"PARKING","notify_url":"https://x.example/n","amount":{"total":100,"currency":"CNY"},`+
 		`"parking_info":{"parking_id":%q,"plate_number":%q,"plate_color":"BLUE","start_time":%q,"end_time":%q,"parking_name":"滨江停车场","charging_duration":3600,"device_id":"g"}}`,
-		p.ID, plateA, came.Format(time.RFC3339), came.Add(time.Hour).Format(time.RFC3339))
+		p.ID, plateA, atChina(came), atChina(came.Add(time.Hour)))
 	aRefund := `{"out_trade_no":"paid-1","out_refund_no":"b-1","amount":{"refund":100,"total":500,"currency":"CNY"}}`
 	with := func(body, old, now string) string {
 		if !strings.Contains(body, old) {
@@ -80,6 +80,7 @@ func TestTheTwinRefusesWhatDoesNotFit(t *testing.T) {
 		{"a plate with a dot", "POST", parkings, with(anEntry, `测A`, `测A·`), 400, "PARAM_ERROR", "/plate_number"},
 		{"another colour", "POST", parkings, with(anEntry, `BLUE`, `RED`), 400, "PARAM_ERROR", "/plate_color"},
 		{"http", "POST", parkings, with(anEntry, `https`, `http`), 400, "PARAM_ERROR", "/notify_url"},
+		{"a letter for an offset", "POST", parkings, with(anEntry, `+08:00`, `Z`), 400, "PARAM_ERROR", "/start_time"},
 		{"a day", "POST", parkings, with(anEntry, `T08:00:00+08:00`, ``), 400, "PARAM_ERROR", "/start_time"},
 		{"no name", "POST", parkings, with(anEntry, `"parking_name":"p",`, ``), 400, "PARAM_ERROR", "/parking_name"},
 		{"no free time", "POST", parkings, with(anEntry, `,"free_duration":900`, ``), 400, "PARAM_ERROR", "/free_duration"},
@@ -90,8 +91,8 @@ func TestTheTwinRefusesWhatDoesNotFit(t *testing.T) {
 		{"a fraction", "POST", charges, with(aCharge, `100`, `1.5`), 400, "PARAM_ERROR", "/amount/total"},
 		{"another currency", "POST", charges, with(aCharge, `CNY`, `USD`), 400, "PARAM_ERROR", "/amount/currency"},
 		{"another scene", "POST", charges, with(aCharge, `"PARKING"`, `"ETC"`), 400, "PARAM_ERROR", "/trade_scene"},
-		{"an end before", "POST", charges, with(aCharge, came.Add(time.Hour).Format(time.RFC3339), "2020-01-01T00:00:00+08:00"), 400, "PARAM_ERROR", "/parking_info/end_time"},
-		{"an end to come", "POST", charges, with(aCharge, came.Add(time.Hour).Format(time.RFC3339), "2099-01-01T00:00:00+08:00"), 400, "PARAM_ERROR", "/parking_info/end_time"},
+		{"an end before", "POST", charges, with(aCharge, atChina(came.Add(time.Hour)), "2020-01-01T00:00:00+08:00"), 400, "PARAM_ERROR", "/parking_info/end_time"},
+		{"an end to come", "POST", charges, with(aCharge, atChina(came.Add(time.Hour)), "2099-01-01T00:00:00+08:00"), 400, "PARAM_ERROR", "/parking_info/end_time"},
 		{"no device", "POST", charges, with(aCharge, `,"device_id":"g"`, ``), 400, "PARAM_ERROR", "/parking_info/device_id"},
 		{"no such entry", "POST", charges, with(aCharge, p.ID, "5K0"), 400, "INVALID_REQUEST", ""},
 		{"another plate than came in", "POST", charges, with(aCharge, plateA, "测A99999"), 400, "INVALID_REQUEST", ""},
@@ -141,6 +142,9 @@ func TestTheTwinRefusesWhatDoesNotFit(t *testing.T) {
 		t.Errorf("a refused request left something behind: %+v", b)
 	}
 }
+
+// atChina writes a time as the client does.
+func atChina(t time.Time) string { return t.In(time.FixedZone("", 8*3600)).Format(time.RFC3339) }
 
 func TestTheTwinVerifiesRequests(t *testing.T) {
 	w := newWorld(t, nil)

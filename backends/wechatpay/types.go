@@ -51,7 +51,7 @@ type Entry struct {
 	OutParkingNo string // the merchant's own number of the entry: the key. See MaxOutParkingNo
 	Plate        string // 1 to 32 bytes of letters and digits, no separators
 	Color        PlateColor
-	EnteredAt    time.Time // sent to the second, with its offset
+	EnteredAt    time.Time // sent to the second
 	ParkingName  string    // of the lot, 1 to MaxParkingName characters
 	Free         time.Duration
 }
