@@ -70,6 +70,15 @@ func (x *Exchange) Query(name string) (value string, ok bool) {
 	return string(args.Peek(name)), true
 }
 
+// Header returns the value of a request header, "" where there is none, or more than one of that name.
+func (x *Exchange) Header(name string) string {
+	all := x.ctx.Request.Header.PeekAll(name)
+	if len(all) != 1 {
+		return ""
+	}
+	return string(all[0])
+}
+
 // Accepts reports whether the client names a media type in its Accept header. What it doesn't name is answered in JSON
 // all the same.
 func (x *Exchange) Accepts(mediaType string) bool {
