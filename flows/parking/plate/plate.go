@@ -61,9 +61,6 @@ func (p Plate) Kind() Kind { return p.kind }
 // (a police car, a motorcycle) may be electric all the same.
 func (p Plate) Electric() bool { return p.electric }
 
-// NewEnergy reports whether the plate is one of the new energy kind, purely electric or not.
-func (p Plate) NewEnergy() bool { return p.kind == NewEnergy }
-
 const (
 	provinces = "京津冀晋蒙辽吉黑沪苏浙皖闽赣鲁豫鄂湘粤桂琼渝川贵云藏陕甘青宁新"
 	regions   = "军海空北沈兰济南广成" // the military's letters until 2013

@@ -145,7 +145,7 @@ func FuzzParse(f *testing.F) {
 		if err != nil || again != p {
 			t.Fatalf("%q is read as %q and then as %q: %v", s, p, again, err)
 		}
-		if n := utf8.RuneCountInString(p.String()); n < 7 || n > 8 || p.Kind() == plate.Unknown || p.Electric() && !p.NewEnergy() {
+		if n := utf8.RuneCountInString(p.String()); n < 7 || n > 8 || p.Kind() == plate.Unknown || p.Electric() && p.Kind() != plate.NewEnergy {
 			t.Fatalf("%q is read as %q, %d characters, kind %s", s, p, n, p.Kind())
 		}
 	})

@@ -84,8 +84,8 @@ func (r *Rates) check(c *checker, path string, s *Settings) {
 	c.amount(path+".caps.day", r.Caps.Day)
 	c.amount(path+".caps.24h", r.Caps.Hours24)
 	c.amount(path+".caps.stay", r.Caps.Stay)
-	c.refuse(len(r.Periods) == 0 || len(r.Periods) > maxPeriods, path+".periods", "must be 1 to %d, are %d", maxPeriods, len(r.Periods))
 	before := len(c.wrong)
+	c.refuse(len(r.Periods) == 0 || len(r.Periods) > maxPeriods, path+".periods", "must be 1 to %d, are %d", maxPeriods, len(r.Periods))
 	for i := range r.Periods {
 		r.Periods[i].check(c, fmt.Sprintf("%s.periods[%d]", path, i))
 	}
@@ -107,7 +107,7 @@ func (p *Period) check(c *checker, path string) {
 		from, to := h.seconds()
 		c.refuse(from < 0 || from == day, at+".from", "must be 00:00 to 23:59, is %q", h.From)
 		c.refuse(to < 0, at+".to", "must be 00:01 to 24:00, is %q", h.To)
-		c.refuse(from >= 0 && to >= 0 && to <= from, at+".to", "must be later than from, %s; a night over midnight is written as two", h.From)
+		c.refuse(from >= 0 && from < day && to >= 0 && to <= from, at+".to", "must be later than from, %s; a night over midnight is written as two", h.From)
 	}
 	c.refuse(len(p.Steps) > maxSteps, path+".steps", "must be at most %d, are %d", maxSteps, len(p.Steps))
 	for i, st := range p.Steps {
@@ -130,39 +130,58 @@ func (st Step) check(c *checker, path string, last bool) {
 	c.refuse(st.For > 100*maxUnit, path+".for", "must be at most %s, is %s", 100*maxUnit, st.For)
 }
 
-// checkWeek refuses moments that no period covers, or more than one.
-func (r *Rates) checkWeek(c *checker, path string, holidays bool) {
-	type claim struct {
-		span
-		path string
-	}
-	var claims [kinds][]claim
-	for i, p := range r.Periods {
-		for j, h := range p.hours() {
+// claim is a part of some kind of day that a period has.
+type claim struct {
+	span
+	path string
+}
+
+// claims returns what the periods have of each kind of day, in order.
+func (r *Rates) claims(path string) (claims [kinds][]claim) {
+	for i := range r.Periods {
+		for j, h := range r.Periods[i].hours() {
 			at := fmt.Sprintf("%s.periods[%d]", path, i)
-			if len(p.At) > 0 {
+			if len(r.Periods[i].At) > 0 {
 				at += fmt.Sprintf(".at[%d]", j)
 			}
 			from, to := h.seconds()
 			for _, k := range h.kinds() {
 				claims[k] = append(claims[k], claim{span{from, to, i}, at})
-				holidays = holidays || k == holiday
 			}
 		}
 	}
-	for k, all := range claims {
-		if k == holiday && !holidays {
-			continue
-		}
-		name := strings.Fields(dayWords)[k]
+	for _, all := range claims {
 		slices.SortStableFunc(all, func(a, b claim) int { return cmp.Compare(a.from, b.from) })
+	}
+	return claims
+}
+
+// checkWeek refuses moments that no period covers, or more than one. Days of which the same is wrong are named together.
+func (r *Rates) checkWeek(c *checker, path string, holidays bool) {
+	var found []gateway.FieldError
+	days := map[gateway.FieldError][]string{}
+	for k, all := range r.claims(path) {
+		if k == holiday && !holidays && len(all) == 0 {
+			continue // no day is one
+		}
+		note := func(bad bool, path, format string, from, to int64) {
+			if e := (gateway.FieldError{Path: path, Message: fmt.Sprintf(format, clockOf(from), clockOf(to))}); bad {
+				if days[e] == nil {
+					found = append(found, e)
+				}
+				days[e] = append(days[e], strings.Fields(dayWords)[k])
+			}
+		}
 		covered := int64(0)
 		for _, a := range all {
-			c.refuse(a.from < covered, a.path, "%s %s to %s is in another period too", name, clockOf(a.from), clockOf(min(covered, a.to)))
-			c.refuse(a.from > covered, path+".periods", "no period covers %s %s to %s", name, clockOf(covered), clockOf(a.from))
+			note(a.from < covered, a.path, "%s to %s is in another period too", a.from, min(covered, a.to))
+			note(a.from > covered, path+".periods", "no period covers %s to %s", covered, a.from)
 			covered = max(covered, a.to)
 		}
-		c.refuse(covered < day, path+".periods", "no period covers %s %s to 24:00", name, clockOf(covered))
+		note(covered < day, path+".periods", "no period covers %s to %s", covered, day)
+	}
+	for _, e := range found {
+		c.refuse(true, e.Path, "%s on %s", e.Message, strings.Join(days[e], " "))
 	}
 }
 

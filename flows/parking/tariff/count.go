@@ -20,7 +20,7 @@ func (t *Tariff) chargeable(r *rates, v Visit, entered, left int64) (charged []s
 		free.forfeited, free.minutes = r.free, 0
 	}
 	if e := int64(t.electric.Free.Seconds()); v.Electric && e > free.minutes {
-		free.minutes, free.electric = e, true
+		free.minutes, free.electric, free.forfeited = e, true, 0
 	}
 	rest := free.minutes
 	for len(charged) > 0 && rest > 0 {

@@ -9,14 +9,17 @@ import (
 	"github.com/warmgate/warmgate/gateway"
 )
 
-func (b *bill) sayStay(entered, left int64) {
-	zone := b.t.zone
-	from, to := time.Unix(entered, 0).In(zone).Format("2006-01-02 15:04"), time.Unix(left, 0).In(zone).Format("2006-01-02 15:04")
-	long := long(left - entered)
-	b.add(0, gateway.Text{
-		Zh: fmt.Sprintf("停车%s(%s至%s)", long.Zh, from, to),
-		En: fmt.Sprintf("Parked %s, from %s to %s", long.En, from, to),
-	})
+func (t *Tariff) sayStay(entered, left int64) Line {
+	from, to, d := t.moment(entered), t.moment(left), long(left-entered)
+	return Line{Text: gateway.Text{
+		Zh: fmt.Sprintf("停车%s(%s至%s)", d.Zh, from, to),
+		En: fmt.Sprintf("Parked %s, from %s to %s", d.En, from, to),
+	}}
+}
+
+// moment writes a moment by the lot's clock.
+func (t *Tariff) moment(at int64) string {
+	return time.Unix(at, 0).In(t.zone).Format("2006-01-02 15:04")
 }
 
 func (b *bill) sayFree(free freeTime) {
@@ -63,18 +66,17 @@ func (t *Tariff) sayStep(p *period, j int, units int64) gateway.Text {
 		d := long(seconds(s.from))
 		zh, en = zh+","+d.Zh+"之后", en+", after "+d.En
 	}
-	each, price := long(s.each), t.money.say(s.said.Price)
-	counted := gateway.Text{Zh: "不足按足计", En: "begun"}
-	if t.units == unitsWhole {
-		counted = gateway.Text{Zh: "不足不计", En: "full"}
-	}
-	per := each
+	each, per, price := long(s.each), long(s.each), t.money.say(s.said.Price)
 	if s.said.Per > 0 {
 		per = long(seconds(s.said.Per))
 	}
+	counts := gateway.Text{Zh: "按" + each.Zh + "计", En: "a begun one counts"}
+	if t.units == unitsWhole {
+		counts = gateway.Text{Zh: "不计", En: "only full ones count"}
+	}
 	return gateway.Text{
-		Zh: fmt.Sprintf("%s:%d个%s(%s),每%s%s", zh, units, each.Zh, counted.Zh, per.Zh, price.Zh),
-		En: fmt.Sprintf("%s: %d × %s %s, %s per %s", en, units, each.En, counted.En, price.En, per.En),
+		Zh: fmt.Sprintf("%s:每%s%s,共%d个%s(不足%s%s)", zh, per.Zh, price.Zh, units, each.Zh, each.Zh, counts.Zh),
+		En: fmt.Sprintf("%s: %d × %s at %s per %s (%s)", en, units, each.En, price.En, per.En, counts.En),
 	}
 }
 
@@ -134,11 +136,11 @@ func (t *Tariff) sayRounding() gateway.Text {
 	}[t.rounding.Way]
 }
 
-func (t *Tariff) sayGrace(after int64) Line {
-	d, grace := long(after), long(t.grace)
+func (t *Tariff) sayGrace(paid, left int64) Line {
+	at, d, grace := t.moment(paid), long(left-paid), long(t.grace)
 	return Line{Text: gateway.Text{
-		Zh: fmt.Sprintf("付款后%s离场,在%s之内,不再收费", d.Zh, grace.Zh),
-		En: fmt.Sprintf("Left %s after paying, within the %s allowed: nothing more", d.En, grace.En),
+		Zh: fmt.Sprintf("计费至%s付款时;付款后%s离场,未超过%s,不再收费", at, d.Zh, grace.Zh),
+		En: fmt.Sprintf("Charged until paid at %s; left %s later, within the %s allowed: nothing more", at, d.En, grace.En),
 	}}
 }
 

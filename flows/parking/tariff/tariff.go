@@ -143,8 +143,9 @@ func (t *Tariff) Price(v Visit) (Price, error) {
 	if err != nil {
 		return Price{}, err
 	}
+	price.Lines[0] = t.sayStay(entered, left)
 	if settled < left {
-		price.Lines = append(price.Lines, t.sayGrace(left-settled))
+		price.Lines = append(price.Lines, t.sayGrace(settled, left))
 	}
 	price.Due = max(price.Minor-paid, 0)
 	return price, nil
@@ -208,7 +209,7 @@ func (t *Tariff) until(r *rates, v Visit, entered, left int64) (Price, error) {
 		return Price{}, ErrAmount
 	}
 	b := &bill{t: t, r: r}
-	b.sayStay(entered, left)
+	b.lines = append(b.lines, t.sayStay(entered, left))
 	b.sayFree(free)
 	b.sayUnits(n)
 	b.sayCaps(n)
