@@ -34,7 +34,6 @@ func assists() []flow.Assist {
 		}},
 		{Kind: handReport.Kind, Resolutions: settled},
 		{Kind: handCharge.Kind, Resolutions: settled},
-		{Kind: handOverpaid.Kind, Resolutions: settled},
 		{Kind: handUnpriced.Kind, Resolutions: settled},
 	}
 }

@@ -44,9 +44,11 @@ import (
 	"context"
 	"embed"
 	"io/fs"
+	"sync"
 
 	"github.com/warmgate/warmgate/gateway"
 	"github.com/warmgate/warmgate/gateway/call"
+	"github.com/warmgate/warmgate/gateway/edge"
 	"github.com/warmgate/warmgate/gateway/flow"
 	"github.com/warmgate/warmgate/gateway/journey"
 	"github.com/warmgate/warmgate/gateway/ledger"
@@ -73,16 +75,27 @@ func New() (*flow.Flow, error) {
 		return nil, err
 	}
 	c := &calls{entries: journey.NewLive(entries), exits: journey.NewLive(exits)}
+	reached := &tills{}
+	people, err := newCitizens(reached)
+	if err != nil {
+		return nil, err
+	}
 	files, err := fs.Sub(migrationFiles, "migrations")
 	if err != nil {
 		return nil, err
 	}
 	return &flow.Flow{
-		Name: "parking", Plans: []flow.Plan{c.entries, c.exits}, Problems: problems(), Document: document,
+		Name: "parking", Plans: append([]flow.Plan{c.entries, c.exits}, people.plans()...), Problems: append(problems(), citizenProblems()...), Document: document,
 		Migrations: []ledger.Migrations{{Name: "parking", FS: files}},
-		Venues:     &flow.VenueKind{Kind: Kind, Settings: readSettings, Roles: ops.roles()},
-		Routes:     c.routes, Assists: assists(),
-		Work: func(ctx context.Context, rt *flow.Runtime) error { return watchParked(ctx, rt) },
+		Venues:     &flow.VenueKind{Kind: Kind, Settings: readSettings, Roles: connectors{ops, reached}.add(ops.roles())},
+		Routes:     func(rt *flow.Runtime) []edge.Route { return append(c.routes(rt), people.routes(rt)...) }, Assists: append(assists(), citizenAssists()...),
+		Work: func(ctx context.Context, rt *flow.Runtime) error {
+			clerk := &clerk{tills: reached}
+			var all sync.WaitGroup
+			defer all.Wait()
+			all.Go(func() { clerk.run(ctx, rt) })
+			return watchParked(ctx, rt)
+		},
 	}, nil
 }
 

@@ -19,7 +19,7 @@ CREATE INDEX parking_vehicles_plate ON parking_vehicles (plate, until_at);
 
 -- One row an order to collect a bill, from before it is sent: number is what the collector knows it by, minor what it is to
 -- collect. state: ordered (nobody knows whether it was taken), accepted (it was, and is not decided), paid, failed.
--- look_at is when the collector is asked how an accepted one stands.
+-- look_at is when the collector is asked how an accepted one stands, or is to try again after one that failed; 0: never.
 CREATE TABLE parking_collections (
     number      TEXT   NOT NULL PRIMARY KEY,
     bill        TEXT   NOT NULL,
@@ -36,9 +36,9 @@ CREATE TABLE parking_collections (
     look_at     BIGINT NOT NULL,
     UNIQUE (bill, try)
 );
-CREATE INDEX parking_collections_look ON parking_collections (venue, look_at) WHERE state = 'accepted';
+CREATE INDEX parking_collections_look ON parking_collections (venue, look_at) WHERE look_at > 0;
 
--- One row a refund, from before it is sent; state likewise.
+-- One row a refund, from before it is sent; state and look_at likewise. collection is the payment that it gives back.
 CREATE TABLE parking_refunds (
     number     TEXT   NOT NULL PRIMARY KEY,
     bill       TEXT   NOT NULL,
@@ -48,8 +48,12 @@ CREATE TABLE parking_refunds (
     state      TEXT   NOT NULL,
     ordered_at BIGINT NOT NULL,
     changed_at BIGINT NOT NULL,
+    looks      BIGINT NOT NULL,
+    look_at    BIGINT NOT NULL,
     UNIQUE (bill, n)
 );
+CREATE INDEX parking_refunds_look ON parking_refunds (look_at) WHERE look_at > 0;
+CREATE INDEX parking_notices_parked ON parking_notices (account, received_at) WHERE state = 'parked';
 
 -- One row a dispute of a bill. before is the state that the bill had; outcome is a person's decision, "" until there is one.
 CREATE TABLE parking_disputes (

@@ -1,0 +1,241 @@
+package parking
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/warmgate/warmgate/backends/hangzhou"
+	"github.com/warmgate/warmgate/backends/wire"
+	"github.com/warmgate/warmgate/flows/parking/plate"
+	"github.com/warmgate/warmgate/gateway"
+	"github.com/warmgate/warmgate/gateway/call"
+	"github.com/warmgate/warmgate/gateway/flow"
+	"github.com/warmgate/warmgate/gateway/ledger"
+)
+
+// hangzhouOptions are the connector's own settings in a lot's file.
+type hangzhouOptions struct {
+	AccessID string `yaml:"access_id"` // who asks, as the city has registered it
+	Parking  string `yaml:"parking"`   // the lot's number at the city
+	Berths   int    `yaml:"berths"`    // how many cars the lot holds
+	Broker   string `yaml:"broker"`    // mqtt(s)://host[:port] of the city's pushes; "": they are not listened to
+	ClientID string `yaml:"client_id"` // at the broker; "": the access id
+}
+
+// cityTill is Hangzhou's City Brain for one lot, as this journey needs it.
+type cityTill struct {
+	client *hangzhou.Client
+	venue  *gateway.Venue
+	ledger *ledger.Ledger
+	berths int
+}
+
+// connectHangzhou binds what the city does for a lot to Hangzhou's City Brain.
+func (o connectors) connectHangzhou(v *gateway.Venue, to flow.Connection, b *call.Bindings) (func(), error) {
+	var opts hangzhouOptions
+	if err := to.Options(&opts); err != nil {
+		return nil, err
+	}
+	if opts.Berths < 1 || opts.Berths > 1_000_000 {
+		return nil, &gateway.FieldError{Path: "options.berths", Message: "must be how many cars the lot holds, 1 to 1000000"}
+	}
+	client, err := hangzhou.New(hangzhou.Config{BaseURL: to.URL, AccessID: opts.AccessID, PrivateKey: to.Secrets["private_key"],
+		CityKey: to.Secrets["city_key"], Parking: opts.Parking, Location: v.Location, MaxConns: to.Instance.MaxInFlight(), Unread: to.Unread})
+	if err != nil {
+		return nil, err
+	}
+	c := &cityTill{client: client, venue: v, ledger: to.Ledger, berths: opts.Berths}
+	call.BindWrite(b, o.carIn, to.Instance, call.Effect[CarIn, Told]{Do: c.carIn, Find: askAgain[CarIn]})
+	call.BindWrite(b, o.carOut, to.Instance, call.Effect[CarOut, Told]{Do: c.carOut, Find: askAgain[CarOut]})
+	call.BindWrite(b, o.apply, to.Instance, call.Effect[Charge, Told]{Do: c.apply, Find: c.applied})
+	t := &till{venue: v, connector: "hangzhou", collector: collectCity, look: c.look}
+	if opts.Broker != "" && !to.Unread {
+		t.push = func(ctx context.Context, hear func(ctx context.Context, h Heard) error) error {
+			return client.Subscribe(ctx, hangzhou.Settings{Broker: opts.Broker, Password: to.Secrets["password"], ClientID: opts.ClientID},
+				func(ctx context.Context, p hangzhou.Push) error { return hear(ctx, c.heard(p)) })
+		}
+	}
+	stop := o.tills.add(t)
+	return func() { stop(); client.Close() }, nil
+}
+
+// stay is a visit as every message of the interface has it.
+func (c *cityTill) stay(text, vehicle, gate string, entered time.Time) (s hangzhou.Stay, err error) {
+	p, err := plate.Parse(text)
+	return hangzhou.Stay{Plate: text, Color: cityColor(p, vehicle), Entry: cityGate(gate), Entered: entered}, err
+}
+
+// carIn tells the city that a car is inside. The city may say later, with a push, that it may pay afterwards.
+func (c *cityTill) carIn(ctx context.Context, _ string, in CarIn) (none Told, err error) {
+	s, err := c.stay(in.Plate, in.Vehicle, in.Gate, in.At)
+	if err != nil {
+		return none, err
+	}
+	berths, err := c.free(ctx)
+	if err != nil {
+		return none, err
+	}
+	return none, c.told(c.client.Arrive(ctx, hangzhou.Arrival{Stay: s, ID: in.Stay, Parking: hangzhou.Casual, Berths: berths}))
+}
+
+// carOut tells the city that a car has left; that it was inside comes first.
+func (c *cityTill) carOut(ctx context.Context, _ string, out CarOut) (none Told, err error) {
+	var v Visited
+	if err := c.ledger.View(ctx, func(q ledger.Querier) (err error) { v, err = visited(q, out.Stay); return err }); err != nil {
+		return none, err
+	}
+	s, err := c.stay(out.Plate, out.Vehicle, v.Entry, out.Entered)
+	if err != nil {
+		return none, err
+	}
+	berths, err := c.free(ctx)
+	if err != nil {
+		return none, err
+	}
+	leave := hangzhou.Departure{Stay: s, ID: out.Stay + "-out", Exit: cityGate(out.Gate), Left: out.Left, Parking: hangzhou.Casual, Berths: berths}
+	err = c.client.Depart(ctx, leave)
+	if e, ok := errors.AsType[*wire.Error](err); ok && e.Fate == wire.Refused && e.Code == hangzhou.CodeUnknown {
+		if err = c.client.Arrive(ctx, hangzhou.Arrival{Stay: s, ID: out.Stay, Parking: hangzhou.Casual, Berths: berths}); err == nil {
+			err = c.client.Depart(ctx, leave)
+		}
+	}
+	return none, c.told(err)
+}
+
+// apply asks the city to collect a bill. That it was taken is not that it was paid: a push says that, or the day's bills.
+func (c *cityTill) apply(ctx context.Context, _ string, charge Charge) (none Told, err error) {
+	o, err := kept(ctx, c.ledger, orderOf, charge)
+	if err != nil || !o.Ask {
+		return none, err
+	}
+	s, err := c.stay(charge.Plate, o.Visit.Vehicle, o.Visit.Entry, charge.Entered)
+	if err != nil {
+		return none, err
+	}
+	v := Verdict{Number: o.Number, State: collectionAccepted}
+	err = c.client.ApplyPayment(ctx, hangzhou.Charge{Stay: s, BillID: o.Number, BilledAt: charge.Left, Left: charge.Left, Due: o.Minor})
+	if e, ok := errors.AsType[*wire.Error](err); ok && e.Fate == wire.Refused && e.Code == hangzhou.CodeForbidden {
+		v.State, v.Reason, err = collectionFailed, "forbidden", nil
+	}
+	if err != nil {
+		return none, c.told(err)
+	}
+	_, err = kept(ctx, c.ledger, settle, v)
+	return none, err
+}
+
+// applied asks whether the city has the collection of a bill, and keeps how it stands.
+func (c *cityTill) applied(ctx context.Context, _ string, charge Charge) (none Told, happened bool, err error) {
+	o, err := kept(ctx, c.ledger, orderOf, charge)
+	switch {
+	case err != nil:
+		return none, false, err
+	case !o.Ask:
+		return none, true, nil
+	}
+	v, err := c.look(ctx, &collection{number: o.Number}, charge.Plate, charge.Left)
+	if err != nil || v == nil {
+		return none, false, c.told(err)
+	}
+	_, err = kept(ctx, c.ledger, settle, *v)
+	return none, err == nil, err
+}
+
+// look asks how a collection stands: the city lists the bills of a day, by the time that they were made out.
+func (c *cityTill) look(ctx context.Context, of *collection, plate string, left time.Time) (*Verdict, error) {
+	bills, err := c.client.DailyBills(ctx, left.In(c.venue.Location).Format(time.DateOnly), plate)
+	if err != nil {
+		return nil, err
+	}
+	i := slices.IndexFunc(bills, func(b hangzhou.DailyBill) bool { return b.BillID == of.number })
+	if i < 0 {
+		return nil, nil
+	}
+	v := cityVerdict(of.number, bills[i].Status, bills[i].Paid, bills[i].Order)
+	return &v, nil
+}
+
+func cityVerdict(number string, s hangzhou.Status, paid int64, order string) Verdict {
+	v := Verdict{Number: number, State: collectionAccepted, Minor: paid, Reference: order}
+	switch s {
+	case hangzhou.Paid:
+		v.State = collectionPaid
+	case hangzhou.Failed:
+		v.State, v.Reason = collectionFailed, "failed"
+	case hangzhou.Pending:
+	}
+	return v
+}
+
+// heard is a push in this journey's words. What a car would pay now the lot's own machines show.
+func (c *cityTill) heard(p hangzhou.Push) (h Heard) {
+	h.ID = p.RequestID
+	switch {
+	case p.Result != nil:
+		v := cityVerdict(p.Result.BillID, p.Result.Status, p.Result.Paid, p.Result.Order)
+		h.Verdict, h.Subject = &v, v.Number
+	case p.Departure != nil:
+		n, err := plate.Parse(p.Departure.Plate)
+		if err != nil {
+			return h
+		}
+		h.Permission = &Permission{Venue: c.venue.ID, Plate: hashPlate(c.ledger.Keys(), c.venue.Tenant, n), Source: collectCity,
+			State: permitBlocked, Most: p.Departure.Limit, At: c.ledger.Now(), By: ledger.ActorGateway}
+		if p.Departure.NoSense && p.Departure.LeaveFirst && p.Departure.Limit > 0 {
+			h.Permission.State = permitGranted
+		}
+	}
+	return h
+}
+
+// free is how full the lot is, as far as the ledger knows.
+func (c *cityTill) free(ctx context.Context) (b hangzhou.Berths, err error) {
+	var inside int
+	err = c.ledger.View(ctx, func(q ledger.Querier) error {
+		return q.QueryRow(`SELECT COUNT(*) FROM parking_stays WHERE venue = $1 AND state = 'open'`, c.venue.ID).Scan(&inside)
+	})
+	return hangzhou.Berths{Total: c.berths, Open: c.berths, Free: max(c.berths-inside, 0)}, err
+}
+
+// told says what an error of the client means for a report. The city's definite no is a person's, but for credentials.
+func (c *cityTill) told(err error) error {
+	e, ok := errors.AsType[*wire.Error](err)
+	switch {
+	case !ok:
+		return err
+	case e.Fate == wire.NotSent:
+		return call.NotSent(err)
+	case e.Fate == wire.Refused && e.Code != hangzhou.CodeUnauthorized:
+		return call.Refuse("refused", err)
+	}
+	return err
+}
+
+// cityGate is a gate as the interface takes it: 1 to 32 letters, digits, dashes and underscores.
+func cityGate(gate string) string {
+	gate = strings.NewReplacer(".", "-", ":", "-").Replace(gate)
+	if gate == "" {
+		return "0"
+	}
+	return gate[:min(len(gate), hangzhou.MaxCode)]
+}
+
+func cityColor(p plate.Plate, vehicle string) hangzhou.PlateColor {
+	switch p.Kind() {
+	case plate.NewEnergy:
+		return hangzhou.Green
+	case plate.Embassy, plate.Consulate, plate.CrossBorder:
+		return hangzhou.Black
+	case plate.Police, plate.Military, plate.ArmedPolice, plate.Rescue:
+		return hangzhou.White
+	case plate.Trailer, plate.Training, plate.Tractor:
+		return hangzhou.Yellow
+	}
+	if vehicle == vehicleLarge {
+		return hangzhou.Yellow
+	}
+	return hangzhou.Blue
+}

@@ -1,0 +1,101 @@
+package parking
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/warmgate/warmgate/gateway"
+	"github.com/warmgate/warmgate/gateway/flow"
+	"github.com/warmgate/warmgate/gateway/ledger"
+)
+
+// till is a collector as a lot reaches it, for what no journey of a barrier begins: to hear what it tells on its own, and to
+// ask how a collection stands. Its functions are safe for concurrent use and end by their context's deadline.
+type till struct {
+	venue     *gateway.Venue
+	connector string // as in the address of its notifications
+	collector string // collectPayment or collectCity
+
+	hear func(ctx context.Context, header func(name string) string, body []byte) (Heard, error)   // nil: it tells nothing over HTTP
+	look func(ctx context.Context, c *collection, plate string, left time.Time) (*Verdict, error) // nil verdict: the collector does not know it
+	back func(ctx context.Context, r Repayment) (Verdict, error)                                  // nil: it gives nothing back
+	days func(ctx context.Context, day time.Time) ([]Paid, error)                                 // nil: it has no bill of a day
+	push func(ctx context.Context, hear func(ctx context.Context, h Heard) error) error           // nil: it pushes nothing
+}
+
+// tills are the collectors of every lot in the configuration that holds.
+type tills struct {
+	mu  sync.Mutex
+	all []*till // of one lot and collector the last one counts
+}
+
+// add begins with a till in place of what was there for its lot and collector; stop ends exactly that one.
+func (t *tills) add(n *till) (stop func()) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.all = append(t.all, n)
+	return func() {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.all = slices.DeleteFunc(t.all, func(o *till) bool { return o == n })
+	}
+}
+
+// find returns the till that fits; nil where there is none.
+func (t *tills) find(fits func(*till) bool) *till {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, n := range slices.Backward(t.all) {
+		if fits(n) {
+			return n
+		}
+	}
+	return nil
+}
+
+// of returns the till of a lot's collector; nil where there is none.
+func (t *tills) of(venue, collector string) *till {
+	return t.find(func(n *till) bool { return n.venue.ID == venue && n.collector == collector })
+}
+
+// list returns every till that counts.
+func (t *tills) list() (all []*till) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, n := range slices.Backward(t.all) {
+		if !slices.ContainsFunc(all, func(o *till) bool { return o.venue.ID == n.venue.ID && o.collector == n.collector }) {
+			all = append(all, n)
+		}
+	}
+	return all
+}
+
+// connectors bind the journey's operations, and note the tills that they make.
+type connectors struct {
+	operations
+	tills *tills
+}
+
+// add gives every role the connectors that speak to a real system.
+func (o connectors) add(roles map[string]map[string]flow.Connect) map[string]map[string]flow.Connect {
+	roles["payment"]["wechatpay"] = o.connectWeChatPay
+	roles["city"]["hangzhou"] = o.connectHangzhou
+	return roles
+}
+
+// Heard is what a collector tells on its own. At most one of the pointers is not nil; all are nil where it is of no account.
+type Heard struct {
+	ID         string // the collector's own; the same whenever the same is told again
+	Verdict    *Verdict
+	Refund     *Verdict
+	Permission *Permission // its Venue and Plate are empty where Stay says which car it is
+	Stay       string      // of a Permission
+	Subject    string      // what it is about: the number of a collection or a refund, or a visit
+}
+
+// kept is a ledger that keeps what a collector has said, as an effect does before it returns.
+func kept[A, O any](ctx context.Context, l *ledger.Ledger, d *ledger.Decision[A, O], a A) (O, error) {
+	return ledger.Do(ctx, l, d, a)
+}
