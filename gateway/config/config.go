@@ -251,7 +251,8 @@ func quoteNames(path string) string {
 	return strings.Join(parts, ".")
 }
 
-// expander replaces ${NAME} in string values.
+// expander replaces ${NAME} in string values, and refuses tags: they mean nothing here, and the decoder gives up with a
+// panic at one before a value that should be a list.
 type expander struct {
 	file  string
 	env   func(string) (string, bool)
@@ -260,6 +261,11 @@ type expander struct {
 
 // Visit implements ast.Visitor.
 func (e *expander) Visit(node ast.Node) ast.Visitor {
+	if tag, ok := node.(*ast.TagNode); ok {
+		at := tag.GetToken().Position
+		e.wrong = append(e.wrong, &Mistake{File: e.file, Line: at.Line, Column: at.Column, Message: "tags have no meaning here; leave " + strconv.Quote(tag.GetToken().Value) + " out"})
+		return nil
+	}
 	s, ok := node.(*ast.StringNode)
 	if !ok || !strings.Contains(s.Value, "${") {
 		return e

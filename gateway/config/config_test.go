@@ -75,6 +75,8 @@ func TestMistakesNameFileLineAndColumn(t *testing.T) {
 		{"two documents", "url: x\n---\nurl: y\n", "a.yaml: must hold one document, not 2"},
 		{"a list", "- x\n", "a.yaml:1:1: must begin with names and values"},
 		{"environment", "url: ${NOBODY}\n", "a.yaml:1:6: the environment has no NOBODY, and no default is given"},
+		{"a tag before a text that should be a list", "list: ! x\n", `a.yaml:1:7: tags have no meaning here; leave "!" out`},
+		{"a tag", "url: !!str x\n", `a.yaml:1:6: tags have no meaning here; leave "!!str" out`},
 		{"open brace", "url: ${NOBODY\n", "a.yaml:1:6: ${ has no closing brace"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
