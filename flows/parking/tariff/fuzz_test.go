@@ -17,6 +17,7 @@ func FuzzSettings(f *testing.F) {
 	f.Add(lot)
 	f.Add(car(allDay))
 	f.Add(period("cap: 500, steps: [ { for: 1h, each: 15m, price: 250, per: 7m }, { each: 1s, price: 1 } ]"))
+	f.Add("vehicles: { car: { periods: ! x } }")
 	files, err := filepath.Glob("testdata/cities/*.yaml")
 	if err != nil {
 		f.Fatal(err)

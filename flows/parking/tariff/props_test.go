@@ -101,7 +101,6 @@ func TestSplit(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		made, each := simple(t)
 		v := drawVisit(t)
-		v.Passes = nil
 		middle := v.Entered.Add(time.Duration(rapid.Int64Range(0, int64(v.Left.Sub(v.Entered)/time.Second)).Draw(t, "split")) * time.Second)
 		price := func(from, to time.Time) int64 {
 			p, err := made.Price(tariff.Visit{Entered: from, Left: to})
