@@ -180,6 +180,19 @@ func refusedWith(t testing.TB, err error, kind wechatpay.Kind, code string) {
 	}
 }
 
+// until waits for what happens elsewhere.
+func until(t testing.TB, happened func() bool) {
+	t.Helper()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(10 * time.Second); !happened(); <-tick.C {
+		if time.Now().After(end) {
+			t.Fatal("it has not happened")
+		}
+	}
+}
+
+// must returns what has to work.
 func must[T any](t testing.TB) func(v T, err error) T {
 	return func(v T, err error) T {
 		t.Helper()
@@ -210,7 +223,7 @@ func (w *world) do(t testing.TB, want wechatpay.Want) {
 	}
 }
 
-// park lets a car in, and charge charges it.
+// park lets a car in.
 func (w *world) park(t testing.TB, number, plate string) *wechatpay.Parking {
 	t.Helper()
 	return must[*wechatpay.Parking](t)(w.client.CreateParking(within(t, 10*time.Second), entry(number, plate)))
@@ -227,12 +240,13 @@ func (w *world) paid(t testing.TB, number, plate string, total int64) *wechatpay
 // reached asks until a charge is in a state.
 func (w *world) reached(t testing.TB, number string, state wechatpay.TradeState) *wechatpay.Transaction {
 	t.Helper()
-	for ctx := within(t, 10*time.Second); ; {
-		got := must[*wechatpay.Transaction](t)(w.client.QueryTransaction(ctx, number))
-		if got != nil && got.State == state {
-			return got
-		}
-	}
+	ctx := within(t, 10*time.Second)
+	var got *wechatpay.Transaction
+	until(t, func() bool {
+		got = must[*wechatpay.Transaction](t)(w.client.QueryTransaction(ctx, number))
+		return got != nil && got.State == state
+	})
+	return got
 }
 
 func TestAStayFromEntryToRefund(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"io"
+	"maps"
 	"math/big"
 	"net/http"
 	"net/http/httptest"
@@ -114,9 +115,7 @@ func newFake(t testing.TB, answer func(w http.ResponseWriter, r *http.Request, b
 
 // send answers with headers that were signed.
 func send(w http.ResponseWriter, status int, header http.Header, body string) {
-	for k, v := range header {
-		w.Header()[k] = v
-	}
+	maps.Copy(w.Header(), header)
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	_, _ = io.WriteString(w, body)

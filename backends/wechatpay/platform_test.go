@@ -41,9 +41,7 @@ func TestKeysChangeInTheMiddleOfLoad(t *testing.T) {
 		})
 	}
 	for n := range 3 {
-		for done.Load() < int32((n+1)*workers*each/5) && failed.Load() == 0 {
-			time.Sleep(time.Millisecond) //nolint:forbidigo // load goes on meanwhile; nothing is right because of it
-		}
+		until(t, func() bool { return done.Load() >= int32((n+1)*workers*each/5) || failed.Load() > 0 })
 		if err := w.twin.Rotate(n == 2); err != nil { // the last time the former keys are taken back
 			t.Fatal(err)
 		}
@@ -110,9 +108,7 @@ func TestOneFetchForAll(t *testing.T) {
 			}
 		})
 	}
-	for k.asked.Load() == 0 {
-		time.Sleep(time.Millisecond) //nolint:forbidigo // the fetch begins when an answer has arrived
-	}
+	until(t, func() bool { return k.asked.Load() > 0 })
 	close(k.wait)
 	wg.Wait()
 	if n := k.asked.Load(); n != 1 {
@@ -125,7 +121,7 @@ func TestAHangingListHoldsNobody(t *testing.T) {
 	k := newKeyServer(t, goodSigner())
 	k.wait = make(chan struct{})
 	cfg := fakeConfig(k.url, goodSigner())
-	cfg.PlatformKeys, cfg.KeyTimeout = "", 600*time.Millisecond
+	cfg.PlatformKeys, cfg.KeyTimeout = "", 1500*time.Millisecond
 	c := newClient(t, cfg)
 	begin := time.Now()
 	_, err := c.QueryTransaction(within(t, 150*time.Millisecond), "pay-1")
@@ -175,6 +171,7 @@ func TestTheListIsBelievedOnlyFromTheProvider(t *testing.T) {
 		{"signed by the key that it brings", certificates(credentials().APIv3Key, next), next, true},
 		{"encrypted with another key", certificates(strings.Repeat("x", 32), next), next, false},
 		{"signed by nobody that it has", certificates(credentials().APIv3Key, next), newSigner(t, 7, now.Add(-time.Hour), now.Add(time.Hour)), false},
+		{"signed by another key of a serial that it has", certificates(credentials().APIv3Key, next), &signer{serial: next.serial, key: goodSigner().key}, false},
 		{"another serial than the certificate's", strings.Replace(certificates(credentials().APIv3Key, next), next.serial, "BEEF", 1), next, false},
 		{"empty", `{"data":[]}`, next, false},
 		{"no list", `{"data":{}}`, next, false},
@@ -200,12 +197,7 @@ func TestKeysAreRenewedBehind(t *testing.T) {
 	cfg := fakeConfig(k.url, goodSigner())
 	cfg.RenewEvery = time.Second
 	c := newClient(t, cfg)
-	for begin := time.Now(); k.asked.Load() < 2; {
-		if time.Since(begin) > 10*time.Second {
-			t.Fatalf("the list was asked for %d times", k.asked.Load())
-		}
-		time.Sleep(10 * time.Millisecond) //nolint:forbidigo // a timer of a second is waited for
-	}
+	until(t, func() bool { return k.asked.Load() >= 2 })
 	if _, err := c.QueryTransaction(within(t, 5*time.Second), "pay-1"); err != nil {
 		t.Error(err)
 	}

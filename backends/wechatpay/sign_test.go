@@ -258,6 +258,15 @@ func TestAnswersAreJudged(t *testing.T) {
 		body := `{"code":"PARAM_ERROR","message":"测A12345","detail":{"field":"/amount/total","value":"测A12345"}}`
 		send(w, 400, goodSigner().headers(time.Now(), body), body)
 	})
+	for name, body := range map[string]string{"another amount": aTransaction, "another number": strings.Replace(aTransaction, "pay-1", "pay-2", 1)} {
+		f := newFake(t, func(w http.ResponseWriter, _ *http.Request, _ []byte) {
+			send(w, 200, goodSigner().headers(time.Now(), body), body)
+		})
+		_, err := newClient(t, fakeConfig(f.url, goodSigner())).CreateTransaction(within(t, 5*time.Second), charge("pay-1", plateA, "5K1", 101))
+		if e := asError(t, err); e.Reason != wire.ReasonGarbage {
+			t.Errorf("a charge of %s: %+v", name, e)
+		}
+	}
 	_, err := newClient(t, fakeConfig(f.url, goodSigner())).CreateTransaction(within(t, 5*time.Second), charge("pay-1", plateA, "5K1", 100))
 	refusedWith(t, err, wechatpay.RefusedInput, "PARAM_ERROR")
 	if !strings.HasSuffix(err.Error(), "input at /amount/total") || strings.Contains(err.Error(), "12345") {
