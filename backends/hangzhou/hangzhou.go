@@ -39,10 +39,10 @@ const connector = "hangzhou"
 
 // The bounds of the interface. MaxFen is the city's own, as far as public clients say.
 const (
-	MaxFen   = 1_000_000_000 // of an amount, in fen
-	MaxPlate = 32            // bytes of a plate
-	MaxID    = 64            // characters of a bill's, an event's, a request's number
-	MaxCode  = 32            // characters of a lot's or a gate's number
+	MaxFen  = 1_000_000_000 // of an amount, in fen
+	MaxText = 32            // bytes of a plate, of a booth's or an operator's name
+	MaxID   = 64            // characters of a bill's, an event's, a request's number
+	MaxCode = 32            // characters of a lot's or a gate's number
 )
 
 // Config says which city a Client speaks to, and for which lot. It is validated by New.

@@ -203,7 +203,7 @@ func (c *Client) DailyBills(ctx context.Context, day, plate string) ([]DailyBill
 	if _, err := time.Parse(time.DateOnly, day); err != nil {
 		return nil, c.wire.NotSent(op, wire.ReasonInput, errDay)
 	}
-	if plate != "" && !isText(plate, MaxPlate) {
+	if plate != "" && !isText(plate) {
 		return nil, c.wire.NotSent(op, wire.ReasonInput, errPlate)
 	}
 	var out []dailyBill

@@ -179,7 +179,7 @@ func (c *Client) readDeparture(plain []byte, lot string) (*DeparturePay, error) 
 	}
 	switch {
 	case json.Unmarshal(plain, &d) != nil, d.Plate == nil, d.NoSense == nil, d.LeaveFirst == nil, d.Limit == nil,
-		!isText(*d.Plate, MaxPlate), !isFen(int64(*d.Limit)):
+		!isText(*d.Plate), !isFen(int64(*d.Limit)):
 		return nil, errContent
 	case !c.isOurs(d.Parking, lot):
 		return nil, errForeign
@@ -224,7 +224,7 @@ func (c *Client) readFee(plain []byte, lot string) (*FeeQuery, error) {
 		Parking *string `json:"parkingCode"`
 	}
 	switch {
-	case json.Unmarshal(plain, &d) != nil, d.Plate == nil, !isText(*d.Plate, MaxPlate):
+	case json.Unmarshal(plain, &d) != nil, d.Plate == nil, !isText(*d.Plate):
 		return nil, errContent
 	case !c.isOurs(d.Parking, lot):
 		return nil, errForeign

@@ -244,6 +244,7 @@ func TestWhatIsNoPushIsDropped(t *testing.T) {
 		{"another's topic", departureTopic + "/riverside2/riverside", real, ""}, // the broker's own rule keeps it away
 		{"a topic with too much", departureTopic + "/riverside/riverside/x", real, "none of the interface"},
 		{"another lot's topic", another, sealed(t, w, "R1", strings.ReplaceAll(permission, "riverside", "hillside")), ""},
+		{"another lot's topic and this one's data", another, real, ""},
 		{"another lot's data", own, sealed(t, w, "R1", strings.ReplaceAll(permission, "riverside", "hillside")), ""},
 		{"a permission as a result", resultTopic + "/riverside/riverside", real, "does not fit"},
 		{"no limit", own, sealed(t, w, "R1", strings.Replace(permission, `,"moneyLimit":5000`, ``, 1)), "does not fit"},

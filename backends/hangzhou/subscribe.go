@@ -60,18 +60,19 @@ func (c *Client) Subscribe(ctx context.Context, s Settings, handle func(ctx cont
 		return err
 	}
 	for ctx.Err() == nil {
-		err := sub.session(ctx)
-		if ctx.Err() != nil {
-			break
-		}
-		if errors.Is(err, errAgain) { // it was waited for already
-			continue
-		}
-		wait := sub.back.next()
-		sub.log.Warn("the city's broker is lost", "connector", connector, "error", err, "again_in", wait)
-		pause(ctx, wait)
+		sub.rest(ctx, sub.session(ctx))
 	}
 	return nil
+}
+
+// rest waits before the next session, after one that has ended with err.
+func (s *subscriber) rest(ctx context.Context, err error) {
+	if ctx.Err() != nil || errors.Is(err, errAgain) { // that was waited for already
+		return
+	}
+	wait := s.back.next()
+	s.log.Warn("the city's broker is lost", "connector", connector, "error", err, "again_in", wait)
+	pause(ctx, wait)
 }
 
 // subscriber is one Subscribe.
@@ -141,61 +142,76 @@ func (s *subscriber) session(ctx context.Context) error {
 	defer conn.Close()
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() }) // what waits for a packet ends
 	defer stop()
-	var again time.Time // when an unhandled push has to come again; zero: there is none
-	subscribed, known := false, false
-	heard, asked := time.Now(), false
-	subscribeBy := heard.Add(s.timeout)
+	l := &listening{subscriber: s, conn: conn, heard: time.Now()}
+	l.subscribeBy = l.heard.Add(s.timeout)
 	for {
-		until := heard.Add(s.keepAlive / 2)
-		switch {
-		case !subscribed:
-			until = subscribeBy
-		case asked:
-			until = heard.Add(s.keepAlive/2 + s.timeout)
-		}
-		if !again.IsZero() && again.Before(until) {
-			until = again
-		}
-		came, err := conn.wait(until)
-		switch now := time.Now(); {
-		case err != nil:
-			return err
-		case !again.IsZero() && !now.Before(again):
-			return errAgain
-		case !came && !subscribed, !came && asked:
-			return errSilent
-		case !came:
-			if err := conn.ping(); err != nil {
-				return err
-			}
-			asked = true
-			continue
-		}
-		m, err := conn.next(s.limit, &subscribed)
-		if err != nil {
-			return err
-		}
-		heard, asked = time.Now(), false
-		if subscribed && !known {
-			known = true
-			s.log.Info("the city's broker is there", "connector", connector)
-		}
-		if m == nil {
-			continue
-		}
-		if !s.take(ctx, m) {
-			if again.IsZero() {
-				again = time.Now().Add(s.back.next())
-			}
-			continue
-		}
-		if again.IsZero() {
-			s.back.reset()
-		}
-		if err := conn.ack(m); err != nil {
+		if err := l.step(ctx); err != nil {
 			return err
 		}
 	}
+}
+
+// listening is a session that has begun.
+type listening struct {
+	*subscriber
+	conn        *mqttConn
+	subscribed  bool      // the broker has consented
+	subscribeBy time.Time // it has to by then
+	heard       time.Time // its last sign of life
+	asked       bool      // for another one
+	again       time.Time // when an unhandled push has to come again; zero: there is none
+}
+
+// until returns when something has to be done that no packet asks for.
+func (l *listening) until() time.Time {
+	t := l.heard.Add(l.keepAlive / 2)
+	switch {
+	case !l.subscribed:
+		t = l.subscribeBy
+	case l.asked:
+		t = t.Add(l.timeout)
+	}
+	if !l.again.IsZero() && l.again.Before(t) {
+		return l.again
+	}
+	return t
+}
+
+// step waits for one packet and does with it what is due; an error ends the session.
+func (l *listening) step(ctx context.Context) error {
+	came, err := l.conn.wait(l.until())
+	switch {
+	case err != nil:
+		return err
+	case !l.again.IsZero() && !time.Now().Before(l.again):
+		return errAgain
+	case !came && (!l.subscribed || l.asked):
+		return errSilent
+	case !came:
+		l.asked = true
+		return l.conn.ping()
+	}
+	before := l.subscribed
+	m, err := l.conn.next(l.limit, &l.subscribed)
+	if err != nil {
+		return err
+	}
+	l.heard, l.asked = time.Now(), false
+	if l.subscribed && !before {
+		l.log.Info("the city's broker is there", "connector", connector)
+	}
+	switch {
+	case m == nil:
+		return nil
+	case !l.take(ctx, m):
+		if l.again.IsZero() {
+			l.again = time.Now().Add(l.back.next())
+		}
+		return nil
+	case l.again.IsZero():
+		l.back.reset()
+	}
+	return l.conn.ack(m)
 }
 
 // take does with a message what Subscribe says, and reports whether the broker need not bring it again.

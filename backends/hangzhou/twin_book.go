@@ -152,8 +152,8 @@ func (t *Twin) setPolicy(plate string, p Policy) error {
 	if err := p.check(); err != nil {
 		return err
 	}
-	if plate != "" && !isText(plate, MaxPlate) {
-		return fmt.Errorf("plate: want at most %d bytes", MaxPlate)
+	if plate != "" && !isText(plate) {
+		return fmt.Errorf("plate: want at most %d bytes", MaxText)
 	}
 	var r record
 	t.mu.Lock()

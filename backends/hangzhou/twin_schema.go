@@ -87,7 +87,7 @@ func code(name string) field {
 }
 
 func word(name string) field {
-	return text(name, "1 to 32 bytes", func(s string) bool { return isText(s, MaxCode) })
+	return text(name, "1 to 32 bytes", func(s string) bool { return isText(s) })
 }
 
 func local(name string) field { return text(name, "a local time, YYYY-MM-DD HH:MM:SS", isLocal) }
@@ -98,7 +98,7 @@ func isLocal(s string) bool {
 }
 
 func plateField(name string) field {
-	return text(name, "a plate of at most 32 bytes", func(s string) bool { return isText(s, MaxPlate) && !strings.Contains(s, " ") })
+	return text(name, "a plate of at most 32 bytes", func(s string) bool { return isText(s) && !strings.Contains(s, " ") })
 }
 
 func uid() field {
@@ -144,7 +144,7 @@ func paymentSchema() []field {
 }
 
 func dailySchema() []field {
-	return []field{code("parkingCode"), text("plateNo", "a plate, or nothing for all", func(s string) bool { return s == "" || isText(s, MaxPlate) }),
+	return []field{code("parkingCode"), text("plateNo", "a plate, or nothing for all", func(s string) bool { return s == "" || isText(s) }),
 		text("checkBillTime", "a day, YYYY-MM-DD", func(s string) bool { _, err := time.Parse(time.DateOnly, s); return err == nil })}
 }
 

@@ -133,7 +133,7 @@ type Payment struct {
 
 func (s *Stay) check() error {
 	switch {
-	case !isText(s.Plate, MaxPlate) || strings.ContainsFunc(s.Plate, unicode.IsSpace):
+	case !isText(s.Plate) || strings.ContainsFunc(s.Plate, unicode.IsSpace):
 		return errPlate
 	case s.Color < Blue || s.Color > Green:
 		return errColor
@@ -160,7 +160,7 @@ func checkMove(s *Stay, id, gate, operator string, parking ParkingKind, b Berths
 	switch {
 	case !isID(id, MaxID):
 		return errID
-	case gate != "" && !isText(gate, MaxCode) || operator != "" && !isText(operator, MaxCode):
+	case gate != "" && !isText(gate) || operator != "" && !isText(operator):
 		return errWord
 	case parking < Casual || parking > Special:
 		return errParking
@@ -219,9 +219,9 @@ func isBefore(t, since time.Time) bool { return t.IsZero() || t.Unix() < since.U
 
 func isFen(n int64) bool { return n >= 0 && n <= MaxFen }
 
-// isText reports whether s is 1 to limit bytes of UTF-8 without control characters.
-func isText(s string, limit int) bool {
-	return s != "" && len(s) <= limit && utf8.ValidString(s) && !strings.ContainsFunc(s, unicode.IsControl)
+// isText reports whether s is 1 to MaxText bytes of UTF-8 without control characters.
+func isText(s string) bool {
+	return s != "" && len(s) <= MaxText && utf8.ValidString(s) && !strings.ContainsFunc(s, unicode.IsControl)
 }
 
 // isID reports whether s is 1 to limit letters, digits, dashes, dots and underscores.
