@@ -87,7 +87,7 @@ func code(name string) field {
 }
 
 func word(name string) field {
-	return text(name, "1 to 32 bytes", func(s string) bool { return isText(s) })
+	return text(name, "1 to 32 bytes", isText)
 }
 
 func local(name string) field { return text(name, "a local time, YYYY-MM-DD HH:MM:SS", isLocal) }
