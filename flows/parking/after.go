@@ -143,7 +143,7 @@ func (w *round) collections(ctx context.Context) error {
 	}
 	for _, d := range all {
 		if d.state == collectionFailed {
-			if _, err := ledger.Do(ctx, w.rt.Ledger, tryAgain, again{number: d.number, rt: w.rt, by: ledger.ActorGateway}); err != nil {
+			if _, err := ledger.Do(ctx, w.rt.Ledger, tryAgain, again{number: d.number, rt: w.rt}); err != nil {
 				return err
 			}
 			continue
@@ -305,12 +305,10 @@ func (w *round) parked(ctx context.Context) error {
 	return err
 }
 
-// again is a collection that is to be tried again, or a bill that somebody wants to pay.
+// again is a collection that is to be tried again.
 type again struct {
-	number string // of the collection that has failed; "": bill
-	bill   string
+	number string // of the one that has failed
 	rt     *flow.Runtime
-	by     string
 }
 
 // tryAgain collects a bill in arrears once more, where nobody has taken it over meanwhile.
@@ -326,10 +324,19 @@ var tryAgain = &ledger.Decision[again, bool]{Name: "parking.try-again", Run: fun
 	if err != nil || b == nil || b.state != billArrears || b.tries != c.try || b.due() <= 0 {
 		return false, err
 	}
+	inside, err := listOf(tx, func(r ledger.Row) (id string, err error) { return id, r.Scan(&id) },
+		`SELECT id FROM parking_stays WHERE plate = $1 AND state = 'open' LIMIT 1`, b.plate)
+	if err != nil {
+		return false, err
+	}
+	if len(inside) > 0 { // a provider has one entry of a car at a time: the one that is inside comes first
+		_, err := tx.Exec(`UPDATE parking_collections SET look_at = $1 WHERE number = $2`, tx.Now().Add(lookLast).UnixMilli(), a.number)
+		return false, err
+	}
 	return true, collectAgain(tx, a.rt, b, c.collector)
 }}
 
-// collectAgain begins another try of a bill, in the name of the run that it came from.
+// collectAgain begins another try of a bill, in the name of the run that it came from, unless one is not decided yet.
 func collectAgain(tx *ledger.Tx, rt *flow.Runtime, b *bill, collector string) error {
 	all, err := listOf(tx, scanStay, `SELECT `+stayColumns+` FROM parking_stays WHERE id = $1`, b.stay)
 	if err != nil {
@@ -339,6 +346,14 @@ func collectAgain(tx *ledger.Tx, rt *flow.Runtime, b *bill, collector string) er
 		return fmt.Errorf("cannot collect bill %s: its visit is not there", b.id)
 	}
 	s := all[0]
+	undecided, err := collectionBy(tx, `bill = $1 AND state IN ('ordered', 'accepted') ORDER BY try DESC`, b.id)
+	if err != nil {
+		return err
+	}
+	if undecided != nil { // it may be paid yet: nothing is charged beside it
+		b.state, b.tries, b.collect = billPayPending, undecided.try, undecided.collector
+		return updateBill(tx, b)
+	}
 	plate, err := openPlate(rt.Ledger.Keys(), s.dataKey, s.sealed)
 	if err != nil {
 		return err

@@ -108,8 +108,13 @@ func (c *cityTill) carOut(ctx context.Context, _ string, out CarOut) (none Told,
 // apply asks the city to collect a bill. That it was taken is not that it was paid: a push says that, or the day's bills.
 func (c *cityTill) apply(ctx context.Context, _ string, charge Charge) (none Told, err error) {
 	o, err := kept(ctx, c.ledger, orderOf, charge)
-	if err != nil || !o.Ask {
+	switch {
+	case err != nil:
 		return none, err
+	case o.Look:
+		return none, errStopped
+	case !o.Ask:
+		return none, nil
 	}
 	s, err := c.stay(charge.Plate, o.Visit.Vehicle, o.Visit.Entry, charge.Entered)
 	if err != nil {
@@ -133,14 +138,20 @@ func (c *cityTill) applied(ctx context.Context, _ string, charge Charge) (none T
 	switch {
 	case err != nil:
 		return none, false, err
-	case !o.Ask:
+	case !o.Ask && !o.Look:
 		return none, true, nil
 	}
 	v, err := c.look(ctx, &collection{number: o.Number}, charge.Plate, charge.Left)
-	if err != nil || v == nil {
+	switch {
+	case err != nil:
 		return none, false, c.told(err)
+	case v != nil:
+		_, err = kept(ctx, c.ledger, settle, *v)
+	case o.Look:
+		_, err = kept(ctx, c.ledger, settle, stopped(o.Number))
+	default:
+		return none, false, nil
 	}
-	_, err = kept(ctx, c.ledger, settle, *v)
 	return none, err == nil, err
 }
 

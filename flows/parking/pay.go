@@ -3,6 +3,7 @@ package parking
 import (
 	"encoding/base32"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -64,8 +65,8 @@ func numberOf(bill string, try int64) (string, error) {
 type Ordered struct {
 	Number string
 	Minor  int64
-	Ask    bool // false: there is nothing to ask for (any more), or it is known how it stands
-	Known  bool // it was asked for before, and it is known how it stands
+	Ask    bool // it is to be asked for
+	Look   bool // it may have been asked for, and is not to be any more: only how it stands
 	Visit  Visited
 }
 
@@ -77,7 +78,8 @@ type Visited struct {
 }
 
 // orderOf keeps that a charge is about to be sent. What is owed is looked at here, once: a charge that is sent again asks for
-// the same. One that another has overtaken, or of a bill that nobody is to collect any more, asks for nothing.
+// the same. One that another has overtaken, or of a bill that nobody is to collect any more, such as one that is disputed, asks
+// for nothing.
 var orderOf = &ledger.Decision[Charge, Ordered]{Name: "parking.order", Run: func(tx *ledger.Tx, c Charge) (o Ordered, err error) {
 	before, err := collectionBy(tx, `bill = $1 AND try = $2`, c.Bill, c.Try)
 	if err != nil {
@@ -93,11 +95,13 @@ var orderOf = &ledger.Decision[Charge, Ordered]{Name: "parking.order", Run: func
 	if o.Visit, err = visited(tx, c.Stay); err != nil {
 		return o, err
 	}
+	wanted := b.state == billPayPending && b.tries == c.Try
 	if before != nil {
-		o.Number, o.Minor, o.Ask, o.Known = before.number, before.minor, before.state == collectionOrdered, before.state != collectionOrdered
+		o.Number, o.Minor = before.number, before.minor
+		o.Ask, o.Look = wanted && before.state == collectionOrdered, !wanted && before.state == collectionOrdered
 		return o, nil
 	}
-	if b.state != billPayPending || b.tries != c.Try {
+	if !wanted {
 		return o, nil
 	}
 	if b.due() <= 0 {
@@ -124,6 +128,14 @@ func visited(q ledger.Querier, id string) (Visited, error) {
 		return Visited{}, err
 	}
 	return Visited{Entry: all[0].gate, Exit: all[0].exitGate, Vehicle: all[0].vehicle, Entered: all[0].entered}, nil
+}
+
+// errStopped says that a charge is not to be sent any more that may have been: the next attempt asks how it stands.
+var errStopped = errors.New("the bill is not to be collected any more; it is asked whether it was")
+
+// stopped keeps that a charge was not sent, and is not to be.
+func stopped(number string) Verdict {
+	return Verdict{Number: number, State: collectionFailed, Reason: "stopped"}
 }
 
 // Verdict is how a collector says that a collection stands.
@@ -181,7 +193,7 @@ func (c *collection) move(tx *ledger.Tx, state, reason, reference string, look t
 // failed lets a bill fall into arrears, unless another try of it, or a person, has taken over.
 func (c *collection) failed(tx *ledger.Tx, b *bill, reason string) error {
 	again := time.Time{}
-	if c.try < maxTries {
+	if c.try < maxTries && b.state == billPayPending {
 		again = tx.Now().Add(remindAfter << (c.try - 1))
 	}
 	if err := c.move(tx, collectionFailed, reason, "", again); err != nil {

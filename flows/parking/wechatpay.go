@@ -92,29 +92,36 @@ func (w *wechatTill) announce(ctx context.Context, _ string, c CarIn) (none Told
 // charge asks the provider to collect a bill, and keeps what it says. Accepted is not paid: that is told, or asked for, later.
 func (w *wechatTill) charge(ctx context.Context, _ string, c Charge) (none Told, err error) {
 	o, err := kept(ctx, w.ledger, orderOf, c)
-	if err != nil || !o.Ask {
+	switch {
+	case err != nil:
 		return none, err
+	case o.Look:
+		return none, errStopped
+	case !o.Ask:
+		return none, nil
 	}
-	p, err := plate.Parse(c.Plate)
+	order, err := w.order(c, o)
 	if err != nil {
 		return none, err
 	}
-	entered := c.Entered.In(w.venue.Location).Truncate(time.Second)
-	left := c.Left.In(w.venue.Location).Truncate(time.Second)
-	if !left.After(entered) {
-		left = entered.Add(time.Second)
-	}
-	if c.Reference == "" { // nobody has asked before whether this car may pay later
-		parking, err := w.client.CreateParking(ctx, wechatpay.Entry{OutParkingNo: c.Stay, Plate: c.Plate, Color: wechatColor(p, o.Visit.Vehicle),
-			EnteredAt: entered, ParkingName: w.name})
-		if err != nil {
+	var t *wechatpay.Transaction
+	if c.Try == 1 && c.Reference != "" {
+		order.ParkingID = c.Reference
+		if t, err = w.client.CreateTransaction(ctx, order); err == nil {
+			_, err = kept(ctx, w.ledger, settle, wechatVerdict(t))
+			return none, err
+		}
+		if wechatpay.RefusalOf(err) != wechatpay.RefusedState {
 			return none, w.refused(ctx, o.Number, err)
 		}
-		c.Reference = parking.ID
 	}
-	t, err := w.client.CreateTransaction(ctx, wechatpay.Charge{OutTradeNo: o.Number, Description: "停车费", Total: o.Minor, ParkingID: c.Reference,
-		Plate: c.Plate, Color: wechatColor(p, o.Visit.Vehicle), EnteredAt: entered, LeftAt: left, ParkingName: w.name, Charged: left.Sub(entered),
-		DeviceID: deviceOf(o.Visit.Exit)})
+	// The entry cannot be charged (any more), or there is none: the provider charges one entry once. The charge gets its own.
+	entry, err := w.client.CreateParking(ctx, wechatpay.Entry{OutParkingNo: o.Number, Plate: order.Plate, Color: order.Color,
+		EnteredAt: order.EnteredAt, ParkingName: order.ParkingName})
+	if err == nil {
+		order.ParkingID = entry.ID
+		t, err = w.client.CreateTransaction(ctx, order)
+	}
 	if err != nil {
 		return none, w.refused(ctx, o.Number, err)
 	}
@@ -122,14 +129,25 @@ func (w *wechatTill) charge(ctx context.Context, _ string, c Charge) (none Told,
 	return none, err
 }
 
+// order is a charge in the provider's words, but for its entry. It is the same each time that it is made.
+func (w *wechatTill) order(c Charge, o Ordered) (wechatpay.Charge, error) {
+	p, err := plate.Parse(c.Plate)
+	entered, left := c.Entered.In(w.venue.Location).Truncate(time.Second), c.Left.In(w.venue.Location).Truncate(time.Second)
+	if !left.After(entered) {
+		left = entered.Add(time.Second)
+	}
+	return wechatpay.Charge{OutTradeNo: o.Number, Description: "停车费", Total: o.Minor, Plate: c.Plate, Color: wechatColor(p, o.Visit.Vehicle),
+		EnteredAt: entered, LeftAt: left, ParkingName: w.name, Charged: left.Sub(entered), DeviceID: deviceOf(o.Visit.Exit)}, err
+}
+
 // refused keeps a definite no of the provider's: the bill falls into arrears. A no that is our own mistake is a person's. Before
 // it is believed that a number was used otherwise, the provider is asked.
 func (w *wechatTill) refused(ctx context.Context, number string, err error) error {
 	switch kind := wechatpay.RefusalOf(err); kind {
-	case wechatpay.RefusedLimit, wechatpay.RefusedNotFound, wechatpay.RefusedPayer:
+	case wechatpay.RefusedLimit, wechatpay.RefusedNotFound, wechatpay.RefusedPayer, wechatpay.RefusedState:
 		_, err := kept(ctx, w.ledger, settle, Verdict{Number: number, State: collectionFailed, Reason: string(kind)})
 		return err
-	case wechatpay.RefusedOtherUse, wechatpay.RefusedState:
+	case wechatpay.RefusedOtherUse:
 		t, asked := w.client.QueryTransaction(ctx, number)
 		if asked != nil {
 			return wechatFate(asked)
@@ -149,14 +167,20 @@ func (w *wechatTill) charged(ctx context.Context, _ string, c Charge) (none Told
 	switch {
 	case err != nil:
 		return none, false, err
-	case !o.Ask: // there is nothing to ask for, or it is known how it stands
+	case !o.Ask && !o.Look: // there is nothing to ask for, or it is known how it stands
 		return none, true, nil
 	}
 	t, err := w.client.QueryTransaction(ctx, o.Number)
-	if err != nil || t == nil {
+	switch {
+	case err != nil:
 		return none, false, wechatFate(err)
+	case t != nil:
+		_, err = kept(ctx, w.ledger, settle, wechatVerdict(t))
+	case o.Look:
+		_, err = kept(ctx, w.ledger, settle, stopped(o.Number))
+	default:
+		return none, false, nil
 	}
-	_, err = kept(ctx, w.ledger, settle, wechatVerdict(t))
 	return none, err == nil, err
 }
 
