@@ -210,12 +210,14 @@ func (w *town) pass(direction, plate string, at time.Time) parking.Result {
 	return r
 }
 
-// visit lets a car in, waits until the provider has said whether it may pay later, and lets it out.
+// visit lets a car in, waits until the provider has said whether it may pay later, and lets it out. What the provider says, it
+// has said when the car came.
 func (w *town) visit(plate string, from, to time.Duration) (bill string) {
 	w.T.Helper()
 	before := w.Number(`SELECT COUNT(*) FROM parking_permissions`)
-	w.pass("entries", plate, ago(from))
+	w.pass("entries", plate, ago(from-30*time.Second))
 	w.Eventually("the provider's word on the car", func() bool { return w.Number(`SELECT COUNT(*) FROM parking_permissions`) > before })
+	w.change(`UPDATE parking_permissions SET said_at = $1 WHERE said_at = (SELECT MAX(said_at) FROM parking_permissions)`, ago(from).UnixMilli())
 	return w.pass("exits", plate, ago(to)).Bill.ID
 }
 

@@ -1,0 +1,338 @@
+package parking_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/warmgate/warmgate/backends/wechatpay"
+	"github.com/warmgate/warmgate/flows/flowtest"
+	"github.com/warmgate/warmgate/gateway/auth"
+)
+
+// wants fails the test where an answer has another status or another problem.
+func wants(t testing.TB, what string, a flowtest.Answer, status int, problem string) {
+	t.Helper()
+	if a.Status != status || a.Problem() != problem {
+		t.Errorf("%s: %d %s, want %d %s", what, a.Status, a.Text, status, problem)
+	}
+}
+
+func amount(minor any, currency string) m {
+	return m{"amount": m{"minor": minor, "currency": currency}}
+}
+
+// found are the ids of the bills that a search finds.
+func (w *town) found(token, plate string) (ids []string) {
+	w.T.Helper()
+	cursor := ""
+	for {
+		body := m{"plate": plate, "limit": 2}
+		if cursor != "" {
+			body["cursor"] = cursor
+		}
+		a := w.send(token, "/v1/parking-bills/search", body)
+		var page struct {
+			Bills []seenBill `json:"bills"`
+			Next  string     `json:"next"`
+		}
+		if a.Status != 200 {
+			w.T.Fatalf("search: %d %s", a.Status, a.Text)
+		}
+		a.Into(w.T, &page)
+		for _, b := range page.Bills {
+			ids = append(ids, b.ID)
+		}
+		if cursor = page.Next; cursor == "" {
+			return ids
+		}
+	}
+}
+
+func TestABillIsItsOwnersAlone(t *testing.T) {
+	w := openTown(t)
+	zhang, chen := w.person("zhang"), w.person("chen")
+	old := w.visit(plateA, 50*time.Hour, 49*time.Hour)
+	w.becomes(old, "paid")
+	w.own(zhang, plateA, time.Now().Add(-24*time.Hour))
+	bill := w.visit(plateA, 3*time.Hour, 2*time.Hour)
+	w.becomes(bill, "paid")
+	b, _ := w.look(zhang, bill)
+	if b.State != "paid" || b.Price.Minor != 1000 || b.Due.Minor != 0 || len(b.Lines) == 0 || b.Lines[0].Text == "" ||
+		len(b.Movements) != 2 || b.Movements[0].Kind != "bill" || b.Movements[1].Amount.Minor != -1000 {
+		t.Errorf("its owner sees %+v", b)
+	}
+	for who, token := range map[string]string{
+		"another": chen, "the name at another tenant": w.Mint(auth.Grant{Subject: "zhang", Tenant: "suzhou", Scopes: []string{"parking:pay"}, TTL: time.Hour}),
+	} {
+		if _, a := w.look(token, bill); a.Status != 404 || a.Problem() != "parking-bill-unknown" {
+			t.Errorf("%s: %d %s", who, a.Status, a.Text)
+		}
+		wants(t, who+" pays", w.send(token, "/v1/parking-bills/"+bill+"/payments", amount(1000, "CNY")), 404, "parking-bill-unknown")
+		wants(t, who+" disputes", w.send(token, "/v1/parking-bills/"+bill+"/disputes", m{"reason": "no"}), 404, "parking-bill-unknown")
+		if ids := w.found(token, plateA); len(ids) != 0 {
+			t.Errorf("%s finds %v", who, ids)
+		}
+	}
+	if _, a := w.look(zhang, old); a.Status != 404 { // from before the plate was theirs
+		t.Errorf("an older bill: %d", a.Status)
+	}
+	if _, a := w.look(w.Token("barrier", "parking:gate"), bill); a.Status != 403 {
+		t.Errorf("a barrier: %d", a.Status)
+	}
+	// The plate changes hands.
+	w.own(chen, plateA, time.Now().Add(-time.Second))
+	later := w.visit(plateA, 30*time.Minute, 0)
+	w.becomes(later, "paid")
+	if ids := fmt.Sprint(w.found(zhang, plateA), w.found(chen, plateA)); ids != fmt.Sprintf("[%s] [%s]", bill, later) {
+		t.Errorf("found %s", ids)
+	}
+}
+
+func TestASearchComesInPages(t *testing.T) {
+	w := openTown(t)
+	zhang := w.person("zhang")
+	w.own(zhang, plateA, time.Now().Add(-100*time.Hour))
+	var want []string
+	for i := range 5 {
+		from := time.Duration(20-4*i) * time.Hour
+		want = append([]string{w.visit(plateA, from, from-time.Hour)}, want...)
+		w.becomes(want[0], "paid")
+	}
+	if got := w.found(zhang, "浙a·12345"); fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("found %v, want %v", got, want)
+	}
+}
+
+// TestWhoWasToldOfACar: the owner may ask, whoever began the journey, once the plate is known to be theirs.
+func TestWhoWasToldOfACar(t *testing.T) {
+	w := openTown(t)
+	zhang := w.person("zhang")
+	first := w.visit(plateA, 5*time.Hour, 4*time.Hour)
+	w.becomes(first, "paid")
+	w.visit(plateB, 5*time.Hour, 4*time.Hour)
+	w.own(zhang, plateA, time.Now().Add(-24*time.Hour))
+	second := w.visit(plateA, 2*time.Hour, time.Hour)
+	w.becomes(second, "paid")
+	a := w.Do(flowtest.Call{Method: http.MethodGet, Path: "/v1/me/accesses", Token: zhang})
+	var page struct {
+		Accesses []struct {
+			Plan string `json:"plan"`
+			Told []struct {
+				System  string   `json:"system"`
+				Fields  []string `json:"fields"`
+				Purpose string   `json:"purpose"`
+			} `json:"told"`
+		} `json:"accesses"`
+	}
+	a.Into(t, &page)
+	charged := 0
+	for _, x := range page.Accesses {
+		for _, told := range x.Told {
+			if told.Purpose == "collect a parking bill" && told.System == "payment" && fmt.Sprint(told.Fields) == "[plate]" {
+				charged++
+			}
+		}
+	}
+	if len(page.Accesses) != 4 || charged != 2 {
+		t.Errorf("two visits of theirs: %s", a.Text)
+	}
+	if strings.Contains(a.Text, plateA) {
+		t.Error("a plate is told")
+	}
+}
+
+func TestABindingIsAPersonsDecision(t *testing.T) {
+	w := openTown(t)
+	zhang := w.person("zhang")
+	key := uuid.NewString()
+	ask := func() flowtest.Answer {
+		return w.Do(flowtest.Call{Method: http.MethodPost, Path: "/v1/me/vehicles", Token: zhang, Key: key, Body: m{"plate": plateA, "lot": lotID}})
+	}
+	first, again := ask(), ask()
+	if first.Status != 202 || again.Text != first.Text || again.Header.Get("Idempotent-Replayed") != "true" {
+		t.Errorf("asked: %d %s, again %s", first.Status, first.Text, again.Text)
+	}
+	wants(t, "asked under another key", w.send(zhang, "/v1/me/vehicles", m{"plate": plateA, "lot": lotID}), 202, "")
+	if n := w.Number(`SELECT COUNT(*) FROM assists`); n != 1 {
+		t.Errorf("%d persons look at it", n)
+	}
+	for what, details := range map[string]any{"no time": nil, "a time to come": m{"from": "2099-01-01T00:00:00Z"},
+		"too long": m{"from": "2026-01-01T00:00:00Z", "until": "2099-01-01T00:00:00Z"}, "another name": m{"since": "2026-01-01T00:00:00Z"}} {
+		if a := w.settle("parking-vehicle-unverified", "verified", details); a.Status != 400 {
+			t.Errorf("%s: %d %s", what, a.Status, a.Text)
+		}
+	}
+	wants(t, "refused", w.settle("parking-vehicle-unverified", "refused", nil), 201, "")
+	if n := w.Number(`SELECT COUNT(*) FROM parking_vehicles`); n != 0 {
+		t.Errorf("%d bindings", n)
+	}
+	w.own(zhang, plateA, time.Now().Add(-time.Hour))
+	wants(t, "it is known now", w.send(zhang, "/v1/me/vehicles", m{"plate": "浙A·12345", "lot": lotID}), 201, "")
+	wants(t, "no plate", w.send(zhang, "/v1/me/vehicles", m{"plate": "XYZ", "lot": lotID}), 422, "plate-invalid")
+	wants(t, "no lot", w.send(zhang, "/v1/me/vehicles", m{"plate": plateB, "lot": "elsewhere"}), 404, "parking-lot-unknown")
+}
+
+func TestACitizenPays(t *testing.T) {
+	w := openTown(t)
+	zhang := w.person("zhang")
+	w.own(zhang, plateA, time.Now().Add(-24*time.Hour))
+	w.do(wechatpay.Want{What: wechatpay.MakePlate, Plate: plateA, Color: wechatpay.Blue, Outcome: wechatpay.PayFail})
+	bill := w.visit(plateA, 3*time.Hour, time.Hour)
+	w.becomes(bill, "arrears")
+	at := "/v1/parking-bills/" + bill + "/payments"
+	for what, c := range map[string]struct {
+		body    m
+		status  int
+		problem string
+	}{
+		"too little":       {amount(1999, "CNY"), 422, "parking-amount-wrong"},
+		"too much":         {amount(2001, "CNY"), 422, "parking-amount-wrong"},
+		"another currency": {amount(2000, "USD"), 422, "parking-currency-wrong"},
+	} {
+		wants(t, what, w.send(zhang, at, c.body), c.status, c.problem)
+	}
+	for what, body := range map[string]any{"negative": amount(-2000, "CNY"), "nothing": amount(0, "CNY"), "a fraction": amount(20.5, "CNY"),
+		"past 2^53": `{"amount":{"minor":9007199254740993,"currency":"CNY"}}`, "past 2^64": `{"amount":{"minor":99999999999999999999,"currency":"CNY"}}`,
+		"no amount": m{}, "no currency": m{"amount": m{"minor": 2000}}, "more": m{"amount": m{"minor": 2000, "currency": "CNY"}, "tip": 1}} {
+		a := w.Do(flowtest.Call{Method: http.MethodPost, Path: at, Token: zhang, Body: body, Invalid: true})
+		if a.Status != 400 {
+			t.Errorf("%s: %d %s", what, a.Status, a.Text)
+		}
+	}
+	if w.state(bill) != "arrears" || w.Number(`SELECT COUNT(*) FROM parking_collections`) != 1 {
+		t.Fatal("something was left behind")
+	}
+	w.do(wechatpay.Want{What: wechatpay.MakePlate, Plate: plateA, Color: wechatpay.Blue})
+	w.do(wechatpay.Want{What: wechatpay.MakeBehave, Behaviour: wechatpay.Behaviour{DecideMS: 400}})
+	key := uuid.NewString()
+	pay := flowtest.Call{Method: http.MethodPost, Path: at, Token: zhang, Key: key, Body: amount(2000, "CNY")}
+	first, again := w.Do(pay), w.Do(pay)
+	if first.Status != 202 || again.Text != first.Text || first.Header.Get("Location") == "" {
+		t.Errorf("paying: %d %s, again %s", first.Status, first.Text, again.Text)
+	}
+	wants(t, "paying twice", w.send(zhang, at, amount(2000, "CNY")), 409, "parking-bill-pending")
+	w.becomes(bill, "paid")
+	wants(t, "paying what is paid", w.send(zhang, at, amount(2000, "CNY")), 409, "parking-bill-settled")
+	if n, total := w.charged(); n != 1 || total != 2000 {
+		t.Errorf("charged %d times, %d", n, total)
+	}
+}
+
+// TestADisputeStopsTheCollection, and a person decides with the evidence.
+func TestADisputeStopsTheCollection(t *testing.T) {
+	w := openTown(t)
+	zhang := w.person("zhang")
+	w.own(zhang, plateA, time.Now().Add(-24*time.Hour))
+	w.do(wechatpay.Want{What: wechatpay.MakePlate, Plate: plateA, Color: wechatpay.Blue, Outcome: wechatpay.PayFail})
+	bill := w.visit(plateA, 3*time.Hour, time.Hour)
+	w.becomes(bill, "arrears")
+	w.do(wechatpay.Want{What: wechatpay.MakePlate, Plate: plateA, Color: wechatpay.Blue})
+	at := "/v1/parking-bills/" + bill
+	wants(t, "without a reason", w.Do(flowtest.Call{Method: http.MethodPost, Path: at + "/disputes", Token: zhang, Body: m{"reason": " "}}), 400, "field-missing")
+	a := w.send(zhang, at+"/disputes", m{"reason": "I was not there"})
+	wants(t, "a dispute", a, 202, "")
+	wants(t, "twice", w.send(zhang, at+"/disputes", m{"reason": "I was not there"}), 409, "parking-bill-disputed")
+	wants(t, "paying it", w.send(zhang, at+"/payments", amount(2000, "CNY")), 409, "parking-bill-disputed")
+	wants(t, "waiving it", w.send(w.Token("li", "staff:assist"), at+"/waivers", m{"reason": "kind"}), 409, "parking-bill-disputed")
+	w.change(`UPDATE parking_collections SET look_at = 1`) // the time has come to try again
+	w.Eventually("it was not tried again", func() bool { return w.Number(`SELECT COUNT(*) FROM parking_collections WHERE look_at = 0`) == 1 })
+	if n := w.Number(`SELECT COUNT(*) FROM parking_collections`); n != 1 || w.state(bill) != "disputed" {
+		t.Errorf("%d collections of a bill that is %s", n, w.state(bill))
+	}
+	var j struct {
+		Assists []struct {
+			ID   string `json:"id"`
+			Kind string `json:"kind"`
+		} `json:"assists"`
+	}
+	w.Do(flowtest.Call{Method: http.MethodGet, Path: a.Header.Get("Location"), Token: zhang}).Into(t, &j)
+	if len(j.Assists) != 1 || j.Assists[0].Kind != "parking-bill-disputed" {
+		t.Fatalf("the journey has %+v", j)
+	}
+	staff := w.Token("li", "staff:assist")
+	w.send(staff, "/v1/assists/"+j.Assists[0].ID+"/claim", nil)
+	facts := w.Do(flowtest.Call{Method: http.MethodGet, Path: "/v1/assists/" + j.Assists[0].ID, Token: staff}).Text
+	for _, want := range []string{plateA, "I was not there", `"kind":"entry"`, `"kind":"exit"`, `"minor":2000`, "north"} {
+		if !strings.Contains(facts, want) {
+			t.Errorf("the evidence lacks %s: %s", want, facts)
+		}
+	}
+	wants(t, "letting half of it go", w.settle("parking-bill-disputed", "waive", m{"minor": 1500}), 201, "")
+	if b, _ := w.look(zhang, bill); b.State != "arrears" || b.Due.Minor != 500 {
+		t.Errorf("after that it is %+v", b)
+	}
+	wants(t, "paying the rest", w.send(zhang, at+"/payments", amount(500, "CNY")), 202, "")
+	w.becomes(bill, "paid")
+	if n, total := w.charged(); n != 1 || total != 500 {
+		t.Errorf("charged %d times, %d", n, total)
+	}
+}
+
+// TestADisputeOfWhatIsPaidGivesTheMoneyBack once, however often it is told.
+func TestADisputeOfWhatIsPaidGivesTheMoneyBack(t *testing.T) {
+	w := openTown(t)
+	w.do(wechatpay.Want{What: wechatpay.MakeBehave, Behaviour: wechatpay.Behaviour{Copies: 3}})
+	zhang := w.person("zhang")
+	w.own(zhang, plateA, time.Now().Add(-24*time.Hour))
+	bill := w.visit(plateA, 3*time.Hour, time.Hour)
+	w.becomes(bill, "paid")
+	wants(t, "a dispute", w.send(zhang, "/v1/parking-bills/"+bill+"/disputes", m{"reason": "I have a pass"}), 202, "")
+	wants(t, "letting it go", w.settle("parking-bill-disputed", "waive", nil), 201, "")
+	w.becomes(bill, "refunded")
+	w.Eventually("everything is told", func() bool { return w.provider.ReadBooks().Untold == 0 })
+	if r := w.provider.ReadBooks().Refunds; len(r) != 1 || r[0].Refund != 2000 {
+		t.Errorf("given back: %+v", r)
+	}
+	if b, _ := w.look(zhang, bill); b.Due.Minor != 0 || len(b.Movements) != 4 {
+		t.Errorf("the receipt: %+v", b)
+	}
+	wants(t, "disputing it again", w.send(zhang, "/v1/parking-bills/"+bill+"/disputes", m{"reason": "more"}), 409, "parking-bill-settled")
+}
+
+// TestADisputeThatIsNotUpheld goes on with the collection.
+func TestADisputeThatIsNotUpheld(t *testing.T) {
+	w := openTown(t)
+	w.do(wechatpay.Want{What: wechatpay.MakeBehave, Behaviour: wechatpay.Behaviour{DecideMS: 60_000, Mute: true}})
+	zhang := w.person("zhang")
+	w.own(zhang, plateA, time.Now().Add(-24*time.Hour))
+	bill := w.visit(plateA, 3*time.Hour, time.Hour)
+	w.Eventually("it is accepted", func() bool { return w.Number(`SELECT COUNT(*) FROM parking_collections WHERE state = 'accepted'`) == 1 })
+	wants(t, "a dispute", w.send(zhang, "/v1/parking-bills/"+bill+"/disputes", m{"reason": "too dear"}), 202, "")
+	wants(t, "it stands", w.settle("parking-bill-disputed", "stands", nil), 201, "")
+	if n := w.Number(`SELECT COUNT(*) FROM parking_collections`); n != 1 || w.state(bill) != "pay-pending" {
+		t.Errorf("the provider had not decided, and there are %d charges of a bill that is %s", n, w.state(bill))
+	}
+}
+
+func TestStaffLetABillGo(t *testing.T) {
+	w := openTown(t)
+	w.do(wechatpay.Want{What: wechatpay.MakePlate, Plate: plateA, Color: wechatpay.Blue, State: wechatpay.Blocked, BlockReason: wechatpay.BlockOut})
+	bill := w.visit(plateA, 3*time.Hour, time.Hour)
+	at := "/v1/parking-bills/" + bill + "/waivers"
+	staff := w.Token("li", "staff:assist")
+	wants(t, "a citizen", w.send(w.person("zhang"), at, m{"reason": "please"}), 403, "scope-missing")
+	wants(t, "staff of another lot", w.send(w.Mint(auth.Grant{Subject: "wu", Tenant: "hangzhou", Scopes: []string{"staff:assist"}, Venues: []string{"station-lot"}, TTL: time.Hour}),
+		at, m{"reason": "kind"}), 404, "parking-bill-unknown")
+	wants(t, "no reason", w.Do(flowtest.Call{Method: http.MethodPost, Path: at, Token: staff, Body: m{}, Invalid: true}), 400, "field-missing")
+	body := amount(3000, "CNY")
+	body["reason"] = "kind"
+	wants(t, "more than is owed", w.send(staff, at, body), 422, "parking-amount-wrong")
+	body["amount"] = m{"minor": 500, "currency": "CNY"}
+	wants(t, "a part", w.send(staff, at, body), 201, "")
+	if s := w.state(bill); s != "billed" {
+		t.Errorf("it is %s", s)
+	}
+	wants(t, "the rest", w.send(staff, at, m{"reason": "a mistake of ours"}), 201, "")
+	wants(t, "once more", w.send(staff, at, m{"reason": "again"}), 409, "parking-bill-settled")
+	if s := w.state(bill); s != "waived" {
+		t.Errorf("it is %s", s)
+	}
+	if n := w.Number(`SELECT COUNT(*) FROM audit_entries WHERE action = 'waive' AND payload IS NOT NULL`); n != 2 {
+		t.Errorf("%d reasons are on the audit trail", n)
+	}
+}
