@@ -254,6 +254,13 @@ func TestAnswersAreJudged(t *testing.T) {
 			}
 		})
 	}
+	odd := newFake(t, func(w http.ResponseWriter, _ *http.Request, _ []byte) {
+		body := `{"code":"PARAM_ERROR","message":"m","detail":{"field":"plate 测A12345"}}`
+		send(w, 400, goodSigner().headers(time.Now(), body), body)
+	})
+	if _, err := newClient(t, fakeConfig(odd.url, goodSigner())).QueryTransaction(within(t, 5*time.Second), "pay-1"); strings.Contains(err.Error(), "12345") {
+		t.Errorf("the error shows what was sent: %v", err)
+	}
 	f := newFake(t, func(w http.ResponseWriter, _ *http.Request, _ []byte) {
 		body := `{"code":"PARAM_ERROR","message":"测A12345","detail":{"field":"/amount/total","value":"测A12345"}}`
 		send(w, 400, goodSigner().headers(time.Now(), body), body)
