@@ -64,6 +64,8 @@ type Effect[A, O any] struct {
 	Do func(ctx context.Context, key string, a A) (O, error)
 	// Find asks whether the effect of key has happened, and for its result. An error means that it is still not known.
 	Find func(ctx context.Context, key string, a A) (O, bool, error)
+	// Silent says that there is no system behind it: nobody is told anything, so nothing is disclosed.
+	Silent bool
 }
 
 type boundWrite[A, O any] struct {

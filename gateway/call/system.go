@@ -13,3 +13,11 @@ func (b *Bindings) System(name string) string {
 	}
 	return name
 }
+
+// Silent reports whether the operation name is an effect at this venue that tells nobody anything; see Effect.
+func (b *Bindings) Silent(name string) bool {
+	op, ok := b.ops[name].(interface{ silent() bool })
+	return ok && op.silent()
+}
+
+func (o *boundWrite[A, O]) silent() bool { return o.effect.Silent }

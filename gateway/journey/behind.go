@@ -128,10 +128,11 @@ func (e *Engine) reseal(q ledger.Querier, id string, plain []byte, what string) 
 
 // told puts on the audit trail what a call behind the answer has told a backend.
 func (e *Engine) told(ctx context.Context, o open, err error) error {
-	if len(o.node.disclose.fields) == 0 || call.OutcomeOf(err) == call.NotSentOutcome {
+	name := o.node.effect.name()
+	if len(o.node.disclose.fields) == 0 || call.OutcomeOf(err) == call.NotSentOutcome || o.bindings.Silent(name) {
 		return nil
 	}
-	system := o.bindings.System(o.node.effect.name())
+	system := o.bindings.System(name)
 	return e.ledger.Commit(ctx, applied(func(tx *ledger.Tx) error { return o.node.disclose.audit(tx, auditDisclose, o.op.Run, system) }))
 }
 

@@ -370,6 +370,9 @@ func (r *run) beginItem(tx *ledger.Tx, n *node, it *item, arg any) error {
 	if n.later {
 		return r.leaveLater(tx, it, m, !begun)
 	}
+	if r.req.Bindings.Silent(n.effect.name()) {
+		return nil
+	}
 	return n.disclose.audit(tx, auditDisclose, r.req.ID, r.req.Bindings.System(n.effect.name())) // before anything is told
 }
 

@@ -49,7 +49,7 @@ func (r *run) landItem(n *node, it *item) (again bool) {
 		return false
 	}
 	outcome := call.OutcomeOf(it.err)
-	if outcome == call.NotSentOutcome {
+	if outcome == call.NotSentOutcome && !r.req.Bindings.Silent(n.effect.name()) {
 		r.audit(n, auditWithhold, r.req.Bindings.System(n.effect.name()))
 	}
 	switch outcome {
