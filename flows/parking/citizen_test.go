@@ -118,10 +118,8 @@ func TestWhoWasToldOfACar(t *testing.T) {
 	w.own(zhang, plateA, time.Now().Add(-24*time.Hour))
 	second := w.visit(plateA, 2*time.Hour, time.Hour)
 	w.becomes(second, "paid")
-	a := w.Do(flowtest.Call{Method: http.MethodGet, Path: "/v1/me/accesses", Token: zhang})
 	var page struct {
 		Accesses []struct {
-			Plan string `json:"plan"`
 			Told []struct {
 				System  string   `json:"system"`
 				Fields  []string `json:"fields"`
@@ -129,20 +127,24 @@ func TestWhoWasToldOfACar(t *testing.T) {
 			} `json:"told"`
 		} `json:"accesses"`
 	}
-	a.Into(t, &page)
-	charged := 0
-	for _, x := range page.Accesses {
-		for _, told := range x.Told {
-			if told.Purpose == "collect a parking bill" && told.System == "payment" && fmt.Sprint(told.Fields) == "[plate]" {
-				charged++
+	var text string
+	w.Eventually("two visits of theirs, each announced and charged", func() bool {
+		page.Accesses = nil
+		a := w.Do(flowtest.Call{Method: http.MethodGet, Path: "/v1/me/accesses", Token: zhang})
+		a.Into(t, &page)
+		text = a.Text
+		charged := 0
+		for _, x := range page.Accesses {
+			for _, told := range x.Told {
+				if told.Purpose == "collect a parking bill" && told.System == "payment" && fmt.Sprint(told.Fields) == "[plate]" {
+					charged++
+				}
 			}
 		}
-	}
-	if len(page.Accesses) != 4 || charged != 2 {
-		t.Errorf("two visits of theirs: %s", a.Text)
-	}
-	if strings.Contains(a.Text, plateA) {
-		t.Error("a plate is told")
+		return len(page.Accesses) == 4 && charged == 2
+	})
+	if strings.Contains(text, plateA) || strings.Contains(text, `"city"`) { // the lot reports to no city
+		t.Errorf("what was told: %s", text)
 	}
 }
 
@@ -304,7 +306,7 @@ func TestADisputeThatIsNotUpheld(t *testing.T) {
 	w.Eventually("it is accepted", func() bool { return w.Number(`SELECT COUNT(*) FROM parking_collections WHERE state = 'accepted'`) == 1 })
 	wants(t, "a dispute", w.send(zhang, "/v1/parking-bills/"+bill+"/disputes", m{"reason": "too dear"}), 202, "")
 	wants(t, "it stands", w.settle("parking-bill-disputed", "stands", nil), 201, "")
-	if n := w.Number(`SELECT COUNT(*) FROM parking_collections`); n != 1 || w.state(bill) != "pay-pending" {
+	if n := w.Number(`SELECT tries FROM parking_bills WHERE id = $1`, bill); n != 1 || w.state(bill) != "pay-pending" {
 		t.Errorf("the provider had not decided, and there are %d charges of a bill that is %s", n, w.state(bill))
 	}
 }

@@ -111,7 +111,7 @@ func (o operations) roles() map[string]map[string]flow.Connect {
 func silent[A any](in *call.Instance, w *call.Write[A, Told], b *call.Bindings) {
 	call.BindWrite(b, w, in, call.Effect[A, Told]{
 		Do:   func(context.Context, string, A) (Told, error) { return Told{}, nil },
-		Find: func(context.Context, string, A) (Told, bool, error) { return Told{}, true, nil },
+		Find: func(context.Context, string, A) (Told, bool, error) { return Told{}, true, nil }, Silent: true,
 	})
 }
 

@@ -31,11 +31,16 @@ func TestABillIsCollectedOnce(t *testing.T) {
 			bill := w.visit(plateA, 3*time.Hour, time.Minute)
 			w.becomes(bill, "paid")
 			w.Eventually("everything is told", func() bool { return w.provider.ReadBooks().Untold == 0 })
+			w.do(wechatpay.Want{What: wechatpay.MakeResend, Number: w.provider.ReadBooks().Charges[0].OutTradeNo}) // under another id
+			w.Eventually("it is told once more", func() bool { return w.provider.ReadBooks().Untold == 0 })
 			if n, total := w.charged(); n != 1 || total != 3000 {
 				t.Errorf("charged %d times, %d", n, total)
 			}
 			if n := w.Number(`SELECT COUNT(*) FROM parking_movements WHERE kind = 'pay'`); n != 1 {
 				t.Errorf("%d payments are booked", n)
+			}
+			if n := w.Number(`SELECT COUNT(*) FROM assists`); n != 0 {
+				t.Errorf("%d persons are asked about it", n)
 			}
 		})
 	}

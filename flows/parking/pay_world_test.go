@@ -123,7 +123,37 @@ func (p *post) shutter(shut bool) {
 	p.shut = shut
 }
 
+// openTown opens a lot whose bills WeChat Pay collects.
 func openTown(t *testing.T) *town {
+	t.Helper()
+	w := &town{post: &post{}}
+	front := httptest.NewServer(w.post)
+	t.Cleanup(front.Close)
+	credentials, err := wechatpay.MakeCredentials()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.provider, err = wechatpay.NewTwin(wechatpay.TwinConfig{Name: lotID, Seed: 1, Credentials: credentials})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.open(t, func(c *flowtest.City) string {
+		if err := c.Twins.Add("wechatpay", lotID, w.provider); err != nil {
+			t.Fatal(err)
+		}
+		c.Write("private_key", credentials.PrivateKey)
+		c.Write("api_v3_key", credentials.APIv3Key)
+		return fmt.Sprintf(payLot, lotID, c.Twins.URL("wechatpay", lotID), wechatpay.MchIDOf(lotID), wechatpay.TwinSerialNo, front.URL)
+	})
+	w.post.mu.Lock()
+	w.post.to = w.URL
+	w.post.mu.Unlock()
+	t.Cleanup(w.verify)
+	return w
+}
+
+// open starts a whole gateway in front of a lot, whose file before writes.
+func (w *town) open(t *testing.T, before func(c *flowtest.City) string) {
 	t.Helper()
 	f, err := parking.New()
 	if err != nil {
@@ -137,33 +167,10 @@ func openTown(t *testing.T) *town {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &town{post: &post{}}
-	front := httptest.NewServer(w.post)
-	t.Cleanup(front.Close)
-	credentials, err := wechatpay.MakeCredentials()
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.provider, err = wechatpay.NewTwin(wechatpay.TwinConfig{Name: lotID, Seed: 1, Credentials: credentials})
-	if err != nil {
-		t.Fatal(err)
-	}
 	flowtest.Options{Before: func(c *flowtest.City) {
 		w.City = c
-		if err := c.Twins.Add("wechatpay", lotID, w.provider); err != nil {
-			t.Fatal(err)
-		}
-		c.Write("venues/private_key", credentials.PrivateKey)
-		c.Write("venues/api_v3_key", credentials.APIv3Key)
-		c.Write("private_key", credentials.PrivateKey)
-		c.Write("api_v3_key", credentials.APIv3Key)
-		c.Write("venues/"+lotID+".yaml", fmt.Sprintf(payLot, lotID, c.Twins.URL("wechatpay", lotID), wechatpay.MchIDOf(lotID), wechatpay.TwinSerialNo, front.URL))
+		c.Write("venues/"+lotID+".yaml", before(c))
 	}}.Start(t, []*flow.Flow{f, door, own})
-	w.post.mu.Lock()
-	w.post.to = w.URL
-	w.post.mu.Unlock()
-	t.Cleanup(w.verify)
-	return w
 }
 
 // verify holds the books against themselves, and against the provider's: no money was taken that is not booked, and none is
@@ -184,6 +191,15 @@ func (w *town) verify() {
 			back += r.Refund
 		}
 	}
+	w.balance()
+	if n := w.Number(`SELECT COALESCE(SUM(minor), 0) FROM parking_postings WHERE account = 'provider'`); n != taken-back {
+		w.T.Errorf("booked %d, the provider has taken %d and given back %d", n, taken, back)
+	}
+}
+
+// balance holds the books against themselves.
+func (w *town) balance() {
+	w.T.Helper()
 	w.View(func(q ledger.Querier) error {
 		r, err := books.Verify(context.Background(), q)
 		if len(r.Mismatches) > 0 {
@@ -191,9 +207,6 @@ func (w *town) verify() {
 		}
 		return err
 	})
-	if n := w.Number(`SELECT COALESCE(SUM(minor), 0) FROM parking_postings WHERE account = 'provider'`); n != taken-back {
-		w.T.Errorf("booked %d, the provider has taken %d and given back %d", n, taken, back)
-	}
 }
 
 // pass sends a car through a barrier.
