@@ -76,7 +76,6 @@ type count struct {
 	far                 int64 // on the steps: charged seconds
 	running             bool  // a unit is, until end
 	end                 int64
-	counted             bool // the running unit in far: the steps have not begun anew since it began
 	of                  *step
 	ofNumber            int
 
@@ -139,7 +138,7 @@ func (n *count) enter(at, period, date, since int64) {
 		n.stop(at)
 	}
 	if anew {
-		n.far, n.counted = 0, false
+		n.far = 0
 	}
 	if newPeriod {
 		n.open(capPeriod, n.r.periods[period].cap)
@@ -157,7 +156,7 @@ func (n *count) open(window int, limit int64) { n.left[window], n.full[window] =
 
 // stop ends a running unit before its time. One that counts when it is over then costs nothing.
 func (n *count) stop(at int64) {
-	if n.running && n.counted {
+	if n.running {
 		n.far -= n.end - at
 	}
 	n.running = false
@@ -195,7 +194,7 @@ func (n *count) charge(at, border int64) int64 {
 		n.add(s, p.first+i, fit)
 		return at + fit*s.each
 	}
-	n.running, n.counted, n.end, n.of, n.ofNumber = true, true, at+s.each, s, p.first+i
+	n.running, n.end, n.of, n.ofNumber = true, at+s.each, s, p.first+i
 	n.far += s.each
 	if n.t.units == unitsBegun {
 		n.add(s, p.first+i, 1)

@@ -177,6 +177,32 @@ func TestPasses(t *testing.T) {
 	}
 }
 
+// TestWholeUnitsAtBorders: a unit that is over just when its period or the stay ends has been whole.
+func TestWholeUnitsAtBorders(t *testing.T) {
+	made := makeTariff(t, shanghai, "CNY", `
+units: whole
+vehicles:
+  car:
+    caps: { day: 5000 }
+    periods:
+      - { name: { zh: 夜间, en: Night }, at: [ { to: "01:00" }, { from: "20:00" } ], steps: [ { each: 2h, price: 700 } ] }
+      - { name: { zh: 白天, en: Day }, at: [ { from: "01:00", to: "20:00" } ], steps: [ { each: 1h, price: 300 } ] }
+`)
+	for _, c := range []struct {
+		from, to string
+		want     int64
+	}{
+		{"2026-05-06 23:00", "2026-05-07 01:00", 700}, {"2026-05-06 23:00", "2026-05-07 02:00", 1000}, // over midnight
+		{"2026-05-06 23:00", "2026-05-07 00:59", 0}, {"2026-05-06 23:01", "2026-05-07 02:00", 300},
+		{"2026-05-06 19:00", "2026-05-06 22:00", 1000}, {"2026-05-06 19:01", "2026-05-06 21:59", 0},
+	} {
+		p, err := made.Price(tariff.Visit{Entered: onWallIn(t, shanghai, c.from), Left: onWallIn(t, shanghai, c.to)})
+		if err != nil || p.Minor != c.want {
+			t.Errorf("%s to %s: %d, want %d: %v\n%s", c.from, c.to, p.Minor, c.want, err, said(p))
+		}
+	}
+}
+
 // TestCapThenRounding: a cap is of the exact sum, and rounding comes after it, once. Rounded first, these stays would
 // cost 1250 and 2150, as where each unit is rounded.
 func TestCapThenRounding(t *testing.T) {
