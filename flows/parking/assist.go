@@ -135,7 +135,8 @@ func watchParked(ctx context.Context, rt *flow.Runtime) error {
 	}
 }
 
-// unmatched reads the exit that an assist is about.
+// unmatched reads the exit that an assist is about, and takes it back from the person who settles that: where it has no
+// entry afterwards either, it waits anew.
 func unmatched(tx *ledger.Tx, a flow.Opened) (*reading, error) {
 	r, err := findReading(tx, a.Venue.ID, a.Subject)
 	switch {
@@ -146,7 +147,8 @@ func unmatched(tx *ledger.Tx, a flow.Opened) (*reading, error) {
 	case r.state != readAsked: // its entry has come meanwhile
 		return nil, ledger.ProblemAssistResolved.Error(gateway.Text{})
 	}
-	return r, nil
+	r.state = readParked
+	return r, keepReadings(tx, a.Venue.ID, []*reading{r})
 }
 
 // corrected is what a person's correction has led to; nothing of it is personal.

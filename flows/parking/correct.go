@@ -32,7 +32,7 @@ func (c correction) replate(tx *ledger.Tx, r *reading, to plate.Plate) error {
 		return err
 	}
 	if _, err := tx.Exec(`UPDATE parking_events SET plate = $1, data_key = $2, sealed = $3, electric = $4, state = $5, stay = '' WHERE venue = $6 AND event = $7`,
-		hash, dataKey, sealed, flag(to.Electric()), readParked, c.venue.ID, r.id); err != nil {
+		hash, dataKey, sealed, oneIf(to.Electric()), readParked, c.venue.ID, r.id); err != nil {
 		return err
 	}
 	if err := c.forget(tx, from, r); err != nil {

@@ -79,7 +79,7 @@ func list[T any](rows ledger.Rows, err error, scan func(ledger.Row) (T, error)) 
 	return all, rows.Err()
 }
 
-func flag(b bool) int64 {
+func oneIf(b bool) int64 {
 	if b {
 		return 1
 	}
@@ -90,7 +90,7 @@ func flag(b bool) int64 {
 func insertReading(tx *ledger.Tx, venue string, r *reading) (bool, error) {
 	n, err := tx.Exec(`INSERT INTO parking_events (venue, `+readingColumns+`)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) ON CONFLICT DO NOTHING`,
-		venue, r.id, r.kind, r.gate, r.digest, r.plate, r.dataKey, r.sealed, r.vehicle, flag(r.electric), r.at.UnixMilli(),
+		venue, r.id, r.kind, r.gate, r.digest, r.plate, r.dataKey, r.sealed, r.vehicle, oneIf(r.electric), r.at.UnixMilli(),
 		r.received.UnixMilli(), r.run, r.state, r.stay, r.answer)
 	r.keptState, r.keptFor = r.state, r.stay
 	return n > 0, err

@@ -75,7 +75,7 @@ func millis(t time.Time) int64 {
 func insertStay(tx *ledger.Tx, s *stay) error {
 	n, err := tx.Exec(`INSERT INTO parking_stays (`+stayColumns+`, changed_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) ON CONFLICT DO NOTHING`,
-		s.id, s.tenant, s.venue, s.plate, s.dataKey, s.sealed, s.vehicle, flag(s.electric), s.state, s.run, s.entry, s.gate,
+		s.id, s.tenant, s.venue, s.plate, s.dataKey, s.sealed, s.vehicle, oneIf(s.electric), s.state, s.run, s.entry, s.gate,
 		millis(s.entered), s.exit, s.exitGate, millis(s.left), tx.Now().UnixMilli())
 	if err == nil && n == 0 {
 		err = fmt.Errorf("a visit of this plate is open at lot %s already", s.venue)
@@ -86,7 +86,7 @@ func insertStay(tx *ledger.Tx, s *stay) error {
 // updateStay keeps a visit that is another one now.
 func updateStay(tx *ledger.Tx, s *stay) error {
 	_, err := tx.Exec(`UPDATE parking_stays SET state = $1, vehicle = $2, electric = $3, entry = $4, gate = $5, entered_at = $6, exit = $7,
-		exit_gate = $8, left_at = $9, changed_at = $10 WHERE id = $11`, s.state, s.vehicle, flag(s.electric), s.entry, s.gate,
+		exit_gate = $8, left_at = $9, changed_at = $10 WHERE id = $11`, s.state, s.vehicle, oneIf(s.electric), s.entry, s.gate,
 		millis(s.entered), s.exit, s.exitGate, millis(s.left), tx.Now().UnixMilli(), s.id)
 	return err
 }
