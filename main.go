@@ -14,6 +14,7 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -24,9 +25,11 @@ import (
 	"github.com/warmgate/warmgate/backends/city"
 	"github.com/warmgate/warmgate/backends/twin"
 	"github.com/warmgate/warmgate/flows"
+	"github.com/warmgate/warmgate/flows/parking/books"
 	"github.com/warmgate/warmgate/flows/sandbox"
 	"github.com/warmgate/warmgate/gateway/assist/desk"
 	"github.com/warmgate/warmgate/gateway/auth"
+	"github.com/warmgate/warmgate/gateway/ledger"
 	"github.com/warmgate/warmgate/gateway/ledger/sqlite"
 	"github.com/warmgate/warmgate/gateway/serve"
 )
@@ -50,6 +53,7 @@ type cli struct {
 	Token   tokenCmd     `cmd:"" help:"Mint a token for development."`
 	Ledger  ledgerCmd    `cmd:"" help:"Back up or restore a ledger."`
 	Audit   auditCmd     `cmd:"" help:"Verify the audit trail."`
+	Books   booksCmd     `cmd:"" help:"Verify the books of the parking lots."`
 	Version versionCmd   `cmd:"" help:"Print the version."`
 }
 
@@ -377,6 +381,31 @@ func (c *verifyCmd) Run(p *program) error {
 	fmt.Fprintf(p.stdout, "%d chains, %d links, %d entries, %d anchors verified\n", report.Chains, report.Links, report.Entries, report.Anchors)
 	if report.Mismatch != "" {
 		return fmt.Errorf("the audit trail is not as it was sealed: %s", report.Mismatch)
+	}
+	return nil
+}
+
+type booksCmd struct {
+	Verify booksVerifyCmd `cmd:"" help:"Hold the books against themselves, and the bills and visits against the books."`
+}
+
+type booksVerifyCmd struct {
+	Data string `default:"data" placeholder:"DIR" help:"The gateway's data folder (${default})."`
+}
+
+// Run verifies the books.
+func (c *booksVerifyCmd) Run(p *program) (err error) {
+	var report books.Report
+	err = serve.ViewCopy(p.ctx, c.Data, func(q ledger.Querier) error {
+		report, err = books.Verify(p.ctx, q)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("cannot verify the books: %w", err)
+	}
+	fmt.Fprintf(p.stdout, "%d bills, %d movements, %d postings verified\n", report.Bills, report.Movements, report.Postings)
+	if len(report.Mismatches) > 0 {
+		return fmt.Errorf("the books do not hold: %s", strings.Join(report.Mismatches, "; "))
 	}
 	return nil
 }

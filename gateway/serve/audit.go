@@ -17,32 +17,41 @@ import (
 // made beside it and removed, so that a gateway may go on working. The error says that the trail could not be read; what
 // is wrong with it is the report's Mismatch.
 func VerifyAudit(ctx context.Context, data string) (report ledger.Report, err error) {
-	if _, err := os.Stat(filepath.Join(data, ledgerFile)); err != nil {
-		return report, fmt.Errorf("cannot verify the audit trail: there is no ledger: %w", err)
-	}
 	anchors, err := readAnchors(filepath.Join(data, anchorsFile)) // before the copy, which then holds all that they saw
 	if err != nil {
 		return report, err
 	}
+	err = ViewCopy(ctx, data, func(q ledger.Querier) error {
+		report, err = ledger.VerifyAudit(ctx, q, anchors)
+		return err
+	})
+	if err != nil {
+		err = fmt.Errorf("cannot verify the audit trail: %w", err)
+	}
+	return report, err
+}
+
+// ViewCopy lets f read a copy of the ledger in the data folder, made beside it and removed, so that a gateway may go on
+// working. f's error is returned as it is.
+func ViewCopy(ctx context.Context, data string, f func(q ledger.Querier) error) (err error) {
+	if _, err := os.Stat(filepath.Join(data, ledgerFile)); err != nil {
+		return fmt.Errorf("there is no ledger: %w", err)
+	}
 	folder, err := os.MkdirTemp(data, ".verify-*") // mode 0700
 	if err != nil {
-		return report, fmt.Errorf("cannot verify the audit trail: %w", err)
+		return fmt.Errorf("cannot copy the ledger: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
 	copied := filepath.Join(folder, ledgerFile)
 	if err := sqlite.Backup(ctx, filepath.Join(data, ledgerFile), copied); err != nil {
-		return report, err
+		return err
 	}
 	store, err := sqlite.Open(copied, sqlite.Config{Readers: 1})
 	if err != nil {
-		return report, err
+		return err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
-	err = store.View(ctx, func(q ledger.Querier) error {
-		report, err = ledger.VerifyAudit(ctx, q, anchors)
-		return err
-	})
-	return report, err
+	return store.View(ctx, f)
 }
 
 // readAnchors reads the anchors; a ledger that is younger than its first anchor has none.

@@ -56,7 +56,7 @@ func Verify(ctx context.Context, q ledger.Querier) (r Report, err error) {
 		table string
 	}{{&r.Bills, "parking_bills"}, {&r.Movements, "parking_movements"}, {&r.Postings, "parking_postings"}} {
 		if err := q.QueryRow(`SELECT COUNT(*) FROM ` + n.table).Scan(n.into); err != nil {
-			return r, fmt.Errorf("cannot verify the books: %w", err)
+			return r, fmt.Errorf("cannot read them: %w", err)
 		}
 	}
 	for _, rule := range rules() {
@@ -64,7 +64,7 @@ func Verify(ctx context.Context, q ledger.Querier) (r Report, err error) {
 			return r, err
 		}
 		if err := rule.hold(q, &r); err != nil {
-			return r, fmt.Errorf("cannot verify the books: %w", err)
+			return r, fmt.Errorf("cannot read them: %w", err)
 		}
 	}
 	return r, nil
