@@ -1,6 +1,7 @@
 package parking
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -101,7 +102,7 @@ func (h *history) got(q ledger.Querier) (all []string, err error) {
 		return nil, err
 	}
 	inOrder(parked)
-	slices.SortStableFunc(parked, func(a, b *reading) int { return strings.Compare(string(a.plate), string(b.plate)) })
+	slices.SortStableFunc(parked, func(a, b *reading) int { return bytes.Compare(a.plate, b.plate) })
 	for i, r := range parked { // read again and again in passing: it is one
 		if i == 0 || string(parked[i-1].plate) != string(r.plate) || r.at.Sub(parked[i-1].at) > time.Minute {
 			all = append(all, h.line("parked", r.at, time.Time{}, 0))

@@ -67,7 +67,7 @@ var errLostAnswer = errors.New("the answer was lost")
 
 func newMill(t testing.TB, mistake string) (*mill, func()) {
 	t.Helper()
-	folder, err := os.MkdirTemp("/dev/shm", "warmgate-parking")
+	folder, err := os.MkdirTemp("/dev/shm", "warmgate-parking") //nolint:usetesting // in memory
 	if err != nil {
 		folder = t.TempDir()
 	}

@@ -109,9 +109,12 @@ const (
 var pass = &ledger.Decision[Passage, Decided]{Name: "parking.pass", Run: func(tx *ledger.Tx, in Passage) (Decided, error) {
 	d := Decided{Batch: in.Batch, Results: make([]Result, 0, len(in.Events))}
 	for _, e := range in.Events {
-		r, err := in.decide(tx, e, &d)
-		if err != nil {
-			return d, err
+		r := Result{Event: e.ID, refused: e.refused}
+		if e.refused == nil {
+			var err error
+			if r, err = in.decide(tx, e, &d); err != nil {
+				return d, err
+			}
 		}
 		if r.refused != nil {
 			if !in.Batch {
@@ -129,10 +132,7 @@ var pass = &ledger.Decision[Passage, Decided]{Name: "parking.pass", Run: func(tx
 
 // decide decides about one event. The same one again is answered as it was.
 func (in Passage) decide(tx *ledger.Tx, e Event, d *Decided) (r Result, err error) {
-	r = Result{Event: e.ID, Decision: decideOpen, refused: e.refused}
-	if r.refused != nil {
-		return r, nil
-	}
+	r = Result{Event: e.ID, Decision: decideOpen}
 	earlier, err := findReading(tx, in.Lot, e.ID)
 	switch {
 	case err != nil:
@@ -162,7 +162,7 @@ func (in Passage) decide(tx *ledger.Tx, e Event, d *Decided) (r Result, err erro
 	if err := p.place(e.At, x); err != nil {
 		return r, err
 	}
-	if err := r.tell(tx, p, x); err != nil {
+	if err := r.tell(tx, x); err != nil {
 		return r, err
 	}
 	d.Came, d.Left, d.Charges = append(d.Came, p.came...), append(d.Left, p.left...), append(d.Charges, p.charges...)
@@ -194,7 +194,7 @@ func (in Passage) keep(tx *ledger.Tx, x *reading, r *Result) error {
 }
 
 // tell says what has become of a reading.
-func (r *Result) tell(q ledger.Querier, p *placing, x *reading) error {
+func (r *Result) tell(q ledger.Querier, x *reading) error {
 	if x.state == readParked {
 		r.State = resultParked
 		return nil

@@ -2,6 +2,7 @@ package parking_test
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -66,9 +67,7 @@ func TestTheSameEventAgain(t *testing.T) {
 		}
 		for name, value := range map[string]any{"plate": plateB, "gate": "south", "occurred_at": ago(2 * time.Hour).Format(time.RFC3339), "vehicle": "large"} {
 			other := m{}
-			for k, v := range e {
-				other[k] = v
-			}
+			maps.Copy(other, e)
 			other[name] = value
 			a := g.post(direction, other)
 			if slug, field := a.Answer.Problem(); a.Status != 422 || slug != "event-reused" || field != "event_id" {
@@ -109,9 +108,7 @@ func TestBadInput(t *testing.T) {
 	} {
 		for _, direction := range []string{"entries", "exits"} {
 			e := g.event(plateA, time.Time{})
-			for k, v := range c.change {
-				e[k] = v
-			}
+			maps.Copy(e, c.change)
 			a := g.do(direction, e, c.invalid)
 			if slug, field := a.Answer.Problem(); a.Status != c.status || slug != c.slug || field != c.field {
 				t.Errorf("%v: %d %s", c.change, a.Status, a.Body)

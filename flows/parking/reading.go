@@ -134,7 +134,7 @@ func around(q ledger.Querier, venue string, plate []byte, at time.Time, window t
 	if err != nil {
 		return n, err
 	}
-	all := append(before, after...)
+	all := slices.Concat(before, after)
 	if extra != nil {
 		all = append(all, extra)
 	}

@@ -152,26 +152,6 @@ func (g *garage) number(query string, args ...any) (n int64) {
 	return n
 }
 
-// bill is a bill as it stands.
-type bill struct {
-	State   string
-	Price   int64
-	Paid    int64
-	Changes int64
-	Exit    string
-}
-
-func (g *garage) bill(id string) (b bill) {
-	g.t.Helper()
-	err := g.Ledger.View(context.Background(), func(q ledger.Querier) error {
-		return q.QueryRow(`SELECT state, price, paid, corrected, exit FROM parking_bills WHERE id = $1`, id).Scan(&b.State, &b.Price, &b.Paid, &b.Changes, &b.Exit)
-	})
-	if err != nil {
-		g.t.Fatal(err)
-	}
-	return b
-}
-
 // ago is a moment of the recent past, to the second.
 func ago(d time.Duration) time.Time { return time.Now().Add(-d).Truncate(time.Second) }
 
