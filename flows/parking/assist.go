@@ -98,7 +98,7 @@ var askOverdue = &ledger.Decision[overdue, int]{Name: "parking.ask-overdue", Run
 		}
 		err = openAbout(tx, ledger.Assist{
 			Run: r.run, Plan: planExit, Kind: handUnmatched.Kind, Tenant: o.venue.Tenant, Venue: o.venue.ID, NextAction: handUnmatched.Next,
-			Done: []string{"exit"}, NotDone: []string{"bill"}, Facts: facts, Subject: r.id, Place: r.gate,
+			Done: []string{taskExit}, NotDone: []string{taskBill}, Facts: facts, Subject: r.id, Place: r.gate,
 		})
 		if err != nil {
 			return 0, err

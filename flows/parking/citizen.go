@@ -76,7 +76,7 @@ func newCitizens(t *tills) (*citizens, error) {
 // recordPlan declares a plan of one decision.
 func recordPlan[A, O any](name string, d *ledger.Decision[A, O]) (*journey.Live[A, O], error) {
 	plan, err := journey.Define(name, func(b *journey.Builder, in journey.Ref[A]) journey.Ref[O] {
-		return journey.Record(b, "keep", d, in)
+		return journey.Record(b, stepKeep, d, in)
 	})
 	if err != nil {
 		return nil, err

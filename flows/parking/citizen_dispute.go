@@ -88,7 +88,7 @@ var disputeBill = &ledger.Decision[Disputing, Disputed]{Name: "parking.dispute",
 	}
 	a, err := tx.OpenAssist(ledger.Assist{
 		Run: d.Journey, Plan: planDispute, Kind: handDispute.Kind, Tenant: b.tenant, Venue: b.venue, NextAction: handDispute.Next,
-		Done: []string{"collection stopped"}, NotDone: []string{"decision"}, Facts: facts, Subject: b.id,
+		Done: []string{taskStopped}, NotDone: []string{taskDecision}, Facts: facts, Subject: b.id,
 	})
 	return Disputed{Bill: Billed{ID: b.id, State: b.state, Due: b.money(max(b.due(), 0))}, Assist: a.ID}, err
 }}

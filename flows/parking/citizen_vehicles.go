@@ -72,7 +72,7 @@ var bind = &ledger.Decision[Binding, Bound]{Name: "parking.bind", Run: func(tx *
 	about := b.rt.Ledger.Keys().Hash("parking-vehicle", b.Owner, b.Plate)
 	a, err := tx.OpenAssist(ledger.Assist{
 		Run: b.Journey, Plan: planVehicle, Kind: handVehicle.Kind, Tenant: b.venue.Tenant, Venue: b.venue.ID, NextAction: handVehicle.Next,
-		NotDone: []string{"binding"}, Facts: facts, Subject: hex.EncodeToString(about[:16]),
+		NotDone: []string{taskBinding}, Facts: facts, Subject: hex.EncodeToString(about[:16]),
 	})
 	out.Assist = a.ID
 	return out, err

@@ -66,11 +66,11 @@ const Kind = "parking-lot"
 // New returns the journey for the program.
 func New() (*flow.Flow, error) {
 	ops := newOperations()
-	entries, err := ops.passPlan(planEntry, "enter")
+	entries, err := ops.passPlan(planEntry, stepEnter)
 	if err != nil {
 		return nil, err
 	}
-	exits, err := ops.passPlan(planExit, "leave")
+	exits, err := ops.passPlan(planExit, stepLeave)
 	if err != nil {
 		return nil, err
 	}
@@ -89,6 +89,7 @@ func New() (*flow.Flow, error) {
 		Migrations: []ledger.Migrations{{Name: "parking", FS: files}},
 		Venues:     &flow.VenueKind{Kind: Kind, Settings: readSettings, Roles: connectors{ops, reached}.add(ops.roles())},
 		Routes:     func(rt *flow.Runtime) []edge.Route { return append(c.routes(rt), people.routes(rt)...) }, Assists: append(assists(), citizenAssists()...),
+		Steps: stepWords(), Tasks: taskWords(),
 		Work: func(ctx context.Context, rt *flow.Runtime) error {
 			clerk := &clerk{tills: reached}
 			var all sync.WaitGroup

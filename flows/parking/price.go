@@ -44,7 +44,7 @@ func (p *placing) price(s *stay) (tariff.Price, error) {
 	}
 	return tariff.Price{Lines: []tariff.Line{}}, openAbout(p.tx, ledger.Assist{
 		Run: p.run, Plan: planExit, Kind: handUnpriced.Kind, Tenant: s.tenant, Venue: s.venue, NextAction: handUnpriced.Next,
-		NotDone: []string{"price"}, Tried: []string{err.Error()}, Subject: s.id,
+		NotDone: []string{taskPrice}, Tried: []string{err.Error()}, Subject: s.id,
 	})
 }
 
@@ -125,7 +125,7 @@ func (p *placing) overpaid(b *bill) error {
 	}
 	return openAbout(p.tx, ledger.Assist{
 		Run: p.run, Plan: planExit, Kind: handOverpaid.Kind, Tenant: b.tenant, Venue: b.venue, NextAction: handOverpaid.Next,
-		NotDone: []string{"refund"}, Subject: b.id,
+		NotDone: []string{taskRefund}, Subject: b.id,
 	})
 }
 

@@ -89,6 +89,9 @@ func newOperations() operations {
 const (
 	planEntry    = "parking-entry"
 	planExit     = "parking-exit"
+	stepEnter    = "enter"
+	stepLeave    = "leave"
+	stepKeep     = "keep"
 	stepCarIn    = "car-in"
 	stepCarOut   = "car-out"
 	stepApply    = "apply-payment"

@@ -7,6 +7,7 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"strings"
 
@@ -103,9 +104,13 @@ func (d *door) add(a flow.Assist) error {
 	return nil
 }
 
-// addSteps enters what the effects of a flow's plans are in words.
+// addSteps enters what the effects of a flow's plans, and its other tasks, are in words.
 func (d *door) addSteps(f *flow.Flow) error {
-	known := map[string]bool{}
+	known, words := map[string]bool{}, maps.Clone(f.Tasks)
+	if words == nil {
+		words = map[string]gateway.Text{}
+	}
+	maps.Copy(words, f.Steps)
 	for _, p := range f.Plans {
 		for _, step := range p.Effects() {
 			if say := f.Steps[step]; say.Zh == "" || say.En == "" {
@@ -113,11 +118,16 @@ func (d *door) addSteps(f *flow.Flow) error {
 			}
 			known[step] = true
 		}
-		d.steps[p.Name()] = f.Steps
+		d.steps[p.Name()] = words
 	}
 	for step := range f.Steps {
 		if !known[step] {
 			return fmt.Errorf("there are words for step %s, which no plan has", step)
+		}
+	}
+	for task, say := range f.Tasks {
+		if known[task] || say.Zh == "" || say.En == "" {
+			return fmt.Errorf("task %s is a step of a plan, or has no words in zh and en", task)
 		}
 	}
 	return nil

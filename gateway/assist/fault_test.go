@@ -89,6 +89,13 @@ func TestNewRefusesStepsWithoutWords(t *testing.T) {
 			t.Errorf("%v, want %q", err, message)
 		}
 	}
+	for _, task := range []string{"note", "wave"} { // a step, and one without Chinese
+		f := visits()
+		f.Tasks = map[string]gateway.Text{task: {Zh: map[string]string{"note": "记下来访"}[task], En: "Wave"}}
+		if _, err := assist.New([]*flow.Flow{f}); err == nil || !strings.Contains(err.Error(), "task "+task+" is a step of a plan, or has no words") {
+			t.Errorf("task %s: %v", task, err)
+		}
+	}
 }
 
 func TestNewRefusesWhatNobodyCouldSettle(t *testing.T) {

@@ -195,10 +195,10 @@ func TestStepsAreInWords(t *testing.T) {
 	run := idOf(t, p, p.visit("done", "east"))
 	p.Write(func(tx *ledger.Tx) error {
 		_, err := tx.OpenAssist(ledger.Assist{Run: run, Plan: "visit", Kind: "visitor-lost", Tenant: "hangzhou", Venue: "east",
-			Done: []string{"note", "note"}, NotDone: []string{"note" + journey.LeftToOutbox, "gone-from-the-plan"}})
+			Done: []string{"note", "note"}, NotDone: []string{"note" + journey.LeftToOutbox, "gone-from-the-plan", "wave"}})
 		return err
 	})
-	done, left := "[{note Note the visit false}]", "[{note Note the visit true} {gone-from-the-plan gone-from-the-plan false}]"
+	done, left := "[{note Note the visit false}]", "[{note Note the visit true} {gone-from-the-plan gone-from-the-plan false} {wave Wave at them false}]"
 	all := p.list(p.li, "").Assists
 	for what, a := range map[string]seen{"the list": all[0], "one": p.one(p.li, all[0].ID)} {
 		if fmt.Sprint(a.Done) != done || fmt.Sprint(a.NotDone) != left {

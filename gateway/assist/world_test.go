@@ -77,7 +77,8 @@ func visits() *flow.Flow {
 	}
 	live := journey.NewLive(plan)
 	return &flow.Flow{
-		Name: "visit", Plans: []flow.Plan{live}, Steps: map[string]gateway.Text{"note": {Zh: "记下来访", En: "Note the visit"}}, Problems: []*gateway.Problem{problemFull}, Document: []byte(visitDocument),
+		Name: "visit", Plans: []flow.Plan{live}, Steps: map[string]gateway.Text{"note": {Zh: "记下来访", En: "Note the visit"}},
+		Tasks: map[string]gateway.Text{"wave": {Zh: "挥手", En: "Wave at them"}}, Problems: []*gateway.Problem{problemFull}, Document: []byte(visitDocument),
 		Assists: []flow.Assist{{Kind: "visitor-stuck", Resolutions: resolutions()}},
 		Migrations: []ledger.Migrations{{Name: "visits", FS: fstest.MapFS{"00001_visits.sql": {Data: []byte(
 			"-- +goose Up\nCREATE TABLE admitted (assist TEXT NOT NULL PRIMARY KEY, who TEXT NOT NULL, facts TEXT NOT NULL, details TEXT NOT NULL);\n")}}}},

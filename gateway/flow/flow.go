@@ -25,6 +25,7 @@ type Flow struct {
 	Routes     func(rt *Runtime) []edge.Route
 	Assists    []Assist
 	Steps      map[string]gateway.Text // each effect of its plans in words for staff, as something to do: "Cut the key"
+	Tasks      map[string]gateway.Text // likewise what else the assists that it opens itself say is done or not
 
 	// Work runs beside the requests until ctx ends: pre-warming, sweeping. It is called once, in a goroutine of its own.
 	Work func(ctx context.Context, rt *Runtime) error
