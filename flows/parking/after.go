@@ -380,15 +380,6 @@ func collectAgain(tx *ledger.Tx, rt *flow.Runtime, b *bill, collector string) er
 	return rt.Engine.Begin(tx, b.run, step, c, chargeWithin)
 }
 
-// Paid is a payment or a refund in a collector's bill of a day.
-type Paid struct {
-	Number    string
-	Minor     int64
-	Reference string
-	Of        string // the number of the payment
-	Back      bool   // it is a refund
-}
-
 // handNotice is for what a collector has told of something that is not known here.
 var handNotice = gateway.Text{
 	Zh: "收款方通知了一笔本系统没有的业务，请与其核对", En: "A collector has told of something that is not known here: settle it with them"}

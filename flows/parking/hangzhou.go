@@ -65,7 +65,7 @@ func (o connectors) connectHangzhou(v *gateway.Venue, to flow.Connection, b *cal
 // stay is a visit as every message of the interface has it.
 func (c *cityTill) stay(text, vehicle, gate string, entered time.Time) (s hangzhou.Stay, err error) {
 	p, err := plate.Parse(text)
-	return hangzhou.Stay{Plate: text, Color: cityColor(p, vehicle), Entry: cityGate(gate), Entered: entered}, err
+	return hangzhou.Stay{Plate: text, Color: cityColor(colorOf(p, vehicle)), Entry: cityGate(gate), Entered: entered}, err
 }
 
 // carIn tells the city that a car is inside. The city may say later, with a push, that it may pay afterwards.
@@ -107,7 +107,7 @@ func (c *cityTill) carOut(ctx context.Context, _ string, out CarOut) (none Told,
 
 // apply asks the city to collect a bill. That it was taken is not that it was paid: a push says that, or the day's bills.
 func (c *cityTill) apply(ctx context.Context, _ string, charge Charge) (none Told, err error) {
-	o, err := kept(ctx, c.ledger, orderOf, charge)
+	o, err := ledger.Do(ctx, c.ledger, orderOf, charge)
 	switch {
 	case err != nil:
 		return none, err
@@ -128,13 +128,13 @@ func (c *cityTill) apply(ctx context.Context, _ string, charge Charge) (none Tol
 	if err != nil {
 		return none, c.told(err)
 	}
-	_, err = kept(ctx, c.ledger, settle, v)
+	_, err = ledger.Do(ctx, c.ledger, settle, v)
 	return none, err
 }
 
 // applied asks whether the city has the collection of a bill, and keeps how it stands.
 func (c *cityTill) applied(ctx context.Context, _ string, charge Charge) (none Told, happened bool, err error) {
-	o, err := kept(ctx, c.ledger, orderOf, charge)
+	o, err := ledger.Do(ctx, c.ledger, orderOf, charge)
 	switch {
 	case err != nil:
 		return none, false, err
@@ -146,9 +146,9 @@ func (c *cityTill) applied(ctx context.Context, _ string, charge Charge) (none T
 	case err != nil:
 		return none, false, c.told(err)
 	case v != nil:
-		_, err = kept(ctx, c.ledger, settle, *v)
+		_, err = ledger.Do(ctx, c.ledger, settle, *v)
 	case o.Look:
-		_, err = kept(ctx, c.ledger, settle, stopped(o.Number))
+		_, err = ledger.Do(ctx, c.ledger, settle, stopped(o.Number))
 	default:
 		return none, false, nil
 	}
@@ -234,19 +234,8 @@ func cityGate(gate string) string {
 	return gate[:min(len(gate), hangzhou.MaxCode)]
 }
 
-func cityColor(p plate.Plate, vehicle string) hangzhou.PlateColor {
-	switch p.Kind() {
-	case plate.NewEnergy:
-		return hangzhou.Green
-	case plate.Embassy, plate.Consulate, plate.CrossBorder:
-		return hangzhou.Black
-	case plate.Police, plate.Military, plate.ArmedPolice, plate.Rescue:
-		return hangzhou.White
-	case plate.Trailer, plate.Training, plate.Tractor:
-		return hangzhou.Yellow
-	}
-	if vehicle == vehicleLarge {
-		return hangzhou.Yellow
-	}
-	return hangzhou.Blue
+// cityColor is a plate's colour in the interface's numbers.
+func cityColor(c color) hangzhou.PlateColor {
+	return [...]hangzhou.PlateColor{blue: hangzhou.Blue, yellow: hangzhou.Yellow, white: hangzhou.White, black: hangzhou.Black,
+		green: hangzhou.Green, yellowGreen: hangzhou.Green}[c]
 }

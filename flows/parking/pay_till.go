@@ -8,7 +8,6 @@ import (
 
 	"github.com/warmgate/warmgate/gateway"
 	"github.com/warmgate/warmgate/gateway/flow"
-	"github.com/warmgate/warmgate/gateway/ledger"
 )
 
 // till is a collector as a lot reaches it, for what no journey of a barrier begins: to hear what it tells on its own, and to
@@ -21,7 +20,6 @@ type till struct {
 	hear func(ctx context.Context, header func(name string) string, body []byte) (Heard, error)   // nil: it tells nothing over HTTP
 	look func(ctx context.Context, c *collection, plate string, left time.Time) (*Verdict, error) // nil verdict: the collector does not know it
 	back func(ctx context.Context, r Repayment) (Verdict, error)                                  // nil: it gives nothing back
-	days func(ctx context.Context, day time.Time) ([]Paid, error)                                 // nil: it has no bill of a day
 	push func(ctx context.Context, hear func(ctx context.Context, h Heard) error) error           // nil: it pushes nothing
 }
 
@@ -93,9 +91,4 @@ type Heard struct {
 	Permission *Permission // its Venue and Plate are empty where Stay says which car it is
 	Stay       string      // of a Permission
 	Subject    string      // what it is about: the number of a collection or a refund, or a visit
-}
-
-// kept is a ledger that keeps what a collector has said, as an effect does before it returns.
-func kept[A, O any](ctx context.Context, l *ledger.Ledger, d *ledger.Decision[A, O], a A) (O, error) {
-	return ledger.Do(ctx, l, d, a)
 }

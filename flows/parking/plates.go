@@ -47,3 +47,36 @@ func readPlate(path, s string) (plate.Plate, error) {
 	}
 	return p, nil
 }
+
+// color is that of a plate. Systems want it, and barriers do not tell it.
+type color uint8
+
+const (
+	blue color = iota
+	yellow
+	white
+	black
+	green
+	yellowGreen // a large car of new energy
+)
+
+// colorOf is the colour that a plate has by its kind, and by the car that it is on.
+func colorOf(p plate.Plate, vehicle string) color {
+	switch p.Kind() {
+	case plate.NewEnergy:
+		if vehicle == vehicleLarge {
+			return yellowGreen
+		}
+		return green
+	case plate.Embassy, plate.Consulate, plate.CrossBorder:
+		return black
+	case plate.Police, plate.Military, plate.ArmedPolice, plate.Rescue:
+		return white
+	case plate.Trailer, plate.Training, plate.Tractor:
+		return yellow
+	}
+	if vehicle == vehicleLarge {
+		return yellow
+	}
+	return blue
+}

@@ -57,7 +57,7 @@ func (o connectors) connectWeChatPay(v *gateway.Venue, to flow.Connection, b *ca
 	w := &wechatTill{client: client, venue: v, ledger: to.Ledger, name: string(name[:min(len(name), wechatpay.MaxParkingName)])}
 	call.BindWrite(b, o.announce, to.Instance, call.Effect[CarIn, Told]{Do: w.announce, Find: askAgain[CarIn]})
 	call.BindWrite(b, o.charge, to.Instance, call.Effect[Charge, Told]{Do: w.charge, Find: w.charged})
-	stop := o.tills.add(&till{venue: v, connector: "wechatpay", collector: collectPayment, hear: w.hear, look: w.look, back: w.back, days: w.day})
+	stop := o.tills.add(&till{venue: v, connector: "wechatpay", collector: collectPayment, hear: w.hear, look: w.look, back: w.back})
 	return func() { stop(); client.Close() }, nil
 }
 
@@ -72,7 +72,7 @@ func (w *wechatTill) announce(ctx context.Context, _ string, c CarIn) (none Told
 	if err != nil {
 		return none, err
 	}
-	parking, err := w.client.CreateParking(ctx, wechatpay.Entry{OutParkingNo: c.Stay, Plate: c.Plate, Color: wechatColor(p, c.Vehicle),
+	parking, err := w.client.CreateParking(ctx, wechatpay.Entry{OutParkingNo: c.Stay, Plate: c.Plate, Color: wechatColor(colorOf(p, c.Vehicle)),
 		EnteredAt: c.At.In(w.venue.Location), ParkingName: w.name})
 	permission := Permission{Venue: w.venue.ID, Plate: hashPlate(w.ledger.Keys(), w.venue.Tenant, p), Source: collectPayment,
 		State: permitBlocked, By: ledger.ActorGateway, At: w.ledger.Now()}
@@ -85,13 +85,13 @@ func (w *wechatTill) announce(ctx context.Context, _ string, c CarIn) (none Told
 			permission.State = permitGranted
 		}
 	}
-	_, err = kept(ctx, w.ledger, permitCar, CarPermission{Permission: permission, Stay: c.Stay})
+	_, err = ledger.Do(ctx, w.ledger, permitCar, CarPermission{Permission: permission, Stay: c.Stay})
 	return none, err
 }
 
 // charge asks the provider to collect a bill, and keeps what it says. Accepted is not paid: that is told, or asked for, later.
 func (w *wechatTill) charge(ctx context.Context, _ string, c Charge) (none Told, err error) {
-	o, err := kept(ctx, w.ledger, orderOf, c)
+	o, err := ledger.Do(ctx, w.ledger, orderOf, c)
 	switch {
 	case err != nil:
 		return none, err
@@ -108,7 +108,7 @@ func (w *wechatTill) charge(ctx context.Context, _ string, c Charge) (none Told,
 	if c.Try == 1 && c.Reference != "" {
 		order.ParkingID = c.Reference
 		if t, err = w.client.CreateTransaction(ctx, order); err == nil {
-			_, err = kept(ctx, w.ledger, settle, wechatVerdict(t))
+			_, err = ledger.Do(ctx, w.ledger, settle, wechatVerdict(t))
 			return none, err
 		}
 		if wechatpay.RefusalOf(err) != wechatpay.RefusedState {
@@ -125,7 +125,7 @@ func (w *wechatTill) charge(ctx context.Context, _ string, c Charge) (none Told,
 	if err != nil {
 		return none, w.refused(ctx, o.Number, err)
 	}
-	_, err = kept(ctx, w.ledger, settle, wechatVerdict(t))
+	_, err = ledger.Do(ctx, w.ledger, settle, wechatVerdict(t))
 	return none, err
 }
 
@@ -136,7 +136,7 @@ func (w *wechatTill) order(c Charge, o Ordered) (wechatpay.Charge, error) {
 	if !left.After(entered) {
 		left = entered.Add(time.Second)
 	}
-	return wechatpay.Charge{OutTradeNo: o.Number, Description: "停车费", Total: o.Minor, Plate: c.Plate, Color: wechatColor(p, o.Visit.Vehicle),
+	return wechatpay.Charge{OutTradeNo: o.Number, Description: "停车费", Total: o.Minor, Plate: c.Plate, Color: wechatColor(colorOf(p, o.Visit.Vehicle)),
 		EnteredAt: entered, LeftAt: left, ParkingName: w.name, Charged: left.Sub(entered), DeviceID: deviceOf(o.Visit.Exit)}, err
 }
 
@@ -145,7 +145,7 @@ func (w *wechatTill) order(c Charge, o Ordered) (wechatpay.Charge, error) {
 func (w *wechatTill) refused(ctx context.Context, number string, err error) error {
 	switch kind := wechatpay.RefusalOf(err); kind {
 	case wechatpay.RefusedLimit, wechatpay.RefusedNotFound, wechatpay.RefusedPayer, wechatpay.RefusedState:
-		_, err := kept(ctx, w.ledger, settle, Verdict{Number: number, State: collectionFailed, Reason: string(kind)})
+		_, err := ledger.Do(ctx, w.ledger, settle, Verdict{Number: number, State: collectionFailed, Reason: string(kind)})
 		return err
 	case wechatpay.RefusedOtherUse:
 		t, asked := w.client.QueryTransaction(ctx, number)
@@ -153,7 +153,7 @@ func (w *wechatTill) refused(ctx context.Context, number string, err error) erro
 			return wechatFate(asked)
 		}
 		if t != nil {
-			_, err := kept(ctx, w.ledger, settle, wechatVerdict(t))
+			_, err := ledger.Do(ctx, w.ledger, settle, wechatVerdict(t))
 			return err
 		}
 		return call.Refuse(string(kind), err)
@@ -163,7 +163,7 @@ func (w *wechatTill) refused(ctx context.Context, number string, err error) erro
 
 // charged asks whether the provider has a charge, and keeps how it stands.
 func (w *wechatTill) charged(ctx context.Context, _ string, c Charge) (none Told, happened bool, err error) {
-	o, err := kept(ctx, w.ledger, orderOf, c)
+	o, err := ledger.Do(ctx, w.ledger, orderOf, c)
 	switch {
 	case err != nil:
 		return none, false, err
@@ -175,9 +175,9 @@ func (w *wechatTill) charged(ctx context.Context, _ string, c Charge) (none Told
 	case err != nil:
 		return none, false, wechatFate(err)
 	case t != nil:
-		_, err = kept(ctx, w.ledger, settle, wechatVerdict(t))
+		_, err = ledger.Do(ctx, w.ledger, settle, wechatVerdict(t))
 	case o.Look:
-		_, err = kept(ctx, w.ledger, settle, stopped(o.Number))
+		_, err = ledger.Do(ctx, w.ledger, settle, stopped(o.Number))
 	default:
 		return none, false, nil
 	}
@@ -271,26 +271,6 @@ func wechatRefund(r *wechatpay.Refund) Verdict {
 	return v
 }
 
-// day lists what the provider has paid out and given back on a day.
-func (w *wechatTill) day(ctx context.Context, day time.Time) (all []Paid, err error) {
-	bill, err := w.client.TradeBill(ctx, day.Format(time.DateOnly))
-	if wechatpay.RefusalOf(err) == wechatpay.RefusedNoBill {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	for i := range bill.Rows {
-		r := &bill.Rows[i]
-		p := Paid{Number: r.OutTradeNo, Minor: r.Total, Reference: r.TransactionID, Of: r.OutTradeNo}
-		if r.State == wechatpay.RowRefund {
-			p = Paid{Number: r.OutRefundNo, Minor: r.RefundAsked, Reference: r.RefundID, Of: r.OutTradeNo, Back: true}
-		}
-		all = append(all, p)
-	}
-	return all, nil
-}
-
 // wechatSaysNo reports whether the provider has definitely said that a car cannot pay later.
 func wechatSaysNo(err error) bool {
 	switch wechatpay.RefusalOf(err) {
@@ -316,25 +296,10 @@ func wechatFate(err error) error {
 	return err
 }
 
-// wechatColor is the colour of a plate: the interface wants it, and barriers do not tell it.
-func wechatColor(p plate.Plate, vehicle string) wechatpay.PlateColor {
-	switch p.Kind() {
-	case plate.NewEnergy:
-		if vehicle == vehicleLarge {
-			return wechatpay.LimeGreen
-		}
-		return wechatpay.Green
-	case plate.Embassy, plate.Consulate, plate.CrossBorder:
-		return wechatpay.Black
-	case plate.Police, plate.Military, plate.ArmedPolice, plate.Rescue:
-		return wechatpay.White
-	case plate.Trailer, plate.Training, plate.Tractor:
-		return wechatpay.Yellow
-	}
-	if vehicle == vehicleLarge {
-		return wechatpay.Yellow
-	}
-	return wechatpay.Blue
+// wechatColor is a plate's colour in the interface's words, which has one more for a large car of new energy.
+func wechatColor(c color) wechatpay.PlateColor {
+	return [...]wechatpay.PlateColor{blue: wechatpay.Blue, yellow: wechatpay.Yellow, white: wechatpay.White, black: wechatpay.Black,
+		green: wechatpay.Green, yellowGreen: wechatpay.LimeGreen}[c]
 }
 
 // deviceOf is a gate as the interface takes it: 1 to 32 visible characters.
