@@ -384,7 +384,11 @@ func (r *run) leaveLater(tx *ledger.Tx, it *item, m *meaning, adopted bool) erro
 			return err
 		}
 	}
-	return tx.Enqueue(r.message(tx, kindDeliver, it.key, tx.Now(), m.dueAt(r.req.Venue)))
+	due := m.dueAt(r.req.Venue)
+	if err := tx.PromiseOperation(it.key, tx.Now().Add(due)); err != nil {
+		return err
+	}
+	return tx.Enqueue(r.message(tx, kindDeliver, it.key, tx.Now(), due))
 }
 
 // meet decides what an operation that an earlier run began means for this one.

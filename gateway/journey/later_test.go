@@ -35,6 +35,7 @@ func TestLaterIsBegunWithTheAnswer(t *testing.T) {
 	if in := s.due(kindDeliver); in > time.Hour || in < time.Hour-time.Second {
 		t.Errorf("due in %v", in)
 	}
+	s.promisedWithin(time.Hour)
 	for range 2 {
 		if err := s.outbox(t); err != nil {
 			t.Fatal(err)
@@ -43,6 +44,20 @@ func TestLaterIsBegunWithTheAnswer(t *testing.T) {
 	if sold, _ := s.taken("A1"); sold != 1 || s.operation("sell/A1").State != ledger.OpDone {
 		t.Errorf("sold %d times", sold)
 	}
+}
+
+// promisedWithin checks that the sale of A1 is overdue after due, and not before.
+func (s *shop) promisedWithin(due time.Duration) {
+	s.t.Helper()
+	s.view(func(q ledger.Querier) error {
+		for in, want := range map[time.Duration]int{due - time.Minute: 0, due + time.Minute: 1} {
+			late, err := ledger.OverdueOperations(q, s.clock().Add(in))
+			if err != nil || len(late) != want {
+				s.t.Errorf("in %v these are overdue: %+v, %v", in, late, err)
+			}
+		}
+		return nil
+	})
 }
 
 // What the system refuses then is a person's, in the words of the step.
@@ -77,6 +92,7 @@ func TestLaterTakesOverWhatCameToNothing(t *testing.T) {
 	if state := s.operation("sell/A1").State; state != ledger.OpDeferred {
 		t.Errorf("it is %s", state)
 	}
+	s.promisedWithin(time.Hour)
 	if err := s.outbox(t); err != nil {
 		t.Fatal(err)
 	}
