@@ -2,7 +2,6 @@ package apaleo_test
 
 import (
 	"context"
-	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/warmgate/warmgate/backends/apaleo"
 	"github.com/warmgate/warmgate/backends/twin"
+	"github.com/warmgate/warmgate/backends/twin/twintest"
 	"github.com/warmgate/warmgate/backends/wire"
 	"github.com/warmgate/warmgate/gateway/call"
 )
@@ -42,15 +42,7 @@ type world struct {
 
 func newWorld(t testing.TB, change func(*apaleo.Config)) world {
 	t.Helper()
-	city, err := twin.NewCity(twin.Config{Seed: 7})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := city.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	city := twintest.City(t)
 	hotel, err := apaleo.NewTwin(apaleo.TwinConfig{Property: "LAKE", ClientID: "WARM-GATE", ClientSecret: testSecret, Seed: 7,
 		Clock: func() time.Time { return noon }, Location: shanghai(), Floors: 3, PerFloor: 8})
 	if err != nil {
@@ -72,13 +64,7 @@ func newWorld(t testing.TB, change func(*apaleo.Config)) world {
 	return world{city, hotel, client, city.URL("apaleo", "lake")}
 }
 
-func within(t testing.TB, d time.Duration) context.Context {
-	ctx, cancel := context.WithTimeout(context.Background(), d)
-	t.Cleanup(cancel)
-	return ctx
-}
-
-func soon(t testing.TB) context.Context { return within(t, 5*time.Second) }
+func soon(t testing.TB) context.Context { return twintest.Within(t, 5*time.Second) }
 
 func (w world) issue(t testing.TB, want apaleo.Want) apaleo.Made {
 	t.Helper()
@@ -108,18 +94,9 @@ func (w world) free(t testing.TB, id string) []apaleo.Unit {
 	return units
 }
 
-func asError(t testing.TB, err error) *wire.Error {
-	t.Helper()
-	e, ok := errors.AsType[*wire.Error](err)
-	if !ok {
-		t.Fatalf("want a *wire.Error, got %v", err)
-	}
-	return e
-}
-
 func isRefused(t testing.TB, err error, code string) {
 	t.Helper()
-	if e := asError(t, err); e.Fate != wire.Refused || e.Reason != wire.ReasonRefused || e.Code != code {
+	if e := twintest.ErrorOf(t, err); e.Fate != wire.Refused || e.Reason != wire.ReasonRefused || e.Code != code {
 		t.Errorf("want it refused with %s, got %v", code, e)
 	}
 }
@@ -319,7 +296,7 @@ func TestNothingIsSent(t *testing.T) {
 		reason wire.Reason
 	}{
 		"no deadline":         {c.CheckIn(context.Background(), "A-1"), wire.ReasonNoTime},
-		"no time":             {c.CheckIn(within(t, time.Nanosecond), "A-1"), wire.ReasonNoTime},
+		"no time":             {c.CheckIn(twintest.Within(t, time.Nanosecond), "A-1"), wire.ReasonNoTime},
 		"cancelled":           {c.CheckIn(gone, "A-1"), wire.ReasonNoTime},
 		"no id":               {c.CheckIn(ctx, ""), wire.ReasonInput},
 		"a long id":           {c.CheckOut(ctx, long), wire.ReasonInput},
@@ -334,7 +311,7 @@ func TestNothingIsSent(t *testing.T) {
 		"no time to arrive":   {func() error { _, err := c.Arrivals(ctx, noon, noon); return err }(), wire.ReasonInput},
 		"a quarter's":         {func() error { _, err := c.Arrivals(ctx, noon, noon.AddDate(0, 3, 0)); return err }(), wire.ReasonInput},
 	} {
-		if e := asError(t, test.err); e.Fate != wire.NotSent || e.Reason != test.reason {
+		if e := twintest.ErrorOf(t, test.err); e.Fate != wire.NotSent || e.Reason != test.reason {
 			t.Errorf("%s: want %s, got %v", name, test.reason, e)
 		}
 	}
@@ -363,7 +340,7 @@ func TestWhatIsSent(t *testing.T) {
 	}
 	defer c.Close()
 	const parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-	if err := c.CheckIn(call.WithTrace(within(t, 900*time.Millisecond), parent, "a=b"), "XPGMSXGF-1"); err != nil {
+	if err := c.CheckIn(call.WithTrace(twintest.Within(t, 900*time.Millisecond), parent, "a=b"), "XPGMSXGF-1"); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := c.Arrivals(soon(t), noon, noon.Add(time.Hour)); err != nil {

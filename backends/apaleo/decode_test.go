@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/warmgate/warmgate/backends/apaleo"
+	"github.com/warmgate/warmgate/backends/twin/twintest"
 	"github.com/warmgate/warmgate/backends/wire"
 )
 
@@ -44,7 +45,7 @@ func FuzzAnswer(f *testing.F) {
 			t.Skip("net/http sends no such status")
 		}
 		status, body = answered, sent
-		ctx := within(t, 10*time.Second)
+		ctx := twintest.Within(t, 10*time.Second)
 		one, errOne := c.Reservation(ctx, "A-1")
 		if errOne == nil && (one.ID != "A-1" || one.Status == "" || one.Property == "" || !one.Departure.After(one.Arrival)) {
 			t.Errorf("half a reservation: %+v", one)
@@ -67,7 +68,7 @@ func FuzzAnswer(f *testing.F) {
 				}
 				continue
 			}
-			e := asError(t, err)
+			e := twintest.ErrorOf(t, err)
 			if e.Fate == wire.NotSent || len(e.Message) > 512 || strings.Contains(e.Error(), "secret-9f3c ") ||
 				e.Fate == wire.Refused && (answered < 400 || answered >= 500) {
 				t.Errorf("%d: %v", answered, e)

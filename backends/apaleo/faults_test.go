@@ -2,7 +2,6 @@ package apaleo_test
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/warmgate/warmgate/backends/apaleo"
 	"github.com/warmgate/warmgate/backends/twin"
+	"github.com/warmgate/warmgate/backends/twin/twintest"
 	"github.com/warmgate/warmgate/backends/wire"
 )
 
@@ -90,63 +90,34 @@ func (w world) dial(t *testing.T, d twin.Dial) {
 
 // TestEveryFaultHasItsFate is the client's half of the budget matrix.
 func TestEveryFaultHasItsFate(t *testing.T) {
-	want := map[twin.Fault]struct {
-		fate   wire.Fate
-		reason wire.Reason
-		status int
-	}{
-		twin.Hang:    {wire.Unknown, wire.ReasonTimeout, 0},
-		twin.Slow:    {wire.Unknown, wire.ReasonTimeout, 0},
-		twin.Refuse:  {wire.NotSent, wire.ReasonDial, 0},
-		twin.Reset:   {wire.Unknown, wire.ReasonReset, 0},
-		twin.Status5: {wire.Unknown, wire.ReasonStatus, 500},
-		twin.Status4: {wire.Unknown, wire.ReasonRateLimited, 429},
-		twin.Garbage: {wire.Unknown, wire.ReasonGarbage, 200},
-		twin.Endless: {wire.Unknown, wire.ReasonTooLarge, 0},
-	}
 	for name, op := range operations() {
-		for _, fault := range twin.Faults() {
+		for fault, want := range twintest.Fates() {
 			t.Run(name+" "+string(fault), func(t *testing.T) {
 				w := newWorld(t, func(c *apaleo.Config) { c.MaxBody = 64 << 10 })
 				made, unit := w.prepare(t, op)
 				w.read(t, made.Reservation) // the token is there
-				limit := 10 * time.Second   // for what is noticed at once, on a busy machine too
-				expect := want[fault]
-				if expect.reason == wire.ReasonTimeout {
-					limit = 150 * time.Millisecond
-				}
-				_, err := w.client.Arrivals(soon(t), noon, noon.Add(time.Second))
-				if err != nil {
+				if _, err := w.client.Arrivals(soon(t), noon, noon.Add(time.Second)); err != nil {
 					t.Fatal(err)
 				}
 				w.dial(t, twin.Dial{Fault: fault})
-				begin := time.Now()
-				err = op.do(w.client, within(t, limit), made, unit)
-				took := time.Since(begin)
 				// What answers nothing cannot be slow in its body, and of a 200 that should not be there only the status counts.
 				empty := op.happened != nil && name != "AssignUnit"
 				if empty && fault == twin.Slow {
-					if err != nil {
+					if err := op.do(w.client, soon(t), made, unit); err != nil {
 						t.Error(err)
 					}
 					return
 				}
 				if empty && fault == twin.Garbage && name != "RevertCheckIn" {
-					expect.reason = wire.ReasonStatus
+					want.Reason = wire.ReasonStatus
 				}
-				e := asError(t, err)
-				if e.Fate != expect.fate || e.Reason != expect.reason || e.Status != expect.status {
-					t.Errorf("want %+v, got %+v", expect, e)
-				}
-				if took > limit+700*time.Millisecond {
-					t.Errorf("took %s, the deadline was %s", took, limit)
-				}
-				if (e.Reason == wire.ReasonTimeout) != errors.Is(err, context.DeadlineExceeded) {
-					t.Errorf("%v: context.DeadlineExceeded belongs to a timeout, and to it alone", err)
-				}
-				if strings.Contains(err.Error(), made.Booking) || strings.Contains(err.Error(), made.Guests[0].LastName) {
-					t.Errorf("the error shows whom it is about: %v", err)
-				}
+				twintest.Meet(t, want, 150*time.Millisecond, func(ctx context.Context) error {
+					err := op.do(w.client, ctx, made, unit)
+					if strings.Contains(err.Error(), made.Booking) || strings.Contains(err.Error(), made.Guests[0].LastName) {
+						t.Errorf("the error shows whom it is about: %v", err)
+					}
+					return err
+				})
 				w.dial(t, twin.Dial{})
 				if op.happened != nil && op.happened(w.read(t, made.Reservation), unit) != (fault == twin.Slow) {
 					t.Errorf("after the fault: %+v", w.read(t, made.Reservation))
@@ -162,26 +133,16 @@ func TestTheAnswerIsLostAfterTheEffect(t *testing.T) {
 		if op.happened == nil {
 			continue
 		}
-		for _, fault := range []twin.Fault{"", twin.Hang, twin.Reset, twin.Status5, twin.Status4, twin.Garbage, twin.Endless} {
-			t.Run(name+" "+string(fault), func(t *testing.T) {
+		for _, loss := range twintest.Losses() {
+			t.Run(name+" "+string(loss.Fault), func(t *testing.T) {
 				w := newWorld(t, func(c *apaleo.Config) { c.MaxBody = 64 << 10 })
 				made, unit := w.prepare(t, op)
 				if op.happened(w.read(t, made.Reservation), unit) {
 					t.Fatal("it has happened already: the test cannot fail")
 				}
-				d := twin.Dial{Fault: fault, AfterEffect: true, Path: "/booking/v1/reservation-actions/"}
-				limit := 10 * time.Second
-				switch fault {
-				case "":
-					d.LatencyMS, limit = 400, 150*time.Millisecond
-				case twin.Hang:
-					limit = 150 * time.Millisecond
-				}
-				w.dial(t, d)
-				err := op.do(w.client, within(t, limit), made, unit)
-				if e := asError(t, err); e.Fate != wire.Unknown {
-					t.Errorf("%v", e)
-				}
+				loss.Path = "/booking/v1/reservation-actions/"
+				w.dial(t, loss)
+				twintest.Lose(t, loss, func(ctx context.Context) error { return op.do(w.client, ctx, made, unit) })
 				w.dial(t, twin.Dial{})
 				if !op.happened(w.read(t, made.Reservation), unit) {
 					t.Error("reading back does not show what has happened")
@@ -214,7 +175,7 @@ func TestWhyIsNotKnown(t *testing.T) {
 	made := w.twin.Fresh()
 	w.read(t, made.Reservation)
 	w.dial(t, twin.Dial{Fault: twin.Hang, Path: "/booking/v1/reservations/"})
-	isRefused(t, w.client.CheckIn(within(t, 300*time.Millisecond), made.Reservation), apaleo.CodeRejected)
+	isRefused(t, w.client.CheckIn(twintest.Within(t, 300*time.Millisecond), made.Reservation), apaleo.CodeRejected)
 }
 
 // TestTakenIsNotGuessed: a reservation that does not say that it may be given a unit makes no unit a taken one.
@@ -250,7 +211,7 @@ func TestTheIdentityServerFails(t *testing.T) {
 			w := newWorld(t, nil)
 			w.dial(t, twin.Dial{Fault: fault, Path: "/connect/token"})
 			made := w.issue(t, apaleo.Want{Scenario: apaleo.Assigned})
-			e := asError(t, w.client.CheckIn(within(t, 5*time.Second), made.Reservation))
+			e := twintest.ErrorOf(t, w.client.CheckIn(twintest.Within(t, 5*time.Second), made.Reservation))
 			if e.Fate != wire.NotSent || e.Reason != apaleo.ReasonToken || e.Op != "CheckIn" {
 				t.Errorf("got %v", e)
 			}
@@ -267,28 +228,23 @@ func TestTheIdentityServerFails(t *testing.T) {
 		})
 	}
 	w := newWorld(t, func(c *apaleo.Config) { c.ClientSecret = "wrong" })
-	e := asError(t, w.client.CheckIn(soon(t), "A-1"))
+	e := twintest.ErrorOf(t, w.client.CheckIn(soon(t), "A-1"))
 	if e.Fate != wire.NotSent || e.Reason != apaleo.ReasonToken || !strings.Contains(e.Error(), "invalid_client") {
 		t.Errorf("a wrong secret: %v", e)
 	}
 }
 
 // answerer is a hotel that gives a token and answers everything else with one prepared answer.
-func answerer(t testing.TB, status int, header map[string]string, body string) *apaleo.Client {
+func answerer(t testing.TB, answer twintest.Answer) *apaleo.Client {
 	t.Helper()
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	base := twintest.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/connect/token" {
 			_, _ = w.Write([]byte(`{"access_token":"T","token_type":"Bearer","expires_in":3600}`))
 			return
 		}
-		for k, v := range header {
-			w.Header().Set(k, v)
-		}
-		w.WriteHeader(status)
-		_, _ = w.Write([]byte(body))
+		answer.ServeHTTP(w, r)
 	}))
-	t.Cleanup(server.Close)
-	c, err := apaleo.New(apaleo.Config{BaseURL: server.URL, ClientID: "c", ClientSecret: "s", Property: "MUC", MaxBody: 4096})
+	c, err := apaleo.New(apaleo.Config{BaseURL: base, ClientID: "c", ClientSecret: "s", Property: "MUC", MaxBody: 4096})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -363,7 +319,7 @@ func TestAnswersAreJudged(t *testing.T) {
 		"a large body":                            {get, 200, `{"x":"` + strings.Repeat(" ", 8192) + `"}`, wire.Unknown, wire.ReasonTooLarge, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			client := answerer(t, c.status, map[string]string{"Retry-After": "7"}, c.body)
+			client := answerer(t, twintest.Answer{Status: c.status, Header: map[string]string{"Retry-After": "7"}, Body: c.body})
 			err := c.do(client, soon(t))
 			if c.fate == 0 {
 				if err != nil {
@@ -371,7 +327,7 @@ func TestAnswersAreJudged(t *testing.T) {
 				}
 				return
 			}
-			e := asError(t, err)
+			e := twintest.ErrorOf(t, err)
 			if e.Fate != c.fate || e.Reason != c.reason || e.Code != c.code || strings.Contains(e.Error(), "secret") {
 				t.Fatalf("want %s (%s) %s, got %v", c.fate, c.reason, c.code, e)
 			}

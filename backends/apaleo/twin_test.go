@@ -13,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/warmgate/warmgate/backends/apaleo"
+	"github.com/warmgate/warmgate/backends/twin/twintest"
 	"github.com/warmgate/warmgate/backends/wire"
 )
 
@@ -245,7 +246,7 @@ func TestOneUnitManyKiosks(t *testing.T) {
 	for _, m := range made {
 		for range 3 { // of the same booking
 			wg.Go(func() {
-				ctx := within(t, 10*time.Second)
+				ctx := twintest.Within(t, 10*time.Second)
 				if err := w.client.AssignUnit(ctx, m.Reservation, unit); err != nil {
 					isRefused(t, err, apaleo.CodeUnitTaken)
 					return
@@ -289,7 +290,7 @@ func TestTheTwinAgainstItsModel(t *testing.T) {
 		for _, m := range made {
 			model[m.Reservation] = state{apaleo.StatusConfirmed, ""}
 		}
-		ctx := within(t, 20*time.Second)
+		ctx := twintest.Within(t, 20*time.Second)
 		for range rapid.IntRange(1, 14).Draw(rt, "steps") {
 			id := made[rapid.IntRange(0, 2).Draw(rt, "guest")].Reservation
 			s, want := model[id], false
@@ -319,7 +320,7 @@ func TestTheTwinAgainstItsModel(t *testing.T) {
 			if want {
 				model[id] = next
 			}
-			if (err == nil) != want || err != nil && asError(t, err).Fate != wire.Refused {
+			if (err == nil) != want || err != nil && twintest.ErrorOf(t, err).Fate != wire.Refused {
 				rt.Fatalf("from %+v to %+v, want %v: %v", s, next, want, err)
 			}
 			if r := w.read(t, id); r.Status != model[id].status || r.Unit != model[id].unit {

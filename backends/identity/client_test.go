@@ -2,7 +2,6 @@ package identity_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/warmgate/warmgate/backends/identity"
 	"github.com/warmgate/warmgate/backends/twin"
+	"github.com/warmgate/warmgate/backends/twin/twintest"
 	"github.com/warmgate/warmgate/backends/wire"
 )
 
@@ -34,15 +34,7 @@ type world struct {
 
 func newWorld(t testing.TB, change func(*identity.Config)) world {
 	t.Helper()
-	city, err := twin.NewCity(twin.Config{Seed: 7})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := city.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	city := twintest.City(t)
 	service := newTwin(t, 7)
 	if err := city.Add("identity", "lakeside", service); err != nil {
 		t.Fatal(err)
@@ -83,24 +75,9 @@ func request(m identity.Made) identity.Request {
 	return identity.Request{Document: m.Document, Face: m.Face, Purpose: "hotel-check-in"}
 }
 
-func within(t testing.TB, d time.Duration) context.Context {
-	ctx, cancel := context.WithTimeout(context.Background(), d)
-	t.Cleanup(cancel)
-	return ctx
-}
-
-func asError(t testing.TB, err error) *wire.Error {
-	t.Helper()
-	e, ok := errors.AsType[*wire.Error](err)
-	if !ok {
-		t.Fatalf("want a *wire.Error, got %v", err)
-	}
-	return e
-}
-
 func refusedWith(t testing.TB, err error, code string) {
 	t.Helper()
-	if e := asError(t, err); e.Fate != wire.Refused || e.Reason != wire.ReasonRefused || e.Code != code || e.Connector != "identity" {
+	if e := twintest.ErrorOf(t, err); e.Fate != wire.Refused || e.Reason != wire.ReasonRefused || e.Code != code || e.Connector != "identity" {
 		t.Errorf("want a refusal %s, got %+v", code, e)
 	}
 }
@@ -127,7 +104,7 @@ func TestPeopleWhomAFrontDeskMeets(t *testing.T) {
 		t.Run(string(test.scenario), func(t *testing.T) {
 			for range 20 {
 				made := w.someone(t, test.scenario, identity.Own)
-				v, err := w.client.Verify(within(t, 5*time.Second), request(made))
+				v, err := w.client.Verify(twintest.Within(t, 5*time.Second), request(made))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -161,7 +138,7 @@ func TestFaces(t *testing.T) {
 	} {
 		for _, s := range identity.Scenarios() {
 			for range 20 {
-				v, err := w.client.Verify(within(t, 5*time.Second), request(w.someone(t, s, test.face)))
+				v, err := w.client.Verify(twintest.Within(t, 5*time.Second), request(w.someone(t, s, test.face)))
 				if err != nil || v.Score < test.from || v.Score > test.to || v.Liveness != test.liveness {
 					t.Errorf("%s %s: %+v, %v", test.face, s, v, err)
 				}
@@ -170,22 +147,22 @@ func TestFaces(t *testing.T) {
 	}
 	a, b := w.someone(t, identity.Resident, identity.Own), w.someone(t, identity.Resident, identity.Own)
 	a.Face = b.Face
-	if v, err := w.client.Verify(within(t, 5*time.Second), request(a)); err != nil || v.Score > 0.6 {
+	if v, err := w.client.Verify(twintest.Within(t, 5*time.Second), request(a)); err != nil || v.Score > 0.6 {
 		t.Errorf("another guest's face: %+v, %v", v, err)
 	}
 	c := w.someone(t, identity.ForeignPassport, identity.Other)
 	c.Document.Portrait = c.Face // a passport whose picture was replaced
-	if v, err := w.client.Verify(within(t, 5*time.Second), request(c)); err != nil || v.Score > 0.6 {
+	if v, err := w.client.Verify(twintest.Within(t, 5*time.Second), request(c)); err != nil || v.Score > 0.6 {
 		t.Errorf("a replaced picture: %+v, %v", v, err)
 	}
 	c = w.someone(t, identity.ForeignPassport, identity.Own)
 	c.Document.Portrait = b.Face // the holder, with somebody else's picture in the passport
-	if v, err := w.client.Verify(within(t, 5*time.Second), request(c)); err != nil || v.Score > 0.6 {
+	if v, err := w.client.Verify(twintest.Within(t, 5*time.Second), request(c)); err != nil || v.Score > 0.6 {
 		t.Errorf("another picture in the passport: %+v, %v", v, err)
 	}
 	d := w.someone(t, identity.Stranger, identity.Own)
 	d.Document.Portrait = nil
-	if v, err := w.client.Verify(within(t, 5*time.Second), request(d)); err != nil || v.Score != 0 || v.Document != identity.NotKnown {
+	if v, err := w.client.Verify(twintest.Within(t, 5*time.Second), request(d)); err != nil || v.Score != 0 || v.Document != identity.NotKnown {
 		t.Errorf("nothing to compare with: %+v, %v", v, err)
 	}
 }
@@ -196,7 +173,7 @@ func TestAgeBandsEndOnBirthdays(t *testing.T) {
 	for born, want := range map[string]identity.AgeBand{"2012-05-03": identity.Child, "2012-05-02": identity.Youth, "2008-05-03": identity.Youth,
 		"2008-06-01": identity.Youth, "2008-05-02": identity.Adult, "2008-02-29": identity.Adult, "2026-05-02": identity.Child} {
 		made.Document.BirthDate = born
-		if v, err := w.client.Verify(within(t, 5*time.Second), request(made)); err != nil || v.AgeBand != want || v.BirthDate != born {
+		if v, err := w.client.Verify(twintest.Within(t, 5*time.Second), request(made)); err != nil || v.AgeBand != want || v.BirthDate != born {
 			t.Errorf("born %s: %+v, %v", born, v, err)
 		}
 	}
@@ -213,14 +190,14 @@ func TestADocumentThatContradictsItsIssuer(t *testing.T) {
 	} {
 		made := w.someone(t, identity.Resident, identity.Own)
 		change(&made.Document)
-		v, err := w.client.Verify(within(t, 5*time.Second), request(made))
+		v, err := w.client.Verify(twintest.Within(t, 5*time.Second), request(made))
 		if err != nil || v.Document != identity.Unreadable {
 			t.Errorf("%s: %+v, %v", name, v, err)
 		}
 	}
 	made := w.someone(t, identity.ForeignPassport, identity.Own)
 	made.Document.BirthDate = "1900-01-01"
-	v, err := w.client.Verify(within(t, 5*time.Second), request(made))
+	v, err := w.client.Verify(twintest.Within(t, 5*time.Second), request(made))
 	if err != nil || v.Document != identity.Unreadable || v.BirthDate == "1900-01-01" {
 		t.Errorf("another birth date: %+v, %v", v, err)
 	}
@@ -262,7 +239,7 @@ func TestRefusals(t *testing.T) {
 		if test.then != nil {
 			test.then(&r)
 		}
-		_, err := w.client.Verify(within(t, 5*time.Second), r)
+		_, err := w.client.Verify(twintest.Within(t, 5*time.Second), r)
 		t.Run(name, func(t *testing.T) { refusedWith(t, err, test.code) })
 		if strings.Contains(err.Error(), r.Document.Number) || strings.Contains(err.Error(), r.Document.Name) {
 			t.Errorf("%s: the error shows the person: %v", name, err)
@@ -273,7 +250,7 @@ func TestRefusals(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	_, err = c.Verify(within(t, 5*time.Second), request(passport))
+	_, err = c.Verify(twintest.Within(t, 5*time.Second), request(passport))
 	refusedWith(t, err, identity.CodeUnauthorized)
 }
 
@@ -281,11 +258,11 @@ func TestRefusals(t *testing.T) {
 func TestItIsARead(t *testing.T) {
 	w := newWorld(t, nil)
 	made := w.someone(t, identity.Resident, identity.Doubtful)
-	first, err := w.client.Verify(within(t, 5*time.Second), request(made))
+	first, err := w.client.Verify(twintest.Within(t, 5*time.Second), request(made))
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, err := w.client.Verify(within(t, 5*time.Second), request(made))
+	again, err := w.client.Verify(twintest.Within(t, 5*time.Second), request(made))
 	if err != nil || again.ID == first.ID {
 		t.Fatalf("again: %+v, %v", again, err)
 	}
@@ -306,14 +283,14 @@ func TestItIsARead(t *testing.T) {
 
 func TestNothingIsSent(t *testing.T) {
 	w := newWorld(t, nil)
-	ctx := within(t, 5*time.Second)
+	ctx := twintest.Within(t, 5*time.Second)
 	for _, test := range []struct {
 		says string
 		ctx  context.Context
 		then func(*identity.Request)
 	}{
 		{"no-time", context.Background(), func(*identity.Request) {}},
-		{"no-time", within(t, time.Nanosecond), func(*identity.Request) {}},
+		{"no-time", twintest.Within(t, time.Nanosecond), func(*identity.Request) {}},
 		{"document.type", ctx, func(r *identity.Request) { r.Document.Type = "library-card" }},
 		{"document.number", ctx, func(r *identity.Request) { r.Document.Number = "" }},
 		{"document.number", ctx, func(r *identity.Request) { r.Document.Number = strings.Repeat("1", 33) }},
@@ -331,7 +308,7 @@ func TestNothingIsSent(t *testing.T) {
 		r := request(w.someone(t, identity.Resident, identity.Own))
 		test.then(&r)
 		_, err := w.client.Verify(test.ctx, r)
-		if e := asError(t, err); e.Fate != wire.NotSent || !strings.Contains(e.Error(), test.says) {
+		if e := twintest.ErrorOf(t, err); e.Fate != wire.NotSent || !strings.Contains(e.Error(), test.says) {
 			t.Errorf("want %q, got %v", test.says, e)
 		}
 		if strings.Contains(err.Error(), "990000") || strings.Contains(err.Error(), "样例") {

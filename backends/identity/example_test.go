@@ -6,6 +6,7 @@ import (
 
 	"github.com/warmgate/warmgate/backends/identity"
 	"github.com/warmgate/warmgate/backends/identity/interfacetest"
+	"github.com/warmgate/warmgate/backends/twin/twintest"
 )
 
 const document = "../../docs/interfaces.md"
@@ -23,7 +24,7 @@ func TestTheDocumentIsTrue(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	v, err := c.Verify(within(t, 10*time.Second), request(made[0]))
+	v, err := c.Verify(twintest.Within(t, 10*time.Second), request(made[0]))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,7 +32,7 @@ func TestTheDocumentIsTrue(t *testing.T) {
 	if made, err = service.MakeUp(identity.Want{Face: identity.Two}); err != nil {
 		t.Fatal(err)
 	}
-	_, err = c.Verify(within(t, 10*time.Second), request(made[0]))
+	_, err = c.Verify(twintest.Within(t, 10*time.Second), request(made[0]))
 	refusedWith(t, err, identity.CodeSeveralFaces)
 	interfacetest.Hold(t, document, "identity refusal", record.Last())
 

@@ -2,10 +2,9 @@ package identity_test
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -14,51 +13,29 @@ import (
 
 	"github.com/warmgate/warmgate/backends/identity"
 	"github.com/warmgate/warmgate/backends/twin"
+	"github.com/warmgate/warmgate/backends/twin/twintest"
 	"github.com/warmgate/warmgate/backends/wire"
 )
 
 // TestEveryFaultHasItsFate is the client's half of the budget matrix, before the service has looked and after.
 func TestEveryFaultHasItsFate(t *testing.T) {
-	want := map[twin.Fault]wire.Error{
-		twin.Hang:    {Fate: wire.Unknown, Reason: wire.ReasonTimeout},
-		twin.Slow:    {Fate: wire.Unknown, Reason: wire.ReasonTimeout},
-		twin.Refuse:  {Fate: wire.NotSent, Reason: wire.ReasonDial},
-		twin.Reset:   {Fate: wire.Unknown, Reason: wire.ReasonReset},
-		twin.Status5: {Fate: wire.Unknown, Reason: wire.ReasonStatus, Status: 500},
-		twin.Status4: {Fate: wire.Unknown, Reason: wire.ReasonRateLimited, Status: 429},
-		twin.Garbage: {Fate: wire.Unknown, Reason: wire.ReasonGarbage, Status: 200},
-		twin.Endless: {Fate: wire.Unknown, Reason: wire.ReasonTooLarge},
-	}
 	w := newWorld(t, nil)
 	made := w.someone(t, identity.Resident, identity.Own)
-	for _, fault := range twin.Faults() {
-		limit := 10 * time.Second // for what is noticed at once, on a busy machine too
-		if want[fault].Reason == wire.ReasonTimeout {
-			limit = 200 * time.Millisecond
-		}
+	verify := func(ctx context.Context) error { _, err := w.client.Verify(ctx, request(made)); return err }
+	for fault, want := range twintest.Fates() {
 		for _, after := range []bool{false, fault != twin.Refuse} {
-			if err := w.city.Dial("identity", "lakeside", twin.Dial{Fault: fault, AfterEffect: after}); err != nil {
-				t.Fatal(err)
-			}
-			begin := time.Now()
-			_, err := w.client.Verify(within(t, limit), request(made))
-			took := time.Since(begin)
-			e, expect := asError(t, err), want[fault]
-			if e.Fate != expect.Fate || e.Reason != expect.Reason || e.Status != expect.Status {
-				t.Errorf("%s: want %+v, got %+v", fault, expect, e)
-			}
-			if took > limit+700*time.Millisecond {
-				t.Errorf("%s: took %s, the deadline was %s", fault, took, limit)
-			}
-			if e.Reason == wire.ReasonTimeout != errors.Is(err, context.DeadlineExceeded) {
-				t.Errorf("%v: context.DeadlineExceeded belongs to a timeout, and to it alone", err)
-			}
-			if err := w.city.Dial("identity", "lakeside", twin.Dial{}); err != nil {
-				t.Fatal(err)
-			}
-			if v, err := w.client.Verify(within(t, 5*time.Second), request(made)); err != nil || v.Score < 0.95 {
-				t.Errorf("%s: asked again: %+v, %v", fault, v, err)
-			}
+			t.Run(fmt.Sprintf("%s after=%t", fault, after), func(t *testing.T) {
+				if err := w.city.Dial("identity", "lakeside", twin.Dial{Fault: fault, AfterEffect: after}); err != nil {
+					t.Fatal(err)
+				}
+				twintest.Meet(t, want, 200*time.Millisecond, verify)
+				if err := w.city.Dial("identity", "lakeside", twin.Dial{}); err != nil {
+					t.Fatal(err)
+				}
+				if v, err := w.client.Verify(twintest.Within(t, 5*time.Second), request(made)); err != nil || v.Score < 0.95 {
+					t.Errorf("asked again: %+v, %v", v, err)
+				}
+			})
 		}
 	}
 }
@@ -66,11 +43,9 @@ func TestEveryFaultHasItsFate(t *testing.T) {
 const aVerification = `{"verification":"V-1","score":0.97,"liveness":"passed","document":"valid","birth_date":"1990-05-02","age_band":"adult",` +
 	`"at":"2026-05-02T19:30:00+08:00","new":[1]}`
 
-func answerer(t testing.TB, answer http.HandlerFunc) *identity.Client {
+func answerer(t testing.TB, answer http.Handler) *identity.Client {
 	t.Helper()
-	server := httptest.NewServer(answer)
-	t.Cleanup(server.Close)
-	c, err := identity.New(identity.Config{BaseURL: server.URL + "/service/", APIKey: testKey, MaxBody: 4096})
+	c, err := identity.New(identity.Config{BaseURL: twintest.Serve(t, answer) + "/service/", APIKey: testKey, MaxBody: 4096})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,19 +87,15 @@ func TestAnswersAreJudged(t *testing.T) {
 		{"a large body", 200, `[` + strings.Repeat(" ", 8192) + `]`, wire.Unknown, wire.ReasonTooLarge},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			c := answerer(t, func(w http.ResponseWriter, r *http.Request) {
-				_, _ = io.Copy(io.Discard, r.Body)
-				w.WriteHeader(test.status)
-				_, _ = io.WriteString(w, test.body)
-			})
-			v, err := c.Verify(within(t, 5*time.Second), request(made))
+			c := answerer(t, twintest.Answer{Status: test.status, Body: test.body})
+			v, err := c.Verify(twintest.Within(t, 5*time.Second), request(made))
 			if test.fate == 0 {
 				if err != nil || v.ID != "V-1" {
 					t.Fatalf("got %+v, %v", v, err)
 				}
 				return
 			}
-			if e := asError(t, err); v != nil || e.Fate != test.fate || e.Reason != test.reason {
+			if e := twintest.ErrorOf(t, err); v != nil || e.Fate != test.fate || e.Reason != test.reason {
 				t.Fatalf("want %s (%s), got %v", test.fate, test.reason, e)
 			}
 		})
@@ -223,10 +194,10 @@ func FuzzAnswer(f *testing.F) {
 	made := newWorld(f, nil).someone(f, identity.Resident, identity.Own)
 	var status int
 	var body []byte
-	c := answerer(f, func(w http.ResponseWriter, _ *http.Request) {
+	c := answerer(f, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(status)
 		_, _ = w.Write(body)
-	})
+	}))
 	f.Fuzz(func(t *testing.T, s int, b []byte) {
 		status, body = 200+((s%400)+400)%400, b
 		if status == 204 || status == 304 {
@@ -238,7 +209,7 @@ func FuzzAnswer(f *testing.F) {
 		switch {
 		case err == nil && (status != 200 || v.ID == "" || !(v.Score >= 0 && v.Score <= 1) || v.AgeBand == ""):
 			t.Errorf("%d: %+v", status, v)
-		case err != nil && (v != nil || asError(t, err).Fate == wire.NotSent || strings.Contains(err.Error(), "secret ")):
+		case err != nil && (v != nil || twintest.ErrorOf(t, err).Fate == wire.NotSent || strings.Contains(err.Error(), "secret ")):
 			t.Errorf("%d: %v", status, err)
 		}
 	})
@@ -259,7 +230,7 @@ func FuzzPicture(f *testing.F) {
 			r := request(made)
 			r.Face = picture
 			v, err := w.client.Verify(ctx, r)
-			if err == nil && (v.Score < 0 || v.Score > 1) || err != nil && asError(t, err).Fate != wire.Refused {
+			if err == nil && (v.Score < 0 || v.Score > 1) || err != nil && twintest.ErrorOf(t, err).Fate != wire.Refused {
 				t.Errorf("%+v, %v", v, err)
 			}
 			made.Document.Portrait = nil

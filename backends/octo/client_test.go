@@ -12,6 +12,7 @@ import (
 
 	"github.com/warmgate/warmgate/backends/octo"
 	"github.com/warmgate/warmgate/backends/twin"
+	"github.com/warmgate/warmgate/backends/twin/twintest"
 	"github.com/warmgate/warmgate/backends/wire"
 	"github.com/warmgate/warmgate/gateway"
 	"github.com/warmgate/warmgate/gateway/call"
@@ -40,15 +41,7 @@ type world struct {
 
 func newWorld(t testing.TB, change func(*octo.Config)) world {
 	t.Helper()
-	city, err := twin.NewCity(twin.Config{Seed: 7})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := city.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	city := twintest.City(t)
 	supplier, err := octo.NewTwin(octo.TwinConfig{Supplier: "west-lake", APIKey: testKey, Seed: 7,
 		Clock: func() time.Time { return noon }, Location: shanghai()})
 	if err != nil {
@@ -69,15 +62,9 @@ func newWorld(t testing.TB, change func(*octo.Config)) world {
 	return world{city, supplier, client}
 }
 
-func within(t testing.TB, d time.Duration) context.Context {
-	ctx, cancel := context.WithTimeout(context.Background(), d)
-	t.Cleanup(cancel)
-	return ctx
-}
-
 func TestATicketIsFoundRedeemedAndUndone(t *testing.T) {
 	w := newWorld(t, nil)
-	ctx := within(t, 5*time.Second)
+	ctx := twintest.Within(t, 5*time.Second)
 	made := w.twin.Fresh()
 	unit := made.Units[0]
 
@@ -102,7 +89,7 @@ func TestATicketIsFoundRedeemedAndUndone(t *testing.T) {
 		t.Fatalf("Redeemed = %v, %v", at, err)
 	}
 	_, err = w.client.Redeem(ctx, unit.Code)
-	e := asError(t, err)
+	e := twintest.ErrorOf(t, err)
 	if e.Fate != wire.Refused || e.Code != octo.CodeUnprocessable || !redeemedAt(err).Equal(noon) {
 		t.Fatalf("second Redeem: %+v", e)
 	}
@@ -122,7 +109,7 @@ func TestATicketIsFoundRedeemedAndUndone(t *testing.T) {
 
 func TestAGroupIsRedeemedByPersonAndAsAWhole(t *testing.T) {
 	w := newWorld(t, nil)
-	ctx := within(t, 5*time.Second)
+	ctx := twintest.Within(t, 5*time.Second)
 	made, err := w.twin.Issue(octo.Want{Scenario: octo.Group, Reference: "tour 7/ä&b"})
 	if err != nil {
 		t.Fatal(err)
@@ -157,7 +144,7 @@ func TestAGroupIsRedeemedByPersonAndAsAWhole(t *testing.T) {
 
 func TestBookingsAreFoundConfirmedAndCancelled(t *testing.T) {
 	w := newWorld(t, nil)
-	ctx := within(t, 5*time.Second)
+	ctx := twintest.Within(t, 5*time.Second)
 	held, err := w.twin.Issue(octo.Want{Scenario: octo.OnHold})
 	if err != nil {
 		t.Fatal(err)
@@ -197,7 +184,7 @@ func TestBookingsAreFoundConfirmedAndCancelled(t *testing.T) {
 
 func TestAvailability(t *testing.T) {
 	w := newWorld(t, nil)
-	ctx := within(t, 5*time.Second)
+	ctx := twintest.Within(t, 5*time.Second)
 	q := octo.AvailabilityQuery{ProductID: "entry", OptionID: "slots", From: "2026-05-02", To: "2026-05-03",
 		Units: []octo.UnitQuantity{{ID: "adult", Quantity: 2}}}
 	list, err := w.client.Availability(ctx, q)
@@ -220,7 +207,7 @@ func TestAvailability(t *testing.T) {
 		t.Fatalf("Availability by id = %+v, %v", again, err)
 	}
 	_, err = w.client.Availability(ctx, octo.AvailabilityQuery{ProductID: "opera", OptionID: "day", From: "2026-05-02", To: "2026-05-02"})
-	if e := asError(t, err); e.Fate != wire.Refused || e.Code != octo.CodeInvalidProduct {
+	if e := twintest.ErrorOf(t, err); e.Fate != wire.Refused || e.Code != octo.CodeInvalidProduct {
 		t.Fatalf("an unknown product: %+v", e)
 	}
 }
@@ -231,18 +218,9 @@ func redeemedAt(err error) time.Time {
 	return time.Time(at)
 }
 
-func asError(t testing.TB, err error) *wire.Error {
-	t.Helper()
-	e, ok := errors.AsType[*wire.Error](err)
-	if !ok {
-		t.Fatalf("want a *wire.Error, got %v", err)
-	}
-	return e
-}
-
 func TestNothingIsSent(t *testing.T) {
 	w := newWorld(t, func(c *octo.Config) { c.MaxConns = 1 })
-	ctx := within(t, 5*time.Second)
+	ctx := twintest.Within(t, 5*time.Second)
 	gone, cancel := context.WithCancel(ctx)
 	cancel()
 	cases := []struct {
@@ -252,7 +230,7 @@ func TestNothingIsSent(t *testing.T) {
 		reason wire.Reason
 	}{
 		{"no deadline", context.Background(), func(ctx context.Context) error { _, err := w.client.Redeem(ctx, "C"); return err }, wire.ReasonNoTime},
-		{"no time", within(t, time.Nanosecond), func(ctx context.Context) error { _, err := w.client.Redeem(ctx, "C"); return err }, wire.ReasonNoTime},
+		{"no time", twintest.Within(t, time.Nanosecond), func(ctx context.Context) error { _, err := w.client.Redeem(ctx, "C"); return err }, wire.ReasonNoTime},
 		{"cancelled", gone, func(ctx context.Context) error { _, err := w.client.Redeem(ctx, "C"); return err }, wire.ReasonNoTime},
 		{"no code", ctx, func(ctx context.Context) error { _, err := w.client.Redeem(ctx, ""); return err }, wire.ReasonInput},
 		{"a long code", ctx, func(ctx context.Context) error { _, err := w.client.Redeem(ctx, strings.Repeat("c", 257)); return err }, wire.ReasonInput},
@@ -266,7 +244,7 @@ func TestNothingIsSent(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			if e := asError(t, c.call(c.ctx)); e.Fate != wire.NotSent || e.Reason != c.reason {
+			if e := twintest.ErrorOf(t, c.call(c.ctx)); e.Fate != wire.NotSent || e.Reason != c.reason {
 				t.Errorf("want %s, got %v", c.reason, e)
 			}
 		})
@@ -280,12 +258,12 @@ func TestNothingIsSent(t *testing.T) {
 		}
 		done := make(chan error)
 		for range 2 {
-			go func() { _, err := w.client.Redeem(within(t, 300*time.Millisecond), "C"); done <- err }()
+			go func() { _, err := w.client.Redeem(twintest.Within(t, 300*time.Millisecond), "C"); done <- err }()
 		}
-		if e := asError(t, <-done); e.Fate != wire.NotSent || e.Reason != wire.ReasonNoConn {
+		if e := twintest.ErrorOf(t, <-done); e.Fate != wire.NotSent || e.Reason != wire.ReasonNoConn {
 			t.Errorf("first: %v", e)
 		}
-		if e := asError(t, <-done); e.Fate != wire.Unknown || e.Reason != wire.ReasonTimeout {
+		if e := twintest.ErrorOf(t, <-done); e.Fate != wire.Unknown || e.Reason != wire.ReasonTimeout {
 			t.Errorf("second: %v", e)
 		}
 	})
@@ -307,7 +285,7 @@ func TestWhatIsSent(t *testing.T) {
 	}
 	defer c.Close()
 	const parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-	if _, err := c.Unredeem(call.WithTrace(within(t, 900*time.Millisecond), parent, "a=b"), "C1"); err != nil {
+	if _, err := c.Unredeem(call.WithTrace(twintest.Within(t, 900*time.Millisecond), parent, "a=b"), "C1"); err != nil {
 		t.Fatal(err)
 	}
 	left := got.Header.Get("X-Request-Timeout-Ms")

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/warmgate/warmgate/backends/octo"
+	"github.com/warmgate/warmgate/backends/twin/twintest"
 	"github.com/warmgate/warmgate/backends/wire"
 )
 
@@ -48,7 +49,7 @@ func FuzzAnswer(f *testing.F) {
 	f.Fuzz(func(t *testing.T, status int, body []byte) {
 		status = 200 + (status%400+400)%400
 		next.Store(&answer{status, body})
-		ctx := within(t, 5*time.Second)
+		ctx := twintest.Within(t, 5*time.Second)
 		one, err := c.Redeem(ctx, "C1")
 		if err == nil && (status != 200 || len(one.UUID) != 36 || one.Status == "") {
 			t.Errorf("status %d: %+v", status, one)

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/warmgate/warmgate/backends/octo"
+	"github.com/warmgate/warmgate/backends/twin/twintest"
 	"github.com/warmgate/warmgate/backends/wire"
 )
 
@@ -66,7 +67,7 @@ func TestADaysListNeedsNoMemory(t *testing.T) {
 	const most = 4 << 20
 	base := heap()
 	got := 0
-	err := c.BookingsOn(within(t, time.Minute), noon, "entry", func(b *octo.Booking) error {
+	err := c.BookingsOn(twintest.Within(t, time.Minute), noon, "entry", func(b *octo.Booking) error {
 		if want := fmt.Sprintf("9f3c2a1e-0000-4000-8000-%012d", got); b.UUID != want || b.UnitItems[0].Code() != "C1" {
 			return fmt.Errorf("booking %d: %+v", got, b)
 		}
@@ -116,7 +117,7 @@ func TestAListIsJudgedBookingByBooking(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			c := lister(t, func(cfg *octo.Config) { cfg.MaxBody = 4096 }, func(w http.ResponseWriter) { _, _ = io.WriteString(w, test.body) })
 			got := ""
-			err := c.BookingsOn(within(t, 5*time.Second), noon, "entry", func(b *octo.Booking) error { got += b.UUID[35:]; return nil })
+			err := c.BookingsOn(twintest.Within(t, 5*time.Second), noon, "entry", func(b *octo.Booking) error { got += b.UUID[35:]; return nil })
 			if got != test.got {
 				t.Errorf("handed on: %q, want %q", got, test.got)
 			}
@@ -126,7 +127,7 @@ func TestAListIsJudgedBookingByBooking(t *testing.T) {
 				}
 				return
 			}
-			if e := asError(t, err); e.Reason != test.reason || e.Fate != wire.Unknown || strings.Contains(e.Error(), "C1") {
+			if e := twintest.ErrorOf(t, err); e.Reason != test.reason || e.Fate != wire.Unknown || strings.Contains(e.Error(), "C1") {
 				t.Error(e)
 			}
 		})
@@ -164,7 +165,7 @@ func TestAListThatBreaksOff(t *testing.T) {
 			c := lister(t, func(cfg *octo.Config) { cfg.MaxListBody = test.limit }, test.tell)
 			got := 0
 			begin := time.Now()
-			err := c.BookingsOn(within(t, test.time), noon, "entry", func(*octo.Booking) error {
+			err := c.BookingsOn(twintest.Within(t, test.time), noon, "entry", func(*octo.Booking) error {
 				got++
 				if test.each != nil {
 					return test.each()
@@ -183,7 +184,7 @@ func TestAListThatBreaksOff(t *testing.T) {
 				}
 				return
 			}
-			if e := asError(t, err); e.Fate != wire.Unknown || e.Reason != test.reason {
+			if e := twintest.ErrorOf(t, err); e.Fate != wire.Unknown || e.Reason != test.reason {
 				t.Error(e)
 			}
 		})
@@ -201,8 +202,8 @@ func TestAListThatIsRefused(t *testing.T) {
 			_, _ = io.WriteString(w, `{"error":"INVALID_PRODUCT_ID","errorMessage":"no"}`)
 		})
 		for range 2 { // the connection is good for another call
-			err := c.BookingsOn(within(t, 5*time.Second), noon, "entry", func(*octo.Booking) error { return nil })
-			if e := asError(t, err); e.Reason != want || e.Status != status || (want == wire.ReasonRefused) != (e.Code == octo.CodeInvalidProduct) {
+			err := c.BookingsOn(twintest.Within(t, 5*time.Second), noon, "entry", func(*octo.Booking) error { return nil })
+			if e := twintest.ErrorOf(t, err); e.Reason != want || e.Status != status || (want == wire.ReasonRefused) != (e.Code == octo.CodeInvalidProduct) {
 				t.Errorf("%d: %v", status, e)
 			}
 		}
@@ -211,8 +212,8 @@ func TestAListThatIsRefused(t *testing.T) {
 		w.WriteHeader(400)
 		_, _ = io.WriteString(w, `{"error":"INVALID_PRODUCT_ID","errorMessage":"`+strings.Repeat("x", 1<<20)+`"}`)
 	})
-	err := c.BookingsOn(within(t, 5*time.Second), noon, "entry", func(*octo.Booking) error { return nil })
-	if e := asError(t, err); e.Fate != wire.Unknown || e.Reason != wire.ReasonGarbage {
+	err := c.BookingsOn(twintest.Within(t, 5*time.Second), noon, "entry", func(*octo.Booking) error { return nil })
+	if e := twintest.ErrorOf(t, err); e.Fate != wire.Unknown || e.Reason != wire.ReasonGarbage {
 		t.Errorf("an error of 1 MiB: %v", e)
 	}
 }
@@ -262,7 +263,7 @@ func TestAListTakesItsTime(t *testing.T) {
 	body := whole.String()
 	c := lister(t, func(cfg *octo.Config) { cfg.MaxListBody = 256 << 20 }, func(w http.ResponseWriter) { _, _ = io.WriteString(w, body) })
 	rests, last := 0, time.Now()
-	err := c.BookingsOn(within(t, time.Minute), noon, "entry", func(*octo.Booking) error {
+	err := c.BookingsOn(twintest.Within(t, time.Minute), noon, "entry", func(*octo.Booking) error {
 		now := time.Now()
 		if now.Sub(last) >= 3*time.Millisecond {
 			rests++

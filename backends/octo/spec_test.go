@@ -19,6 +19,7 @@ import (
 	"github.com/getkin/kin-openapi/openapi3filter"
 	"github.com/getkin/kin-openapi/routers/legacy"
 	"github.com/warmgate/warmgate/backends/octo"
+	"github.com/warmgate/warmgate/backends/twin/twintest"
 	"github.com/warmgate/warmgate/backends/wire"
 )
 
@@ -141,7 +142,7 @@ func TestAgainstThePublishedSpecification(t *testing.T) {
 
 // exercise goes through every operation, with success and with refusal, for every scenario.
 func exercise(t *testing.T, w world) {
-	ctx := within(t, 30*time.Second)
+	ctx := twintest.Within(t, 30*time.Second)
 	const nobody = "9f3c2a1e-0000-4000-8000-000000000001"
 	must := func(err error) {
 		t.Helper()

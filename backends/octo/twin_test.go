@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/warmgate/warmgate/backends/octo"
+	"github.com/warmgate/warmgate/backends/twin/twintest"
 	"github.com/warmgate/warmgate/backends/wire"
 	"pgregory.net/rapid"
 )
@@ -157,7 +158,7 @@ func TestScenariosAndWhatRedeemingThemSays(t *testing.T) {
 				t.Fatal(err)
 			}
 			code := made[0].Units[0].Code
-			ctx := within(t, 5*time.Second)
+			ctx := twintest.Within(t, 5*time.Second)
 			found, err := w.client.Lookup(ctx, code)
 			if err != nil || len(found) != 1 {
 				t.Fatalf("Lookup = %+v, %v", found, err)
@@ -175,7 +176,7 @@ func TestScenariosAndWhatRedeemingThemSays(t *testing.T) {
 				}
 				return
 			}
-			e := asError(t, err)
+			e := twintest.ErrorOf(t, err)
 			if e.Fate != wire.Refused || e.Code != octo.CodeUnprocessable || !strings.Contains(e.Message, test.refused) ||
 				redeemedAt(err).IsZero() != (test.scenario != octo.Redeemed) {
 				t.Errorf("Redeem: %+v", e)
@@ -198,7 +199,7 @@ func TestValidateIsAnEffectOnce(t *testing.T) {
 	w := newWorld(t, nil)
 	code := w.twin.Fresh().Units[0].Code
 	for range 2 {
-		if b, err := w.client.Validate(within(t, 5*time.Second), code); err != nil || b.Status != octo.StatusRedeemed {
+		if b, err := w.client.Validate(twintest.Within(t, 5*time.Second), code); err != nil || b.Status != octo.StatusRedeemed {
 			t.Fatalf("Validate = %+v, %v", b, err)
 		}
 	}
@@ -216,12 +217,12 @@ func TestOneTicketManyGates(t *testing.T) {
 	admitted := 0
 	for range 50 {
 		wg.Go(func() {
-			_, err := w.client.Redeem(within(t, 10*time.Second), code)
+			_, err := w.client.Redeem(twintest.Within(t, 10*time.Second), code)
 			mu.Lock()
 			defer mu.Unlock()
 			if err == nil {
 				admitted++
-			} else if e := asError(t, err); e.Fate != wire.Refused || !redeemedAt(err).Equal(noon) {
+			} else if e := twintest.ErrorOf(t, err); e.Fate != wire.Refused || !redeemedAt(err).Equal(noon) {
 				t.Errorf("%+v", e)
 			}
 		})
@@ -242,7 +243,7 @@ func TestTheTwinAgainstItsModel(t *testing.T) {
 		}
 		m := made[0]
 		redeemed := map[string]bool{}
-		ctx := within(t, 10*time.Second)
+		ctx := twintest.Within(t, 10*time.Second)
 		for range rapid.IntRange(1, 8).Draw(rt, "steps") {
 			units := m.Units
 			code := m.Code

@@ -2,7 +2,6 @@ package ohip_test
 
 import (
 	"context"
-	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/warmgate/warmgate/backends/ohip"
 	"github.com/warmgate/warmgate/backends/twin"
+	"github.com/warmgate/warmgate/backends/twin/twintest"
 	"github.com/warmgate/warmgate/backends/wire"
 	"github.com/warmgate/warmgate/gateway/call"
 )
@@ -62,15 +62,7 @@ func testConfig(url string) ohip.Config {
 
 func newWorld(t testing.TB, change func(*ohip.Config)) world {
 	t.Helper()
-	city, err := twin.NewCity(twin.Config{Seed: 7})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := city.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	city := twintest.City(t)
 	hotel := newTwin(t, nil)
 	if err := city.Add("ohip", "lake", hotel); err != nil {
 		t.Fatal(err)
@@ -87,13 +79,6 @@ func newWorld(t testing.TB, change func(*ohip.Config)) world {
 	return world{city, hotel, client}
 }
 
-func within(t testing.TB, d time.Duration) context.Context {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), d)
-	t.Cleanup(cancel)
-	return ctx
-}
-
 func (w world) make(t testing.TB, want ohip.Want) ohip.Made {
 	t.Helper()
 	made, err := w.twin.Reserve(want)
@@ -108,15 +93,6 @@ func (w world) dial(t testing.TB, d twin.Dial) {
 	if err := w.city.Dial("ohip", "lake", d); err != nil {
 		t.Fatal(err)
 	}
-}
-
-func asError(t testing.TB, err error) *wire.Error {
-	t.Helper()
-	e, ok := errors.AsType[*wire.Error](err)
-	if !ok {
-		t.Fatalf("want a *wire.Error, got %v", err)
-	}
-	return e
 }
 
 // wantRefusal fails unless err is that refusal, and nobody's name stands in its text.
@@ -141,7 +117,7 @@ func order(m ohip.Made, room string) ohip.KeyOrder {
 
 func TestAStayFromBookingToDeparture(t *testing.T) {
 	w := newWorld(t, nil)
-	ctx := within(t, 10*time.Second)
+	ctx := twintest.Within(t, 10*time.Second)
 	m := w.make(t, ohip.Want{Guests: []ohip.WantGuest{{}, {BirthDate: "2020-02-29"}}})
 	r, err := w.client.Reservation(ctx, m.ID)
 	fine(t, err)
@@ -198,7 +174,7 @@ func TestAStayFromBookingToDeparture(t *testing.T) {
 
 func TestWhatIsUndone(t *testing.T) {
 	w := newWorld(t, nil)
-	ctx := within(t, 10*time.Second)
+	ctx := twintest.Within(t, 10*time.Second)
 	m := w.make(t, ohip.Want{Scenario: ohip.Assigned})
 	for range 2 { // idempotent in its result
 		fine(t, w.client.UnassignRoom(ctx, m.ID))
@@ -221,7 +197,7 @@ func TestWhatIsUndone(t *testing.T) {
 
 func TestEveryEffectIsRefusedForItsReason(t *testing.T) {
 	w := newWorld(t, nil)
-	ctx := within(t, 20*time.Second)
+	ctx := twintest.Within(t, 20*time.Second)
 	in, err := w.twin.Occupy("")
 	fine(t, err)
 	fine(t, w.twin.Housekeep("210", ohip.Dirty))
@@ -273,7 +249,7 @@ func TestEveryEffectIsRefusedForItsReason(t *testing.T) {
 
 func TestNobodysReservation(t *testing.T) {
 	w := newWorld(t, nil)
-	ctx := within(t, 10*time.Second)
+	ctx := twintest.Within(t, 10*time.Second)
 	m := w.twin.Fresh()
 	nobody := ohip.Made{ID: "4711"}
 	for what, call := range map[string]func() error{
@@ -299,7 +275,7 @@ func TestNobodysReservation(t *testing.T) {
 
 func TestReservationsAreFound(t *testing.T) {
 	w := newWorld(t, nil)
-	ctx := within(t, 10*time.Second)
+	ctx := twintest.Within(t, 10*time.Second)
 	m := w.make(t, ohip.Want{Guests: []ohip.WantGuest{{Surname: "O'Brien-Łukasz", GivenName: "Zoë"}, {Surname: "吕"}}})
 	w.make(t, ohip.Want{Scenario: ohip.Tomorrow, Guests: []ohip.WantGuest{{Surname: "O'Brien-Łukasz"}}})
 	if all, err := w.client.ByConfirmation(ctx, m.Confirmation); err != nil || len(all) != 1 || all[0].ID != m.ID {
@@ -331,7 +307,7 @@ func TestReservationsAreFound(t *testing.T) {
 
 func TestRoomsWithBothStatuses(t *testing.T) {
 	w := newWorld(t, nil)
-	ctx := within(t, 10*time.Second)
+	ctx := twintest.Within(t, 10*time.Second)
 	all, err := w.client.Rooms(ctx, ohip.RoomQuery{})
 	if err != nil || len(all) != 200 || all[0].ID != "201" || all[0].Floor != "2" || !slices.Equal(all[0].Connecting, []string{"202"}) || !all[0].Free() {
 		t.Fatalf("Rooms = %d %+v, %v", len(all), all[0], err)
@@ -375,7 +351,7 @@ func TestRoomsWithBothStatuses(t *testing.T) {
 
 func TestNothingIsSent(t *testing.T) {
 	w := newWorld(t, nil)
-	ctx := within(t, 5*time.Second)
+	ctx := twintest.Within(t, 5*time.Second)
 	gone, cancel := context.WithCancel(ctx)
 	cancel()
 	long := strings.Repeat("9", 81)
@@ -389,7 +365,7 @@ func TestNothingIsSent(t *testing.T) {
 		call   func() error
 	}{
 		"no deadline": {wire.ReasonNoTime, func() error { return w.client.CheckIn(context.Background(), "1", "1") }},
-		"no time":     {wire.ReasonNoTime, func() error { return w.client.CheckIn(within(t, time.Nanosecond), "1", "1") }},
+		"no time":     {wire.ReasonNoTime, func() error { return w.client.CheckIn(twintest.Within(t, time.Nanosecond), "1", "1") }},
 		"cancelled":   {wire.ReasonNoTime, func() error { return w.client.CheckIn(gone, "1", "1") }},
 		"no id":       {wire.ReasonInput, func() error { _, err := w.client.Reservation(ctx, ""); return err }},
 		"a long id":   {wire.ReasonInput, func() error { _, err := w.client.Keys(ctx, long); return err }},
@@ -409,7 +385,7 @@ func TestNothingIsSent(t *testing.T) {
 		"keys for no time": {wire.ReasonInput, keys(with(func(o *ohip.KeyOrder) { o.To = o.From }))},
 		"a wrong encoder":  {wire.ReasonInput, keys(with(func(o *ohip.KeyOrder) { o.Encoder = long }))},
 	} {
-		if e := asError(t, c.call()); e.Fate != wire.NotSent || e.Reason != c.reason {
+		if e := twintest.ErrorOf(t, c.call()); e.Fate != wire.NotSent || e.Reason != c.reason {
 			t.Errorf("%s: want %s, got %v", what, c.reason, e)
 		}
 	}
@@ -443,7 +419,7 @@ func TestWhatIsSent(t *testing.T) {
 	fine(t, err)
 	defer c.Close()
 	const parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-	fine(t, c.CheckIn(call.WithTrace(within(t, 900*time.Millisecond), parent, "a=b"), "12/3", "203"))
+	fine(t, c.CheckIn(call.WithTrace(twintest.Within(t, 900*time.Millisecond), parent, "a=b"), "12/3", "203"))
 	left := got.Header.Get("X-Request-Timeout-Ms")
 	if got.Method != "POST" || got.URL.EscapedPath() != "/v9/fof/v1/hotels/LAKE1/reservations/12%2F3/checkIns" ||
 		body != `{"reservation":{"roomId":"203","ignoreWarnings":false},"fetchReservationInstruction":["ReservationDetail"]}` ||

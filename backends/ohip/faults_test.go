@@ -2,38 +2,17 @@ package ohip_test
 
 import (
 	"context"
-	"errors"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/warmgate/warmgate/backends/ohip"
 	"github.com/warmgate/warmgate/backends/twin"
+	"github.com/warmgate/warmgate/backends/twin/twintest"
 	"github.com/warmgate/warmgate/backends/wire"
 )
-
-// outcome is what an error says of what was done.
-type outcome struct {
-	fate   wire.Fate
-	reason wire.Reason
-	status int
-}
-
-func outcomes() map[twin.Fault]outcome {
-	return map[twin.Fault]outcome{
-		twin.Hang:    {wire.Unknown, wire.ReasonTimeout, 0},
-		twin.Slow:    {wire.Unknown, wire.ReasonTimeout, 0},
-		twin.Refuse:  {wire.NotSent, wire.ReasonDial, 0},
-		twin.Reset:   {wire.Unknown, wire.ReasonReset, 0},
-		twin.Status5: {wire.Unknown, wire.ReasonStatus, 500},
-		twin.Status4: {wire.Unknown, wire.ReasonRateLimited, 429},
-		twin.Garbage: {wire.Unknown, wire.ReasonGarbage, 200},
-		twin.Endless: {wire.Unknown, wire.ReasonTooLarge, 0},
-	}
-}
 
 // effect is one effect, ready to be asked for, and how its having happened is asked.
 type effect struct {
@@ -45,7 +24,7 @@ type effect struct {
 // effects prepares each effect on a reservation of its own.
 func effects(t *testing.T, w world) []effect {
 	t.Helper()
-	ctx := within(t, 10*time.Second)
+	ctx := twintest.Within(t, 10*time.Second)
 	state := func(id string, want func(*ohip.Reservation) bool) func(context.Context) (bool, error) {
 		return func(ctx context.Context) (bool, error) {
 			r, err := w.client.Reservation(ctx, id)
@@ -94,32 +73,16 @@ func effects(t *testing.T, w world) []effect {
 
 // TestEveryFaultHasItsFate is the client's half of the budget matrix: every effect × every fault, then what is read back.
 func TestEveryFaultHasItsFate(t *testing.T) {
-	for _, fault := range twin.Faults() {
+	for fault, want := range twintest.Fates() {
 		t.Run(string(fault), func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, func(c *ohip.Config) { c.MaxBody = 256 << 10 })
 			for _, e := range effects(t, w) {
-				want := outcomes()[fault]
-				limit := 10 * time.Second // for what is noticed at once, on a busy machine too
-				if want.reason == wire.ReasonTimeout {
-					limit = 150 * time.Millisecond
-				}
+				want.Op = e.name
 				w.dial(t, twin.Dial{Fault: fault})
-				begin := time.Now()
-				err := e.do(within(t, limit))
-				took := time.Since(begin)
-				got := asError(t, err)
-				if (outcome{got.Fate, got.Reason, got.Status}) != want {
-					t.Errorf("%s: want %+v, got %v", e.name, want, got)
-				}
-				if took > limit+700*time.Millisecond {
-					t.Errorf("%s took %s, the deadline was %s", e.name, took, limit)
-				}
-				if (got.Reason == wire.ReasonTimeout) != errors.Is(err, context.DeadlineExceeded) {
-					t.Errorf("%s: %v: context.DeadlineExceeded belongs to a timeout, and to it alone", e.name, err)
-				}
+				twintest.Meet(t, want, 150*time.Millisecond, e.do)
 				w.dial(t, twin.Dial{})
-				if happened, err := e.settled(within(t, 5*time.Second)); err != nil || happened != (fault == twin.Slow) {
+				if happened, err := e.settled(twintest.Within(t, 5*time.Second)); err != nil || happened != (fault == twin.Slow) {
 					t.Errorf("%s after the fault: %v, %v", e.name, happened, err)
 				}
 			}
@@ -129,23 +92,17 @@ func TestEveryFaultHasItsFate(t *testing.T) {
 
 // TestTheAnswerIsLostAfterTheEffect: what exactly-once depends on, since OHIP has no idempotency key.
 func TestTheAnswerIsLostAfterTheEffect(t *testing.T) {
-	for _, fault := range []twin.Fault{"", twin.Hang, twin.Reset, twin.Status5, twin.Status4, twin.Garbage, twin.Endless} {
-		t.Run("after the effect "+string(fault), func(t *testing.T) {
+	for _, loss := range twintest.Losses() {
+		t.Run("after the effect "+string(loss.Fault), func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, func(c *ohip.Config) { c.MaxBody = 256 << 10 })
 			all := effects(t, w)
 			before := len(w.twin.ReadBooks().Effects)
 			for _, e := range all {
-				d := twin.Dial{Fault: fault, AfterEffect: true}
-				if fault == "" {
-					d.LatencyMS = 400
-				}
-				w.dial(t, d)
-				if got := asError(t, e.do(within(t, 200*time.Millisecond))); got.Fate != wire.Unknown {
-					t.Errorf("%s: %v", e.name, got)
-				}
+				w.dial(t, loss)
+				twintest.Lose(t, loss, e.do)
 				w.dial(t, twin.Dial{})
-				if happened, err := e.settled(within(t, 5*time.Second)); err != nil || !happened {
+				if happened, err := e.settled(twintest.Within(t, 5*time.Second)); err != nil || !happened {
 					t.Errorf("%s: settled = %v, %v", e.name, happened, err)
 				}
 			}
@@ -162,21 +119,17 @@ func TestTheAnswerIsLostAfterTheEffect(t *testing.T) {
 	}
 }
 
-// answerer is a hotel that answers every request with one prepared answer.
+// answerer is a hotel that gives a token and answers everything else with one prepared answer.
 func answerer(t *testing.T, status int, body string) *ohip.Client {
 	t.Helper()
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, _ = io.Copy(io.Discard, r.Body)
+	answer := twintest.Answer{Status: status, Header: map[string]string{"Retry-After": "7"}, Body: body}
+	cfg := testConfig(twintest.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.URL.Path, "/oauth") {
 			_, _ = io.WriteString(w, `{"access_token":"t","expires_in":3600,"token_type":"bearer","new":1}`)
 			return
 		}
-		w.Header().Set("Retry-After", "7")
-		w.WriteHeader(status)
-		_, _ = io.WriteString(w, body)
-	}))
-	t.Cleanup(server.Close)
-	cfg := testConfig(server.URL)
+		answer.ServeHTTP(w, r)
+	})))
 	cfg.Codes = map[string]ohip.Refusal{"FOF09999": ohip.RefusedTaken}
 	cfg.MaxBody = 4096
 	c, err := ohip.New(cfg)
@@ -234,12 +187,12 @@ func TestAnswersToEffectsAreJudged(t *testing.T) {
 		{"forbidden", 403, ``, wire.Refused, wire.ReasonRefused, ohip.RefusedCredentials, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			err := answerer(t, c.status, c.body).CheckIn(within(t, 5*time.Second), "1", "203")
+			err := answerer(t, c.status, c.body).CheckIn(twintest.Within(t, 5*time.Second), "1", "203")
 			if c.fate == 0 {
 				fine(t, err)
 				return
 			}
-			e := asError(t, err)
+			e := twintest.ErrorOf(t, err)
 			refusal, _ := ohip.RefusalOf(err)
 			if e.Fate != c.fate || e.Reason != c.reason || refusal != c.refusal || e.Code != c.code {
 				t.Errorf("want %s (%s) %q %q, got %v", c.fate, c.reason, c.refusal, c.code, e)
@@ -279,7 +232,7 @@ func TestAnswersToReadsAreJudged(t *testing.T) {
 		{``, 204, true, true, true},
 	} {
 		client := answerer(t, c.status, c.body)
-		ctx := within(t, 5*time.Second)
+		ctx := twintest.Within(t, 5*time.Second)
 		_, err := client.ByConfirmation(ctx, "7")
 		judged(t, "ByConfirmation", c.body, err, c.search)
 		_, err = client.Rooms(ctx, ohip.RoomQuery{})
@@ -301,7 +254,7 @@ func judged(t *testing.T, op, body string, err error, good bool) {
 		}
 		return
 	}
-	if e := asError(t, err); e.Fate != wire.Unknown || e.Reason != wire.ReasonGarbage {
+	if e := twintest.ErrorOf(t, err); e.Fate != wire.Unknown || e.Reason != wire.ReasonGarbage {
 		t.Errorf("%s %s: %v", op, body, e)
 	}
 }
@@ -309,7 +262,7 @@ func judged(t *testing.T, op, body string, err error, good bool) {
 // TestAHotelThatForgotItsTokens: a restart of the hotel costs no guest anything.
 func TestAHotelThatForgotItsTokens(t *testing.T) {
 	w := newWorld(t, nil)
-	ctx := within(t, 10*time.Second)
+	ctx := twintest.Within(t, 10*time.Second)
 	m := w.make(t, ohip.Want{Scenario: ohip.Assigned})
 	_, err := w.client.Reservation(ctx, m.ID)
 	fine(t, err)

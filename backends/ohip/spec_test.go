@@ -24,6 +24,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"github.com/warmgate/warmgate/backends/ohip"
+	"github.com/warmgate/warmgate/backends/twin/twintest"
 	"github.com/warmgate/warmgate/backends/wire"
 )
 
@@ -167,7 +168,7 @@ func TestAgainstThePublishedDocuments(t *testing.T) {
 // exercise goes through every operation, with success and with refusal, for every scenario.
 func exercise(t *testing.T, w world) {
 	t.Helper()
-	ctx := within(t, 60*time.Second)
+	ctx := twintest.Within(t, 60*time.Second)
 	must := func(err error) {
 		t.Helper()
 		if e, ok := err.(*wire.Error); err != nil && (!ok || e.Fate != wire.Refused) {

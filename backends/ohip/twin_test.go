@@ -14,6 +14,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/warmgate/warmgate/backends/ohip"
+	"github.com/warmgate/warmgate/backends/twin/twintest"
 	"github.com/warmgate/warmgate/backends/wire"
 )
 
@@ -233,7 +234,7 @@ func TestOneRoomManyGuests(t *testing.T) {
 	in := 0
 	for _, m := range guests {
 		wg.Go(func() {
-			ctx := within(t, 10*time.Second)
+			ctx := twintest.Within(t, 10*time.Second)
 			if err := w.client.AssignRoom(ctx, m.ID, "207"); err != nil {
 				wantRefusal(t, "assign", err, ohip.RefusedTaken)
 				return
@@ -263,7 +264,7 @@ func TestTheTwinAgainstItsModel(t *testing.T) {
 	w := newWorld(t, nil)
 	rapid.Check(t, func(rt *rapid.T) {
 		fine(t, w.twin.Vacate("*"))
-		ctx := within(t, 20*time.Second)
+		ctx := twintest.Within(t, 20*time.Second)
 		var guests []ohip.Made
 		for range 3 {
 			guests = append(guests, w.twin.Fresh())
@@ -348,7 +349,7 @@ func TestTheTwinAgainstItsModel(t *testing.T) {
 
 func TestWhatTheHotelDoesByHand(t *testing.T) {
 	w := newWorld(t, nil)
-	ctx := within(t, 10*time.Second)
+	ctx := twintest.Within(t, 10*time.Second)
 	state := func(id string) ohip.State {
 		t.Helper()
 		r, err := w.client.Reservation(ctx, id)
@@ -419,7 +420,7 @@ func TestTheTwinIsMadeFromItsSeedAndRemembers(t *testing.T) {
 	}
 	w := newWorld(t, nil)
 	m := w.make(t, ohip.Want{Scenario: ohip.Assigned})
-	ctx := within(t, 5*time.Second)
+	ctx := twintest.Within(t, 5*time.Second)
 	fine(t, w.client.CheckIn(ctx, m.ID, m.RoomID))
 	_, err := w.client.IssueKeys(ctx, order(m, m.RoomID))
 	fine(t, err)

@@ -2,7 +2,6 @@ package police_test
 
 import (
 	"context"
-	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/warmgate/warmgate/backends/police"
 	"github.com/warmgate/warmgate/backends/twin"
+	"github.com/warmgate/warmgate/backends/twin/twintest"
 	"github.com/warmgate/warmgate/backends/wire"
 )
 
@@ -37,15 +37,7 @@ type world struct {
 
 func newWorld(t testing.TB, change func(*police.Config)) world {
 	t.Helper()
-	city, err := twin.NewCity(twin.Config{Seed: 7})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := city.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	city := twintest.City(t)
 	bureau := newTwin(t, 7)
 	if err := city.Add("police", "lakeside", bureau); err != nil {
 		t.Fatal(err)
@@ -72,24 +64,9 @@ func newTwin(t testing.TB, seed uint64) *police.Twin {
 	return bureau
 }
 
-func within(t testing.TB, d time.Duration) context.Context {
-	ctx, cancel := context.WithTimeout(context.Background(), d)
-	t.Cleanup(cancel)
-	return ctx
-}
-
-func asError(t testing.TB, err error) *wire.Error {
-	t.Helper()
-	e, ok := errors.AsType[*wire.Error](err)
-	if !ok {
-		t.Fatalf("want a *wire.Error, got %v", err)
-	}
-	return e
-}
-
 func refusedWith(t testing.TB, err error, code string) {
 	t.Helper()
-	if e := asError(t, err); e.Fate != wire.Refused || e.Reason != wire.ReasonRefused || e.Code != code || e.Connector != "police" {
+	if e := twintest.ErrorOf(t, err); e.Fate != wire.Refused || e.Reason != wire.ReasonRefused || e.Code != code || e.Connector != "police" {
 		t.Errorf("want a refusal %s, got %+v", code, e)
 	}
 }
@@ -109,7 +86,7 @@ func stay() police.Stay {
 
 func TestAStayFromArrivalToDeparture(t *testing.T) {
 	w := newWorld(t, nil)
-	ctx := within(t, 5*time.Second)
+	ctx := twintest.Within(t, 5*time.Second)
 	k := key("one")
 	if r, err := w.client.Find(ctx, k); r != nil || err != nil {
 		t.Fatalf("Find before = %+v, %v", r, err)
@@ -161,7 +138,7 @@ func TestAStayFromArrivalToDeparture(t *testing.T) {
 
 func TestRefusals(t *testing.T) {
 	w := newWorld(t, nil)
-	ctx := within(t, 10*time.Second)
+	ctx := twintest.Within(t, 10*time.Second)
 	k, left := key("held"), key("left")
 	for _, each := range []string{k, left} {
 		if _, err := w.client.Register(ctx, each, stay()); err != nil {
@@ -243,7 +220,7 @@ func TestRefusals(t *testing.T) {
 // TestAGuestStaysAtOneHotel: and may have two rooms there.
 func TestAGuestStaysAtOneHotel(t *testing.T) {
 	w := newWorld(t, nil)
-	ctx := within(t, 5*time.Second)
+	ctx := twintest.Within(t, 5*time.Second)
 	other, err := police.New(police.Config{BaseURL: w.city.URL("police", "lakeside"), APIKey: testKey, Hotel: "hillside"})
 	if err != nil {
 		t.Fatal(err)
@@ -270,7 +247,7 @@ func TestAGuestStaysAtOneHotel(t *testing.T) {
 
 func TestNothingIsSent(t *testing.T) {
 	w := newWorld(t, nil)
-	ctx := within(t, 5*time.Second)
+	ctx := twintest.Within(t, 5*time.Second)
 	register := func(key string, change func(*police.Stay)) func(context.Context) error {
 		return func(ctx context.Context) error {
 			s := stay()
@@ -293,7 +270,7 @@ func TestNothingIsSent(t *testing.T) {
 		call func(context.Context) error
 	}{
 		{"no-time", context.Background(), register(k, same)},
-		{"no-time", within(t, time.Nanosecond), find(k)},
+		{"no-time", twintest.Within(t, time.Nanosecond), find(k)},
 		{"key", ctx, register("short", same)},
 		{"key", ctx, find("../v1/registrations/" + k)},
 		{"key", ctx, find("stay 0123456789 0123456789")},
@@ -325,7 +302,7 @@ func TestNothingIsSent(t *testing.T) {
 		{"room", ctx, correct(k, 1, police.Correction{Room: "/"})},
 		{"name", ctx, correct(k, 1, police.Correction{Name: "\x00"})},
 	} {
-		e := asError(t, test.call(test.ctx))
+		e := twintest.ErrorOf(t, test.call(test.ctx))
 		if e.Fate != wire.NotSent || !strings.Contains(e.Error(), test.says) {
 			t.Errorf("want %q, got %v", test.says, e)
 		}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/warmgate/warmgate/backends/identity/interfacetest"
 	"github.com/warmgate/warmgate/backends/police"
+	"github.com/warmgate/warmgate/backends/twin/twintest"
 )
 
 const document = "../../docs/interfaces.md"
@@ -19,7 +20,7 @@ func TestTheDocumentIsTrue(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	ctx := within(t, 10*time.Second)
+	ctx := twintest.Within(t, 10*time.Second)
 	const k = "0197a3c4-7f1e-7c60-9a51-5d0c4f2b8e11.register.0"
 	full := stay()
 	full.ArrivedAt, full.ExpectedDeparture = evening, "2026-05-04"

@@ -2,8 +2,6 @@ package police_test
 
 import (
 	"context"
-	"errors"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -12,6 +10,7 @@ import (
 
 	"github.com/warmgate/warmgate/backends/police"
 	"github.com/warmgate/warmgate/backends/twin"
+	"github.com/warmgate/warmgate/backends/twin/twintest"
 	"github.com/warmgate/warmgate/backends/wire"
 )
 
@@ -28,52 +27,31 @@ func operations(c *police.Client, k string) map[string]func(context.Context) err
 	}
 }
 
+// dial sets how the bureau behaves.
+func (w world) dial(t testing.TB, d twin.Dial) {
+	t.Helper()
+	if err := w.city.Dial("police", "lakeside", d); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // TestEveryFaultHasItsFate is the client's half of the budget matrix.
 func TestEveryFaultHasItsFate(t *testing.T) {
-	want := map[twin.Fault]wire.Error{
-		twin.Hang:    {Fate: wire.Unknown, Reason: wire.ReasonTimeout},
-		twin.Slow:    {Fate: wire.Unknown, Reason: wire.ReasonTimeout},
-		twin.Refuse:  {Fate: wire.NotSent, Reason: wire.ReasonDial},
-		twin.Reset:   {Fate: wire.Unknown, Reason: wire.ReasonReset},
-		twin.Status5: {Fate: wire.Unknown, Reason: wire.ReasonStatus, Status: 500},
-		twin.Status4: {Fate: wire.Unknown, Reason: wire.ReasonRateLimited, Status: 429},
-		twin.Garbage: {Fate: wire.Unknown, Reason: wire.ReasonGarbage, Status: 200},
-		twin.Endless: {Fate: wire.Unknown, Reason: wire.ReasonTooLarge},
-	}
 	w := newWorld(t, nil)
-	for _, fault := range twin.Faults() {
-		limit := 10 * time.Second // for what is noticed at once, on a busy machine too
-		if want[fault].Reason == wire.ReasonTimeout {
-			limit = 200 * time.Millisecond
-		}
+	for fault, want := range twintest.Fates() {
 		k := key(string(fault))
 		for _, op := range []string{"Register", "Find", "Correct", "Depart"} {
 			t.Run(string(fault)+" "+op, func(t *testing.T) {
 				if op == "Correct" { // what is asked about the others must be there
-					if _, err := w.client.Register(within(t, 5*time.Second), k, stay()); err != nil {
+					if _, err := w.client.Register(twintest.Within(t, 5*time.Second), k, stay()); err != nil {
 						t.Fatal(err)
 					}
 				}
-				if err := w.city.Dial("police", "lakeside", twin.Dial{Fault: fault}); err != nil {
-					t.Fatal(err)
-				}
-				begin := time.Now()
-				err := operations(w.client, k)[op](within(t, limit))
-				took := time.Since(begin)
-				e, expect := asError(t, err), want[fault]
-				if e.Fate != expect.Fate || e.Reason != expect.Reason || e.Status != expect.Status || e.Op != op {
-					t.Errorf("want %+v, got %+v", expect, e)
-				}
-				if took > limit+700*time.Millisecond {
-					t.Errorf("took %s, the deadline was %s", took, limit)
-				}
-				if e.Reason == wire.ReasonTimeout != errors.Is(err, context.DeadlineExceeded) {
-					t.Errorf("%v: context.DeadlineExceeded belongs to a timeout, and to it alone", err)
-				}
-				if err := w.city.Dial("police", "lakeside", twin.Dial{}); err != nil {
-					t.Fatal(err)
-				}
-				r, err := w.client.Find(within(t, 5*time.Second), k)
+				w.dial(t, twin.Dial{Fault: fault})
+				want.Op = op
+				twintest.Meet(t, want, 200*time.Millisecond, operations(w.client, k)[op])
+				w.dial(t, twin.Dial{})
+				r, err := w.client.Find(twintest.Within(t, 5*time.Second), k)
 				if err != nil {
 					t.Fatalf("after the fault: %v", err)
 				}
@@ -96,34 +74,24 @@ func TestTheAnswerIsLostAfterTheEffect(t *testing.T) {
 		"Correct":  func(r *police.Registration) bool { return r.Revision == 1 && r.Room == "1210" },
 		"Depart":   func(r *police.Registration) bool { return r.State == police.Departed && r.LeftAt.Equal(morning) },
 	}
-	faults := []twin.Fault{"", twin.Hang, twin.Reset, twin.Status5, twin.Status4, twin.Garbage, twin.Endless}
-	for _, fault := range faults {
-		k := key("lost" + string(fault))
-		d := twin.Dial{Fault: fault, AfterEffect: true}
-		if fault == "" {
-			d.LatencyMS = 400
-		}
+	losses := twintest.Losses()
+	for _, loss := range losses {
+		k := key("lost" + string(loss.Fault))
 		for _, op := range []string{"Register", "Correct", "Depart"} {
-			if err := w.city.Dial("police", "*", d); err != nil {
-				t.Fatal(err)
+			w.dial(t, loss)
+			twintest.Lose(t, loss, operations(w.client, k)[op])
+			w.dial(t, twin.Dial{})
+			if r, err := w.client.Find(twintest.Within(t, 5*time.Second), k); err != nil || !happened[op](r) {
+				t.Errorf("%q %s: Find = %+v, %v", loss.Fault, op, r, err)
 			}
-			if e := asError(t, operations(w.client, k)[op](within(t, 200*time.Millisecond))); e.Fate != wire.Unknown {
-				t.Errorf("%q %s: %+v", fault, op, e)
-			}
-			if err := w.city.Dial("police", "*", twin.Dial{}); err != nil {
-				t.Fatal(err)
-			}
-			if r, err := w.client.Find(within(t, 5*time.Second), k); err != nil || !happened[op](r) {
-				t.Errorf("%q %s: Find = %+v, %v", fault, op, r, err)
-			}
-			if err := operations(w.client, k)[op](within(t, 5*time.Second)); err != nil {
-				t.Errorf("%q %s again: %v", fault, op, err)
+			if err := operations(w.client, k)[op](twintest.Within(t, 5*time.Second)); err != nil {
+				t.Errorf("%q %s again: %v", loss.Fault, op, err)
 			}
 		}
 	}
 	b := w.twin.ReadBooks().Registrations
-	if len(b) != len(faults) {
-		t.Errorf("%d registrations, want %d", len(b), len(faults))
+	if len(b) != len(losses) {
+		t.Errorf("%d registrations, want %d", len(b), len(losses))
 	}
 	for _, r := range b {
 		if r.Asked.Register != 2 || len(r.Revisions) != 1 || r.Revisions[0].Asked != 2 || r.Asked.Depart != 2 {
@@ -133,18 +101,9 @@ func TestTheAnswerIsLostAfterTheEffect(t *testing.T) {
 }
 
 // answerer is a bureau that answers every request with one prepared answer.
-func answerer(t testing.TB, status int, header map[string]string, body string) *police.Client {
+func answerer(t testing.TB, answer twintest.Answer) *police.Client {
 	t.Helper()
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, _ = io.Copy(io.Discard, r.Body)
-		for k, v := range header {
-			w.Header().Set(k, v)
-		}
-		w.WriteHeader(status)
-		_, _ = io.WriteString(w, body)
-	}))
-	t.Cleanup(server.Close)
-	c, err := police.New(police.Config{BaseURL: server.URL + "/bureau/", APIKey: testKey, Hotel: "h", MaxBody: 4096})
+	c, err := police.New(police.Config{BaseURL: twintest.Serve(t, answer) + "/bureau/", APIKey: testKey, Hotel: "h", MaxBody: 4096})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -192,22 +151,22 @@ func TestAnswersAreJudged(t *testing.T) {
 		{"a large body", 200, nil, `[` + strings.Repeat(" ", 8192) + `]`, wire.Unknown, wire.ReasonTooLarge},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			c := answerer(t, test.status, test.header, test.body)
-			r, err := c.Register(within(t, 5*time.Second), key("one"), stay())
+			c := answerer(t, twintest.Answer{Status: test.status, Header: test.header, Body: test.body})
+			r, err := c.Register(twintest.Within(t, 5*time.Second), key("one"), stay())
 			if test.fate == 0 {
 				if err != nil || r.Number != "PR-1" {
 					t.Fatalf("got %+v, %v", r, err)
 				}
 				return
 			}
-			e := asError(t, err)
+			e := twintest.ErrorOf(t, err)
 			if e.Fate != test.fate || e.Reason != test.reason {
 				t.Fatalf("want %s (%s), got %v", test.fate, test.reason, e)
 			}
 			if test.status == 503 && e.RetryAfter != 7*time.Second {
 				t.Errorf("Retry-After = %s", e.RetryAfter)
 			}
-			if r, err := c.Find(within(t, 5*time.Second), key("one")); r != nil || err == nil {
+			if r, err := c.Find(twintest.Within(t, 5*time.Second), key("one")); r != nil || err == nil {
 				t.Errorf("Find takes it for an answer: %+v, %v", r, err)
 			}
 		})
@@ -246,7 +205,7 @@ func FuzzAnswer(f *testing.F) {
 		switch {
 		case r != nil && (err != nil || status > 201 || r.Key != key("one") || r.Number == "" || r.Room == ""):
 			t.Errorf("%d: %+v, %v", status, r, err)
-		case err != nil && (asError(t, err).Fate == wire.NotSent || strings.Contains(err.Error(), "secret ")):
+		case err != nil && (twintest.ErrorOf(t, err).Fate == wire.NotSent || strings.Contains(err.Error(), "secret ")):
 			t.Errorf("%d: %v", status, err)
 		}
 	})

@@ -15,6 +15,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/warmgate/warmgate/backends/police"
+	"github.com/warmgate/warmgate/backends/twin/twintest"
 	"github.com/warmgate/warmgate/backends/wire"
 )
 
@@ -154,7 +155,7 @@ func TestTheTwinRefusesWhatDoesNotFit(t *testing.T) {
 // TestANoticeCannotBeToldFromACheck: whoever stands at the kiosk, or reads its logs, learns nothing.
 func TestANoticeCannotBeToldFromACheck(t *testing.T) {
 	w := newWorld(t, nil)
-	ctx := within(t, 5*time.Second)
+	ctx := twintest.Within(t, 5*time.Second)
 	answers := map[police.Scenario]string{}
 	for _, s := range []police.Scenario{police.Check, police.Notice} {
 		want := fmt.Sprintf(`{"scenario":%q,"document_type":"resident-id","document_number":"990000199005020036"}`, s)
@@ -198,13 +199,13 @@ func TestScenarios(t *testing.T) {
 	if err := w.twin.Mark(mark); err != nil {
 		t.Fatal(err)
 	}
-	_, err := w.client.Register(within(t, 5*time.Second), key("one"), stay())
+	_, err := w.client.Register(twintest.Within(t, 5*time.Second), key("one"), stay())
 	refusedWith(t, err, police.CodeElsewhere)
 	mark.Scenario = ""
 	if err := w.twin.Mark(mark); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.client.Register(within(t, 5*time.Second), key("one"), stay()); err != nil {
+	if _, err := w.client.Register(twintest.Within(t, 5*time.Second), key("one"), stay()); err != nil {
 		t.Error(err)
 	}
 	for _, bad := range []string{``, `{"scenario":"arrest","document_type":"passport","document_number":"E1"}`, `{"document_type":"card","document_number":"E1"}`,
@@ -222,7 +223,7 @@ func TestManyCopiesOfOneRegistration(t *testing.T) {
 	numbers := make([]string, 50)
 	for i := range numbers {
 		wg.Go(func() {
-			r, err := w.client.Register(within(t, 10*time.Second), key("one"), stay())
+			r, err := w.client.Register(twintest.Within(t, 10*time.Second), key("one"), stay())
 			if err != nil {
 				t.Error(err)
 				return
@@ -330,7 +331,7 @@ func TestTheTwinIsMadeFromItsSeedAndRemembers(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer c.Close()
-		r, err := c.Register(within(t, 5*time.Second), k, stay())
+		r, err := c.Register(twintest.Within(t, 5*time.Second), k, stay())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -384,7 +385,7 @@ func TestTheTwinIsMadeFromItsSeedAndRemembers(t *testing.T) {
 // TestBooksShowNoGuest: they are there to be read by whoever checks.
 func TestBooksShowNoGuest(t *testing.T) {
 	w := newWorld(t, nil)
-	if _, err := w.client.Register(within(t, 5*time.Second), key("one"), stay()); err != nil {
+	if _, err := w.client.Register(twintest.Within(t, 5*time.Second), key("one"), stay()); err != nil {
 		t.Fatal(err)
 	}
 	text, err := json.Marshal(w.twin.Books())
