@@ -340,7 +340,7 @@ func TestCityAndServeByHand(t *testing.T) {
 	town := b.Process(nil, "city", "-c", config, "--listen=127.0.0.1:0", "--data="+data+"/city", "--secrets="+data+"/secrets")
 	b.City = strings.TrimSuffix(town.Line("# The city answers at "), ". Its twins, for the environment of serve:")
 	env := []string{"WARMGATE_LISTEN=127.0.0.1:0", "WARMGATE_ADMIN=127.0.0.1:0"}
-	for range 8 { // two attractions, and two hotels with three systems each
+	for range 11 { // two attractions, two hotels with three systems each, a provider, and a city with its broker
 		env = append(env, town.Line("export "))
 	}
 	gate := b.Process(env, "serve", "-c", config)

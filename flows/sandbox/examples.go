@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -26,9 +27,13 @@ type Example struct {
 
 // maker makes the examples, fresh at each start.
 type maker struct {
-	http   *http.Client
-	city   string
-	tokens map[string]string
+	http      *http.Client
+	api, city string
+	tokens    map[string]string
+	seed      uint64
+	now       func() time.Time
+
+	owing *owing // once it is there
 }
 
 // examples are the journeys' calls, each named after its call. A new journey is one line here.
@@ -36,6 +41,7 @@ func (m *maker) examples(ctx context.Context) (map[string]Example, error) {
 	all := map[string]Example{}
 	for name, make := range map[string]func(context.Context) (Example, error){
 		"scenic-entry": m.scenicEntry, "hotel-check-in": m.checkInLakeside, "hotel-check-in-canal-house": m.checkInCanalHouse,
+		"parking-entry": m.parkingEntry, "parking-exit": m.parkingExit, "parking-bill-search": m.parkingBillSearch, "parking-payment": m.parkingPayment,
 	} {
 		e, err := make(ctx)
 		if err != nil {
@@ -74,13 +80,24 @@ func (m *maker) post(role, path, about string, body any) Example {
 
 // ask lets a twin make something.
 func (m *maker) ask(ctx context.Context, twin string, want, into any) error {
-	body, err := json.Marshal(want)
+	return m.send(ctx, m.city, Example{Method: http.MethodPost, Path: "/make/" + twin, Body: want}, into)
+}
+
+// send sends a call to whoever answers at base, and reads the answer into into, unless that is nil.
+func (m *maker) send(ctx context.Context, base string, e Example, into any) error {
+	var body []byte
+	if e.Body != nil {
+		var err error
+		if body, err = json.Marshal(e.Body); err != nil {
+			return err
+		}
+	}
+	req, err := http.NewRequestWithContext(ctx, e.Method, base+e.Path, bytes.NewReader(body))
 	if err != nil {
 		return err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, m.city+"/make/"+twin, bytes.NewReader(body))
-	if err != nil {
-		return err
+	for name, value := range e.Headers {
+		req.Header.Set(name, value)
 	}
 	resp, err := m.http.Do(req)
 	if err != nil {
@@ -91,8 +108,11 @@ func (m *maker) ask(ctx context.Context, twin string, want, into any) error {
 	if err != nil {
 		return err
 	}
-	if resp.StatusCode != http.StatusCreated {
-		return fmt.Errorf("the twin answers %d: %s", resp.StatusCode, answer)
+	if resp.StatusCode/100 != 2 {
+		return fmt.Errorf("%s is answered %d: %s", e.Path, resp.StatusCode, answer)
+	}
+	if into == nil {
+		return nil
 	}
 	return json.Unmarshal(answer, into)
 }

@@ -21,6 +21,8 @@ func roles() []role {
 	return []role{
 		{"gate", []string{"scenic:gate"}},
 		{"kiosk", []string{"hotel:check-in"}},
+		{"barrier", []string{"parking:gate"}},
+		{"driver", []string{"parking:pay"}},
 		{"staff", []string{"staff:assist", "scenic:read"}},
 		{"reader", []string{"scenic:read"}},
 	}
@@ -41,7 +43,7 @@ func ScopesOf(name string) ([]string, bool) {
 	return nil, false
 }
 
-// RoleNames returns the roles in words: "gate, kiosk, staff, reader".
+// RoleNames returns the roles in words: "gate, kiosk, barrier, …".
 func RoleNames() string {
 	var names []string
 	for _, r := range roles() {

@@ -190,7 +190,7 @@ func (s *sandbox) start(ctx context.Context) (up Up, err error) {
 	if err := s.await(ctx, up.Admin); err != nil {
 		return up, err
 	}
-	m := &maker{http: s.http, city: up.City, tokens: up.Tokens}
+	m := &maker{http: s.http, api: up.API, city: up.City, tokens: up.Tokens, seed: s.Seed, now: s.Now}
 	if up.Examples, err = m.examples(ctx); err != nil {
 		return up, err
 	}
@@ -256,7 +256,8 @@ func Variable(connector, venue string) string {
 func (s *sandbox) startServe(town CityUp, addresses map[string]string) (err error) {
 	env := append([]string{}, s.Env...)
 	env = append(env, "WARMGATE_DATA="+s.path("ledger"), "WARMGATE_SECRETS="+s.path("secrets"),
-		"WARMGATE_TOKEN_KEYS="+s.path("token-keys.json"), "WARMGATE_LISTEN="+addresses["--listen"], "WARMGATE_ADMIN="+addresses["--admin"])
+		"WARMGATE_TOKEN_KEYS="+s.path("token-keys.json"), "WARMGATE_LISTEN="+addresses["--listen"], "WARMGATE_ADMIN="+addresses["--admin"],
+		"WARMGATE_PUBLIC=http://"+addresses["--listen"])
 	for connector, venues := range town.Twins {
 		for venue, url := range venues {
 			env = append(env, Variable(connector, venue)+"="+url)
