@@ -5,7 +5,7 @@
 //   WARMGATE_TOKEN       access token with the journey's scope: `warmgate token`
 //   WARMGATE_THRESHOLDS  what `warmgate check --k6 -c FILE` prints, or the name of a file with it. The budgets stand in
 //                        the gateway's configuration alone; no script has a figure of its own.
-//   WARMGATE_RATE        journeys begun in a second (default 50)
+//   WARMGATE_RATE        begun in a second (default 50): journeys, or cars, each of which comes and goes
 //   WARMGATE_DURATION    how long they are begun (default 30s)
 //   WARMGATE_VUS         journeys under way at once, at most (default: as many as begin in two seconds)
 //   WARMGATE_SUMMARY     a file for the whole summary as JSON (default: none)
@@ -40,50 +40,52 @@ export function base(name) {
 }
 
 /**
- * The promises about one journey, and those that name no journey.
- * @param {string} journey
+ * The promises about some journeys, and those that name no journey.
+ * @param {string[]} journeys
  * @returns {{[series: string]: string[]}} as k6's options.thresholds
  */
-export function thresholds(journey) {
+export function thresholds(...journeys) {
   const given = required('WARMGATE_THRESHOLDS');
   const all = JSON.parse(given.trim().startsWith('{') ? given : open(given));
   /** @type {{[series: string]: string[]}} */
   const own = {};
+  const missing = new Set(journeys);
   for (const series of Object.keys(all)) {
     const tag = /[{,]\s*journey:\s*([^,}\s]+)/.exec(series);
-    if (!tag || tag[1] === journey) {
+    if (!tag || journeys.includes(tag[1])) {
       own[series] = all[series];
+      missing.delete(tag ? tag[1] : '');
     }
   }
-  if (Object.keys(own).length === 0) {
-    throw new Error(`WARMGATE_THRESHOLDS promises nothing about ${journey}`);
+  if (missing.size > 0) {
+    throw new Error(`WARMGATE_THRESHOLDS promises nothing about ${[...missing].join(', ')}`);
   }
   return own;
 }
 
 /**
- * Options for a journey that begins at a steady rate, whatever became of those before.
- * @param {string} journey
+ * Options for journeys that begin at a steady rate, whatever became of those before.
+ * @param {string[]} journeys that one iteration makes, one after the other; the first one names the scenario
  * @returns {import('k6/options').Options}
  */
-export function arrivals(journey) {
+export function arrivals(...journeys) {
   required('WARMGATE_URL');
   required('WARMGATE_TOKEN');
   const rate = Number(__ENV.WARMGATE_RATE || 50);
   const users = Number(__ENV.WARMGATE_VUS || 2 * rate);
   return {
     scenarios: {
-      [journey]: {
+      [journeys[0]]: {
         executor: 'constant-arrival-rate',
         rate,
         timeUnit: '1s',
         duration: __ENV.WARMGATE_DURATION || '30s',
         preAllocatedVUs: Math.ceil(users / 4),
         maxVUs: users,
-        tags: { journey },
+        tags: { journey: journeys[0] },
       },
     },
-    thresholds: thresholds(journey),
+    thresholds: thresholds(...journeys),
     summaryTrendStats: ['min', 'med', 'p(95)', 'p(99)', 'max'],
   };
 }
