@@ -32,7 +32,7 @@ func TestCommands(t *testing.T) {
 	}})
 }
 
-func TestSandboxLetsAVisitorIn(t *testing.T) {
+func TestSandboxLetsVisitorsAndCarsIn(t *testing.T) {
 	b := sandboxtest.Start(t)
 	for path, want := range map[string]int{b.Admin + "/livez": 200, b.Admin + "/readyz": 200, b.Admin + "/metrics": 200,
 		b.API + "/openapi.json": 200, b.API + "/docs": 200, b.City + "/twins": 200, b.API + "/v1/assists": 401} {
@@ -46,6 +46,12 @@ func TestSandboxLetsAVisitorIn(t *testing.T) {
 	}
 	if again, same := b.Example("scenic-entry"); again != 201 || same != text {
 		t.Errorf("its replay: %d %s", again, same)
+	}
+	for _, e := range [][2]string{{"parking-entry", `"decision":"open"`}, {"parking-exit", `"state":"pay-pending"`},
+		{"parking-bill-search", `"state":"billed"`}, {"parking-payment", `"state":"pay-pending"`}} {
+		if status, text := b.Example(e[0]); status/100 != 2 || !strings.Contains(text, e[1]) {
+			t.Errorf("the example %s: %d %s", e[0], status, text)
+		}
 	}
 	for role, path := range map[string]string{"reader": "/v1/attractions/west-lake/occupancy", "staff": "/v1/assists"} {
 		if status, text := b.Do("GET", b.API+path, map[string]string{"Authorization": "Bearer " + b.Tokens[role]}, nil); status != 200 {
@@ -316,7 +322,7 @@ func TestPrintedCommandsWork(t *testing.T) {
 			}
 		}
 	}
-	if n < 4 {
+	if n < 11 {
 		t.Errorf("%d commands were printed:\n%s", n, &said)
 	}
 }

@@ -8,7 +8,8 @@
 //   WARMGATE_STAY    how long they are, in seconds (default 1): time for the lot's collector to say that a car may pay later
 //   WARMGATE_SEED    a whole number that the plates are made from (default: another one in each run). The same cars again
 //                    within WARMGATE_PARKED would have been inside twice at once, which the lot corrects
-// A real lot would report these cars to its city and charge them: run this at one whose connectors lead to twins.
+// A real lot would report these cars to its city and charge them: run this at one whose connectors lead to twins. Hangzhou's
+// city tells cars apart by entry and second: at a lot that reports to it, one car a second at each barrier is the most.
 //
 //   k6 run -e WARMGATE_URL=… -e WARMGATE_TOKEN=… -e WARMGATE_THRESHOLDS="$(warmgate check --k6 -c configs/gateway.yaml)" \
 //     -e WARMGATE_LOT=… -e WARMGATE_ENTRY=… -e WARMGATE_EXIT=… loadtest/parking.js

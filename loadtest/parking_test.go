@@ -37,18 +37,14 @@ func TestParkingScript(t *testing.T) {
 	const lot, rate = "west-garage", 20
 	c := flowtest.Options{Before: func(c *flowtest.City) { c.Write("venues/"+lot+".yaml", fmt.Sprintf(openLot, lot)) }}.Start(t, all)
 	promised := thresholds(t, c)
-	run := func(gates string, more map[string]string) (*runner.Summary, error) {
+	run := func(gates string) (*runner.Summary, error) {
 		t.Helper()
-		env := map[string]string{
+		return runner.Run(t.Context(), runner.Config{Script: "parking.js", Scale: runner.Scale{Duration: 2 * time.Second}, Env: map[string]string{
 			"WARMGATE_URL": c.URL, "WARMGATE_TOKEN": c.Token("barrier", "parking:gate"), "WARMGATE_THRESHOLDS": promised,
 			"WARMGATE_LOT": lot, "WARMGATE_ENTRY": gates, "WARMGATE_EXIT": "south", "WARMGATE_STAY": "0.2", "WARMGATE_RATE": "20",
-		}
-		for name, value := range more {
-			env[name] = value
-		}
-		return runner.Run(t.Context(), runner.Config{Script: "parking.js", Scale: runner.Scale{Duration: 2 * time.Second}, Env: env})
+		}})
 	}
-	good, err := run("north,east", nil)
+	good, err := run("north,east")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +57,7 @@ func TestParkingScript(t *testing.T) {
 	if n := c.Number(`SELECT COUNT(*) FROM parking_stays WHERE state <> 'exited'`); n != 0 {
 		t.Errorf("%d cars are still inside", n)
 	}
-	shut, err := run("north,nowhere", nil)
+	shut, err := run("north,nowhere")
 	if err != nil {
 		t.Fatal(err)
 	}
