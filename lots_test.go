@@ -146,7 +146,7 @@ func (l *lot) enter() {
 // collected waits until the car that has left has paid, once.
 func (l *lot) collected(due int64) {
 	l.t.Helper()
-	sandboxtest.Await(l.t, 30*time.Second, "the bill is paid", func() bool { state, owed := l.bill(); return state == "paid" && owed == 0 })
+	sandboxtest.Await(l.t, 20*time.Second, "the bill is paid", func() bool { state, owed := l.bill(); return state == "paid" && owed == 0 })
 	b := l.books()
 	if l.charges(b) != 1 || l.paid(b) != 1 {
 		l.t.Errorf("one car has left, and the books are %+v", b)
