@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"runtime/debug"
 	"slices"
 	"time"
@@ -170,6 +171,7 @@ func (w *writer) flush(stx StoreTx, runs int) {
 		for _, it := range w.left {
 			it.answer(it.err, false)
 		}
+		runtime.Gosched() // whoever was answered goes on before the next group keeps this processor
 	case errors.Is(err, ErrUnavailable) && !errors.Is(err, ErrBroken):
 		w.refuse(nil, err)
 	default:
