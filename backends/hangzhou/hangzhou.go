@@ -47,18 +47,19 @@ const (
 
 // Config says which city a Client speaks to, and for which lot. It is validated by New.
 type Config struct {
-	BaseURL    string           // "https://host[:port][/prefix]", no query; the only place an address comes from
-	AccessID   string           // who asks, as the city has registered it: 1 to 64 letters, digits, dashes, dots, underscores
-	PrivateKey string           // ours, RSA, PEM or its bare base64 (PKCS#8 or PKCS#1), 1024 to 4096 bits
-	CityKey    string           // the city's public key, RSA, PEM or its bare base64 (PKIX); pushes are verified with it
-	Parking    string           // the lot's number at the city, 1 to MaxCode letters, digits, dashes and underscores
-	Location   *time.Location   // local times are in it; nil is refused
-	MaxConns   int              // connections at once, 1 to 10,000; 0: 64. Not less than the bulkhead above it
-	MaxBody    int              // bytes of an answer, 1 KiB to 256 MiB; 0: 1 MiB
-	Idle       time.Duration    // an unused connection is closed after this; 0: 4 s
-	RootCAs    *x509.CertPool   // for https and mqtts; nil: the system's
-	Clock      func() time.Time // of uploadTime; nil: time.Now
-	Unread     bool             // the secrets are not at hand: New checks the rest, and the client sends nothing
+	BaseURL    string            // "https://host[:port][/prefix]", no query; the only place an address comes from
+	AccessID   string            // who asks, as the city has registered it: 1 to 64 letters, digits, dashes, dots, underscores
+	PrivateKey string            // ours, RSA, PEM or its bare base64 (PKCS#8 or PKCS#1), 1024 to 4096 bits
+	CityKey    string            // the city's public key, RSA, PEM or its bare base64 (PKIX); pushes are verified with it
+	Parking    string            // the lot's number at the city, 1 to MaxCode letters, digits, dashes and underscores
+	Location   *time.Location    // local times are in it; nil is refused
+	MaxConns   int               // connections at once, 1 to 10,000; 0: 64. Not less than the bulkhead above it
+	MaxBody    int               // bytes of an answer, 1 KiB to 256 MiB; 0: 1 MiB
+	Idle       time.Duration     // an unused connection is closed after this; 0: 4 s
+	RootCAs    *x509.CertPool    // for https and mqtts; nil: the system's
+	Clock      func() time.Time  // of uploadTime; nil: time.Now
+	Unread     bool              // the secrets are not at hand: New checks the rest, and the client sends nothing
+	Signing    func(seal func()) // does what seals a request, which keeps a processor busy for some milliseconds; nil: at once
 }
 
 // Client speaks for one lot. It is safe for concurrent use.
@@ -71,6 +72,7 @@ type Client struct {
 	zone     *time.Location
 	clock    func() time.Time
 	roots    *x509.CertPool
+	signing  func(seal func())
 }
 
 // New validates the configuration and returns a client; it does not connect. The error names every field at fault and shows
@@ -104,8 +106,11 @@ func New(cfg Config) (*Client, error) {
 	if cfg.Clock == nil {
 		cfg.Clock = time.Now
 	}
+	if cfg.Signing == nil {
+		cfg.Signing = func(work func()) { work() }
+	}
 	return &Client{wire: c, accessID: cfg.AccessID, parking: cfg.Parking, key: key, city: city, zone: cfg.Location,
-		clock: cfg.Clock, roots: cfg.RootCAs}, nil
+		clock: cfg.Clock, roots: cfg.RootCAs, signing: cfg.Signing}, nil
 }
 
 func wrong(path, format string, args ...any) error {

@@ -270,7 +270,8 @@ func (c *Client) do(ctx context.Context, op, path string, body any, out *[]daily
 	if err != nil {
 		return c.wire.NotSent(op, wire.ReasonInput, nil) // its text may hold what could not be encoded
 	}
-	sealed, err := seal(c.key, plain)
+	var sealed envelope
+	c.signing(func() { sealed, err = seal(c.key, plain) })
 	if err != nil {
 		return c.wire.NotSent(op, wire.ReasonInput, nil)
 	}

@@ -77,7 +77,9 @@ func newNonce() string { return rand.Text() }
 // authorize returns the Authorization header of a request.
 func (c *Client) authorize(method, path string, body []byte) (string, error) {
 	nonce, now := newNonce(), strconv.FormatInt(c.cfg.Clock().Unix(), 10)
-	signature, err := sign(c.key, requestText(method, path, now, nonce, body))
+	var signature string
+	var err error
+	c.cfg.Signing(func() { signature, err = sign(c.key, requestText(method, path, now, nonce, body)) })
 	if err != nil {
 		return "", err
 	}

@@ -94,15 +94,16 @@ type Config struct {
 	// UnsignedRefusals takes a 4xx without any signature for a refusal; false: its outcome is unknown.
 	UnsignedRefusals bool
 
-	Leeway     time.Duration    // between the provider's clock and ours, 1 s to 10 min; 0: 5 min. Older answers and notifications are refused
-	RenewEvery time.Duration    // the provider's certificates are fetched anew after this, 1 s to 12 h; 0: 6 h
-	KeyTimeout time.Duration    // for one fetch of them, whoever waits; 0: 5 s
-	MaxConns   int              // connections at once, 1 to 10,000; 0: 64. Not less than the bulkhead above it
-	MaxBody    int              // bytes of an answer, 1 KiB to 256 MiB; 0: 64 KiB
-	MaxBill    int              // bytes of a day's bill, 1 KiB to 256 MiB; 0: 64 MiB
-	Idle       time.Duration    // an unused connection is closed after this; 0: 4 s
-	RootCAs    *x509.CertPool   // for https; nil: the system's
-	Clock      func() time.Time // nil: time.Now
+	Leeway     time.Duration     // between the provider's clock and ours, 1 s to 10 min; 0: 5 min. Older answers and notifications are refused
+	RenewEvery time.Duration     // the provider's certificates are fetched anew after this, 1 s to 12 h; 0: 6 h
+	KeyTimeout time.Duration     // for one fetch of them, whoever waits; 0: 5 s
+	MaxConns   int               // connections at once, 1 to 10,000; 0: 64. Not less than the bulkhead above it
+	MaxBody    int               // bytes of an answer, 1 KiB to 256 MiB; 0: 64 KiB
+	MaxBill    int               // bytes of a day's bill, 1 KiB to 256 MiB; 0: 64 MiB
+	Idle       time.Duration     // an unused connection is closed after this; 0: 4 s
+	RootCAs    *x509.CertPool    // for https; nil: the system's
+	Clock      func() time.Time  // nil: time.Now
+	Signing    func(sign func()) // does what signs a request, which keeps a processor busy for a millisecond; nil: at once
 }
 
 // Client speaks for one merchant. It is safe for concurrent use.
@@ -191,6 +192,9 @@ func (cfg *Config) defaults() {
 	}
 	if cfg.Clock == nil {
 		cfg.Clock = time.Now
+	}
+	if cfg.Signing == nil {
+		cfg.Signing = func(work func()) { work() }
 	}
 }
 

@@ -44,6 +44,7 @@ import (
 	"context"
 	"embed"
 	"io/fs"
+	"runtime"
 	"sync"
 
 	"github.com/warmgate/warmgate/gateway"
@@ -87,7 +88,7 @@ func New() (*flow.Flow, error) {
 	return &flow.Flow{
 		Name: "parking", Plans: append([]flow.Plan{c.entries, c.exits}, people.plans()...), Problems: append(problems(), citizenProblems()...), Document: document,
 		Migrations: []ledger.Migrations{{Name: "parking", FS: files}},
-		Venues:     &flow.VenueKind{Kind: Kind, Settings: readSettings, Roles: connectors{ops, reached}.add(ops.roles())},
+		Venues:     &flow.VenueKind{Kind: Kind, Settings: readSettings, Roles: connectors{ops, reached, inTurn(max(1, runtime.GOMAXPROCS(0)/2))}.add(ops.roles())},
 		Routes:     func(rt *flow.Runtime) []edge.Route { return append(c.routes(rt), people.routes(rt)...) }, Assists: append(assists(), citizenAssists()...),
 		Steps: stepWords(), Tasks: taskWords(),
 		Work: func(ctx context.Context, rt *flow.Runtime) error {

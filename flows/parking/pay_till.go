@@ -73,7 +73,18 @@ func (t *tills) list() (all []*till) {
 // connectors bind the journey's operations, and note the tills that they make.
 type connectors struct {
 	operations
-	tills *tills
+	tills   *tills
+	signing func(work func()) // of requests that no car waits for: they leave it a processor
+}
+
+// inTurn returns what does work so many at once, n ≥ 1; the others wait for their turn.
+func inTurn(n int) func(work func()) {
+	places := make(chan struct{}, n)
+	return func(work func()) {
+		places <- struct{}{}
+		defer func() { <-places }()
+		work()
+	}
 }
 
 // add gives every role the connectors that speak to a real system.
