@@ -55,6 +55,7 @@ func proofs() []proof {
 		{"matrix", "one visitor through each fault of ticketing and of the ledger", "1: some of the fields, 2: all", 1, 2, provesMatrix},
 		{"overload", "five times the capacity, open loop", "seconds", 2, 20, provesOverload},
 		{"start", "serve: ready, and idle memory, also after kill -9 with many rows", "rows", 10_000, 100_000, provesStart},
+		{"parking-kill", "kill -9 of serve at random moments under parking entries and exits, with faults at random at the payment provider and the city", "kills", 4, 1000, provesParkingKill},
 		{"exits", "server's time of a parking exit, open loop at 300 exits/s, flush included, with systems that are well and that hang", "exits", 1050, 17_100, provesExits},
 	}
 }
