@@ -243,7 +243,7 @@ func (w *round) refunds(ctx context.Context) error {
 	var all []owed
 	err := w.rt.Ledger.View(ctx, func(q ledger.Querier) error {
 		found, err := listOf(q, scanRefund, `SELECT `+refundColumns+` FROM parking_refunds WHERE look_at > 0 AND look_at <= $1
-			AND bill IN (SELECT id FROM parking_bills WHERE venue = $2) ORDER BY look_at LIMIT $3`, w.rt.Now().UnixMilli(), w.till.venue.ID, lookAtOnce)
+			AND EXISTS (SELECT 1 FROM parking_bills b WHERE b.id = parking_refunds.bill AND b.venue = $2) ORDER BY look_at LIMIT $3`, w.rt.Now().UnixMilli(), w.till.venue.ID, lookAtOnce)
 		if err != nil {
 			return err
 		}
