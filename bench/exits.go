@@ -248,7 +248,7 @@ func (x *exits) say(healthy, hanging []stretch, each int) error {
 	to.note("healthy: p50 / p99, medians of stretches", "%.2f / %.2f ms", middle(healthy, p50Of), middle(healthy, p99Of))
 	to.note("hanging: p50 / p99, medians of stretches", "%.2f / %.2f ms", middle(hanging, p50Of), middle(hanging, p99Of))
 	to.note("A/A: processor time, p50 and p99, healthy over healthy", "%.2f / %.2f / %.2f×", median(aa[0]), median(aa[1]), median(aa[2]))
-	to.atMost("healthy: server's time of an exit, p99, median of stretches", "ms", middle(healthy, p99Of), 15, 5)
+	to.atMost("healthy: server's time of an exit, p99, median of stretches", "ms", middle(healthy, p99Of), 15, 12)
 	to.atMost("processor time for each exit, hanging over healthy", "×", median(slower[0]), 1.15, 2)
 	to.atMost("p50, hanging over healthy", "×", median(slower[1]), 1.15, 2)
 	to.atMost("p99, hanging over healthy", "×", median(slower[2]), 1.5, 3)

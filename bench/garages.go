@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"regexp"
 	"strings"
@@ -62,6 +63,9 @@ func newGarages(r *run, dir string, seed uint64, n int, edits ...edit) (*garages
 	if err == nil {
 		text, err = os.ReadFile(g.path("configs/venues/" + shippedLot + ".yaml"))
 	}
+	if err == nil {
+		err = os.WriteFile(g.path("configs/venues/"+shippedLot+".shipped"), text, 0o600) //nolint:gosec // below the folder of this run
+	}
 	var merchant wechatpay.Credentials // one company runs them all
 	if err == nil {
 		merchant, err = wechatpay.MakeCredentials()
@@ -89,15 +93,28 @@ func (g *garages) open(text string, i int, seed uint64, merchant wechatpay.Crede
 	if err != nil {
 		return err
 	}
+	return g.write(text, lot, map[string]string{`(?m)^connectors:\n(?:  .*\n)+`: connectors})
+}
+
+// openAlone writes the file of a garage that is connected to nothing, as the shipped one is.
+func (g *garages) openAlone(id string) (*garage, error) {
+	lot := &garage{id: id}
+	text, err := os.ReadFile(g.path("configs/venues/" + shippedLot + ".shipped"))
+	if err != nil {
+		return nil, err
+	}
+	return lot, g.write(string(text), lot, nil)
+}
+
+// write writes the file of a garage: the shipped one with its own name, many barriers, and what else is changed.
+func (g *garages) write(text string, lot *garage, changes map[string]string) error {
 	var gates []string
 	for at := range barriers {
 		gates = append(gates, fmt.Sprintf("b%d", at+1))
 	}
-	for old, new := range map[string]string{
-		`(?m)^connectors:\n(?:  .*\n)+`: connectors,
-		`(?m)^  gates: .*`:              "  gates: [" + strings.Join(gates, ", ") + "]",
-		`(?m)^id: .*`:                   "id: " + lot.id,
-	} {
+	all := map[string]string{`(?m)^  gates: .*`: "  gates: [" + strings.Join(gates, ", ") + "]", `(?m)^id: .*`: "id: " + lot.id}
+	maps.Copy(all, changes)
+	for old, new := range all {
 		pattern := regexp.MustCompile(old)
 		if n := len(pattern.FindAllStringIndex(text, -1)); n != 1 {
 			return fmt.Errorf("cannot change the shipped %s.yaml: %q is there %d times, not once", shippedLot, old, n)

@@ -57,6 +57,7 @@ func proofs() []proof {
 		{"start", "serve: ready, and idle memory, also after kill -9 with many rows", "rows", 10_000, 100_000, provesStart},
 		{"parking-kill", "kill -9 of serve at random moments under parking entries and exits, with faults at random at the payment provider and the city", "kills", 4, 1000, provesParkingKill},
 		{"exits", "server's time of a parking exit, open loop at 300 exits/s, flush included, with systems that are well and that hang", "exits", 1050, 17_100, provesExits},
+		{"parkings", "what a parking exit costs with a hundredth of the stays in the ledger and with all of them; memory; ready after kill -9", "stays", 20_000, 1_000_000, provesParkings},
 	}
 }
 
