@@ -23,6 +23,9 @@ import (
 // WeChat Pay, and else the city, which hears of every car.
 const shippedLot = "west-garage"
 
+// sectionConnectors is that of a venue's file, as a pattern.
+const sectionConnectors = `(?m)^connectors:\n(?:(?:  .*)?\n)+`
+
 // barriers are the gates of a proof's garage. There are many, since the city knows a visit by its gate and second.
 const barriers = 16
 
@@ -93,17 +96,17 @@ func (g *garages) open(text string, i int, seed uint64, merchant wechatpay.Crede
 	if err != nil {
 		return err
 	}
-	return g.write(text, lot, map[string]string{`(?m)^connectors:\n(?:  .*\n)+`: connectors})
+	return g.write(text, lot, map[string]string{sectionConnectors: connectors + "\n"})
 }
 
-// openAlone writes the file of a garage that is connected to nothing, as the shipped one is.
+// openAlone writes the file of a garage that is connected to nothing.
 func (g *garages) openAlone(id string) (*garage, error) {
 	lot := &garage{id: id}
 	text, err := os.ReadFile(g.path("configs/venues/" + shippedLot + ".shipped"))
 	if err != nil {
 		return nil, err
 	}
-	return lot, g.write(string(text), lot, nil)
+	return lot, g.write(string(text), lot, map[string]string{sectionConnectors: "connectors:\n  city: { connector: none }\n  payment: { connector: none }\n\n"})
 }
 
 // write writes the file of a garage: the shipped one with its own name, many barriers, and what else is changed.

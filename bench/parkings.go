@@ -131,12 +131,7 @@ func (p *parkings) enter(n int) (all []inside, err error) {
 			p.cars++
 			some, all = append(some, in), append(all, inside{p.alone, in})
 		}
-		a := p.passAsk(p.alone, "entries", some...)
-		got, err := p.api.do(a, 5*time.Second)
-		for tries := 0; err != nil && tries < 100; tries++ { // connections of before a kill
-			got, err = p.api.do(a, 5*time.Second)
-		}
-		if err != nil || got.status != http.StatusCreated {
+		if got, err := p.api.do(p.passAsk(p.alone, "entries", some...), 5*time.Second); err != nil || got.status != http.StatusCreated {
 			return nil, fmt.Errorf("cars cannot come in: %s", got.word(err))
 		}
 	}
@@ -231,6 +226,7 @@ func (p *parkings) memoryAndStarts(r *run) error {
 	r.report.atMost("memory (RSS), the most so far", "MiB", p.serve.status("VmHWM:"), 300, 1)
 	var took []float64
 	for range parkingsKills {
+		p.api = newClient(p.serve.api.Addr().String(), 512) // the connections of before a kill are gone
 		cars, err := p.enter(exitRate)
 		if err != nil {
 			return err
