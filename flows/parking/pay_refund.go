@@ -151,8 +151,11 @@ func (r *refund) paid(tx *ledger.Tx, b *bill, reference string) error {
 		return err
 	}
 	b.refunded += r.minor
-	if b.state == billPaid && b.due() == 0 {
+	switch due := b.due(); {
+	case b.state == billPaid && due == 0:
 		b.state = billRefunded
+	case b.state == billPaid && due > 0: // the price has risen since it was ordered
+		b.state = billBilled
 	}
 	return updateBill(tx, b)
 }
