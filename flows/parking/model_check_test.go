@@ -9,10 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-json-experiment/json"
-
-	"github.com/warmgate/warmgate/gateway"
-	"github.com/warmgate/warmgate/gateway/flow"
 	"github.com/warmgate/warmgate/gateway/ledger"
 )
 
@@ -21,7 +17,7 @@ func (h *history) expected() (all []string) {
 	for _, p := range h.plates {
 		var of []*fact
 		for _, f := range h.facts {
-			if f.plate == p && f.heard && !f.gone {
+			if f.plate == p && f.heard && !f.gone && !f.turned {
 				of = append(of, f)
 			}
 		}
@@ -122,7 +118,7 @@ func (h *history) check(ctx context.Context) {
 		if want := h.expected(); !slices.Equal(got, want) {
 			h.say("it has come to\n\t%s\nand not to\n\t%s", strings.Join(got, "\n\t"), strings.Join(want, "\n\t"))
 		}
-		return errors.Join(h.checkEvents(q), h.checkBills(q), h.checkOutbox(q))
+		return errors.Join(h.checkEvents(q), h.checkBills(q))
 	})
 	if err != nil {
 		h.say("%v", err)
@@ -143,124 +139,117 @@ func (h *history) checkEvents(q ledger.Querier) error {
 	return nil
 }
 
-// checkBills: no bill is negative, doubled or charged twice, and each stands as its money does.
+// checkBills: no bill is negative, doubled or charged twice, each stands as its money does, and its money is what the banks
+// have taken and given back.
 func (h *history) checkBills(q ledger.Querier) error {
 	bills, err := listOf(q, scanBill, `SELECT `+billColumns+` FROM parking_bills WHERE venue = $1`, h.v.ID)
 	if err != nil {
 		return err
 	}
+	helped, left, err := h.helped(q)
+	if err != nil {
+		return err
+	}
+	highest, err := h.highest(q)
+	if err != nil {
+		return err
+	}
 	for _, b := range bills {
-		var taken int64
-		h.m.mu.Lock()
-		charges := len(h.m.provider[b.id])
-		for _, minor := range h.m.provider[b.id] {
-			taken += minor
-		}
-		h.m.mu.Unlock()
-		var helped int64
-		if err := q.QueryRow(`SELECT COUNT(*) FROM assists WHERE venue = $1 AND subject = $2`, h.v.ID, b.id).Scan(&helped); err != nil {
-			return err
-		}
+		h.checkMoney(b, max(highest[b.id], b.price), left[b.run])
 		due := b.due()
 		switch {
 		case b.price < 0:
 			h.say("a bill of %d", b.price)
-		case taken != b.paid || int64(charges) > b.tries:
-			h.say("bill %s was charged %d times, %d in all, and %d is booked of %d tries", b.id, charges, taken, b.paid, b.tries)
-		case charges > 0 && b.collect == collectNobody:
-			h.say("a bill was charged that nobody collects")
-		case b.state == billPayPending && due != 0:
-			h.say("a charge of %d was never delivered", due)
-		case due < 0 && helped == 0:
+		case b.state == billPayPending && !left[b.run]:
+			h.say("bill %s, which owes %d, is never paid and nobody knows", b.id, due)
+		case b.state == billPayPending || b.state == billDisputed:
+		case due < 0 && !helped[b.id]:
 			h.say("%d was paid too much and nobody gives it back", -due)
-		case due > 0 && b.state != billBilled, due == 0 && b.state == billBilled:
-			h.say("a bill that owes %d is %s", due, b.state)
+		case due > 0 && b.state != billBilled && b.state != billArrears, due <= 0 && (b.state == billBilled || b.state == billArrears):
+			h.say("bill %s, which owes %d (price %d, paid %d, waived %d, refunded %d), is %s", b.id, due, b.price, b.paid, b.waived, b.refunded, b.state)
 		}
 	}
 	return nil
 }
 
-// checkOutbox: every message is delivered, or a person has it.
-func (h *history) checkOutbox(q ledger.Querier) error {
-	var waiting, open int64
-	err := q.QueryRow(`SELECT COUNT(*) FROM messages WHERE venue = $1 AND state <> 'done'`, h.v.ID).Scan(&waiting)
-	if err == nil {
-		err = q.QueryRow(`SELECT COUNT(*) FROM operations WHERE venue = $1 AND kind = 'write' AND state <> 'done'`, h.v.ID).Scan(&open)
-	}
-	if waiting+open > 0 {
-		h.say("%d messages wait, %d operations are open", waiting, open)
-	}
-	return err
+// helped says about which subjects a person was asked, and in which runs a charge was left to one.
+func (h *history) helped(q ledger.Querier) (about, charges map[string]bool, err error) {
+	about, charges = map[string]bool{}, map[string]bool{}
+	_, err = listOf(q, func(r ledger.Row) (none struct{}, err error) {
+		var run, kind, subject string
+		err = r.Scan(&run, &kind, &subject)
+		about[subject] = true
+		charges[run] = charges[run] || strings.HasPrefix(kind, handCharge.Kind)
+		return none, err
+	}, `SELECT run, kind, subject FROM assists WHERE venue = $1`, h.v.ID)
+	return about, charges, err
 }
 
-// staff look at the exits that wait, and settle one of them.
-func (h *history) staff(ctx context.Context) {
-	if _, err := ledger.Do(ctx, h.m.ledger, askOverdue, overdue{h.m.rt, h.v, time.Now().Add(time.Hour)}); err != nil {
-		h.say("%v", err)
-		return
-	}
-	var asked []*reading
-	opened := flow.Opened{Venue: h.v, By: "li@desk"}
-	err := h.m.ledger.View(ctx, func(q ledger.Querier) (err error) {
-		asked, err = listOf(q, scanReading, `SELECT `+readingColumns+` FROM parking_events WHERE venue = $1 AND state = 'asked' ORDER BY event`, h.v.ID)
-		if err != nil || len(asked) == 0 {
-			return err
-		}
-		asked = asked[h.r.IntN(len(asked)):][:1]
-		return q.QueryRow(`SELECT id, run, subject FROM assists WHERE venue = $1 AND subject = $2 AND state <> 'resolved'`, h.v.ID, asked[0].id).
-			Scan(&opened.ID, &opened.Run, &opened.Subject)
-	})
-	if err != nil {
-		h.say("staff: %v", err)
-		return
-	}
-	if len(asked) == 0 {
-		return
-	}
-	h.resolve(ctx, opened, asked[0])
+// highest is the most that each corrected bill has come to before.
+func (h *history) highest(q ledger.Querier) (most map[string]int64, err error) {
+	most = map[string]int64{}
+	_, err = listOf(q, func(r ledger.Row) (none struct{}, err error) {
+		var bill string
+		var price int64
+		err = r.Scan(&bill, &price)
+		most[bill] = max(most[bill], price)
+		return none, err
+	}, `SELECT c.bill, c.price_before FROM parking_bills b JOIN parking_corrections c ON c.bill = b.id WHERE b.venue = $1`, h.v.ID)
+	return most, err
 }
 
-// resolve settles one assist in a random way, and tells the model of it.
-func (h *history) resolve(ctx context.Context, a flow.Opened, exit *reading) {
-	i := slices.IndexFunc(h.facts, func(f *fact) bool { return f.id == exit.id })
-	if i < 0 {
-		h.say("staff were asked about an exit that never was")
-		return
-	}
-	run, details, then := letGo, map[string]any(nil), func() { h.facts[i].gone = true }
-	switch h.r.IntN(4) {
-	case 0:
-		other := h.plates[h.r.IntN(len(h.plates))]
-		run, details, then = rereadExit, map[string]any{"plate": other}, func() { h.facts[i].plate = other }
-	case 1:
-		k := h.r.IntN(len(h.facts))
-		if f := h.facts[k]; f.kind == kindEntry && f.heard {
-			run, details = rereadExit, map[string]any{"plate": h.facts[i].plate, "entry_event_id": f.id}
-			then = func() { f.plate = h.facts[i].plate }
-		}
-	case 2:
-		at := h.facts[i].at.Add(-time.Duration(1+h.r.IntN(7200)) * time.Second)
-		run, details = enterByHand, map[string]any{"entered_at": at}
-		then = func() {
-			h.facts = append(h.facts, &fact{id: "by-hand:" + a.ID, kind: kindEntry, plate: h.facts[i].plate, at: at, heard: true})
+// checkMoney holds a bill against the banks' books. Where a charge was left to a person, it may be there alone.
+func (h *history) checkMoney(b *bill, highest int64, left bool) {
+	var taken, back int64
+	for _, bank := range h.banks {
+		for _, t := range bank.taken {
+			if t.bill != b.id || t.state != collectionPaid {
+				continue
+			}
+			taken += t.minor
+			for _, g := range bank.back {
+				if g.Collection == t.number && g.state == collectionPaid {
+					back += g.Minor
+				}
+			}
 		}
 	}
-	text, _ := json.Marshal(details)
-	if details == nil {
-		text = nil
+	switch {
+	case taken != b.paid && !(left && taken > b.paid) || back != b.refunded:
+		h.say("of bill %s %d was taken and %d given back, and %d and %d are booked", b.id, taken, back, b.paid, b.refunded)
+	case taken-back > highest:
+		h.say("%d was taken and %d given back of a bill that never came to more than %d", taken, back, highest)
+	case b.waived != h.waived[b.id]:
+		h.say("%d of a bill were waived, and %d are booked", h.waived[b.id], b.waived)
 	}
-	err := h.m.commit(ctx, func(tx *ledger.Tx) error {
-		if _, err := run(tx, h.m.rt, a, text); err != nil {
-			return err
+}
+
+// leftBehind is what holds of a ledger on which every history has come to its end: each line names the lot, and so the seed,
+// of something that does not hold.
+func leftBehind(q ledger.Querier) (wrong []string, err error) {
+	for what, query := range map[string]string{
+		"a dispute that is nobody's, or was forgotten": `SELECT venue, id FROM parking_bills b WHERE (state = 'disputed') <> EXISTS (
+			SELECT 1 FROM parking_disputes d JOIN assists a ON a.run = d.run WHERE d.bill = b.id AND d.outcome = '' AND a.state <> 'resolved')`,
+		"a refund that was ordered during a dispute": `SELECT b.venue, r.number FROM parking_refunds r JOIN parking_disputes d ON d.bill = r.bill
+			JOIN parking_bills b ON b.id = r.bill WHERE r.ordered_at >= d.made_at AND (d.settled_at = 0 OR r.ordered_at < d.settled_at)`,
+		"a charge that nobody looks after": `SELECT c.venue, c.number || ' ' || c.state FROM parking_collections c JOIN parking_bills b ON b.id = c.bill
+			WHERE c.state IN ('ordered', 'accepted') AND NOT EXISTS (SELECT 1 FROM assists a WHERE a.run = b.run AND a.kind LIKE '` + handCharge.Kind + `%')`,
+		"a refund that nobody looks after": `SELECT b.venue, r.number || ' ' || r.state FROM parking_refunds r JOIN parking_bills b ON b.id = r.bill
+			WHERE r.state IN ('ordered', 'accepted')`,
+		"a notice that nobody looks after": `SELECT account, notice FROM parking_notices WHERE state = 'parked'`,
+		"a message that was not delivered": `SELECT venue, kind || ' ' || msg_key FROM messages m WHERE state = 'waiting' OR state = 'dead'
+			AND NOT EXISTS (SELECT 1 FROM assists a WHERE a.run = m.run AND a.kind LIKE '%undelivered%')`,
+		"an operation that is open": `SELECT venue, step || ' ' || op_key FROM operations o WHERE kind = 'write' AND state <> 'done'
+			AND NOT (state IN ('assist', 'refused') AND EXISTS (SELECT 1 FROM assists a WHERE a.run = o.run AND a.kind LIKE '%undelivered%'))`,
+		"a run that was left where a process died": `SELECT venue, plan FROM runs WHERE state IN ('running', 'recovering')`,
+	} {
+		all, err := listOf(q, func(r ledger.Row) (s [2]string, err error) { return s, r.Scan(&s[0], &s[1]) }, query)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", what, err)
 		}
-		return settleAbout(tx, h.v.ID, handUnmatched.Kind, exit.id, "done")
-	})
-	if e, refused := errors.AsType[*gateway.Error](err); refused && e.Problem != gateway.ProblemInternal {
-		return // it has that plate already
+		for _, of := range all {
+			wrong = append(wrong, fmt.Sprintf("%s: %s: %s", of[0], what, of[1]))
+		}
 	}
-	if err != nil {
-		h.say("staff: %v", err)
-		return
-	}
-	then()
+	return wrong, nil
 }
