@@ -4,9 +4,11 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/warmgate/warmgate/flows/entry/entrytest"
+	"github.com/warmgate/warmgate/flows/flowtest"
 )
 
 // provesMatrix takes one visitor through each fault of ticketing and of the ledger, as the entry's own test does, and
@@ -16,7 +18,7 @@ func provesMatrix(r *run) error {
 	if err := flag.CommandLine.Parse(nil); err != nil {
 		return err
 	}
-	var rows []entrytest.Row
+	var rows []flowtest.Row
 	testing.Benchmark(func(b *testing.B) { // a testing.TB outside of a test
 		if rows == nil {
 			rows = entrytest.Matrix(b, r.n == 1)
@@ -31,11 +33,11 @@ func provesMatrix(r *run) error {
 			held++
 		}
 		f := figure{
-			name: fmt.Sprintf("%s: %s (%s)", row.Backend, row.Fault, row.Case), value: fmt.Sprintf("%s, %3.0f ms", row.Got, millis(row.Took)),
-			target: fmt.Sprintf("≤ %s, %s for the client", entrytest.Budget, entrytest.Slack), missed: !row.Held(), broken: !row.Held(),
+			name: row.Name(), value: fmt.Sprintf("%s, %3.0f ms", row.Got, millis(row.Took)),
+			target: fmt.Sprintf("≤ %s, %s for the client", row.Machine, row.Slack), missed: !row.Held(), broken: !row.Held(),
 		}
 		if f.missed {
-			f.target += ", " + row.Want
+			f.target += ", " + strings.Join(row.Want, " or ")
 		}
 		r.report.figures = append(r.report.figures, f)
 	}

@@ -6,6 +6,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/warmgate/warmgate/flows/entry/entrytest"
+	"github.com/warmgate/warmgate/flows/flowtest"
 )
 
 func TestMain(m *testing.M) {
@@ -18,9 +19,5 @@ func TestMain(m *testing.M) {
 // TestBudgetMatrix takes a visitor through every fault of every system: in time, and with the outcome that the journey
 // declares for it.
 func TestBudgetMatrix(t *testing.T) {
-	for _, row := range entrytest.Matrix(t, testing.Short()) {
-		if !row.Held() {
-			t.Errorf("%s, %s, %s: got %q after %v, want %q", row.Backend, row.Fault, row.Case, row.Got, row.Took, row.Want)
-		}
-	}
+	flowtest.Report(t, entrytest.Matrix(t, testing.Short()))
 }

@@ -2,41 +2,28 @@ package checkintest
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/warmgate/warmgate/backends/twin"
+	"github.com/warmgate/warmgate/flows/flowtest"
 	"github.com/warmgate/warmgate/gateway/ledger/ledgertest"
 )
 
-// Row is one field of the budget matrix.
-type Row struct {
-	System string // what fails: a system, a part of it, two of them, or a part of the ledger
-	Fault  string
-	Want   []string // the outcomes that the journey declares
-	Got    string
-	Wrong  string // what is not as it has to be at the systems, in the end; "": nothing
-	Took   time.Duration
-}
-
-// Budget is the journey's machine budget. A row may take Slack more: the sockets and the client's own scheduling on a busy
-// machine.
+// Budget is the journey's machine budget in the tests' configuration. A check-in may take Slack more: the sockets and the
+// client's own scheduling on a busy machine.
 const (
 	Budget = 3 * time.Second
 	Slack  = 200 * time.Millisecond
 )
 
-// Held reports whether the row is as it has to be.
-func (r Row) Held() bool {
-	return slices.Contains(r.Want, r.Got) && r.Took <= Budget+Slack && r.Wrong == ""
-}
+func budget() flowtest.Budget { return flowtest.Budget{Machine: Budget, Slack: Slack} }
 
 // field is a row before it has happened, at a hotel of its own, so that no breaker is another's.
 type field struct {
-	Row
+	flowtest.Row
 	hotel string
 	dials map[string]twin.Dial // by system
 	part  string               // of the pms: how the path of the booking's call ends
@@ -56,17 +43,13 @@ const (
 
 // Matrix takes one guest through every field: each fault of each system, at each of its parts, before and after its effect;
 // each pair of systems hanging; each fault of the ledger. The short form takes every fifth.
-func Matrix(t testing.TB, short bool) []Row {
+func Matrix(t testing.TB, short bool) []flowtest.Row {
 	t.Helper()
 	fields := systemFields()
 	if short {
-		var some []field
-		for i := 0; i < len(fields); i += 5 {
-			some = append(some, fields[i])
-		}
-		fields = some
+		fields = flowtest.EveryNth(fields, 5)
 	}
-	var broken []Row
+	var broken []flowtest.Row
 	var beside sync.WaitGroup
 	beside.Go(func() { broken = ledgerRows(t, short) })
 	rows := systemRows(t, append(fields, pairFields()...))
@@ -77,7 +60,7 @@ func Matrix(t testing.TB, short bool) []Row {
 func systemFields() (all []field) {
 	add := func(system, part string, f twin.Fault, after, keeps bool, want ...string) {
 		x := field{part: part, keeps: keeps, dials: map[string]twin.Dial{system: {Fault: f, AfterEffect: after}}}
-		x.System, x.Fault, x.Want = strings.TrimSpace(system+" "+part), string(f), want
+		x.System, x.Fault, x.Want, x.Budget = strings.TrimSpace(system+" "+part), string(f), want, budget()
 		if after {
 			x.Fault += " after the effect"
 		}
@@ -110,7 +93,7 @@ func systemFields() (all []field) {
 func pairFields() (all []field) {
 	add := func(a, b string, keeps bool, want ...string) {
 		x := field{keeps: keeps, hotel: "pair-" + a + "-" + b, dials: map[string]twin.Dial{a: {Fault: twin.Hang}, b: {Fault: twin.Hang}}}
-		x.System, x.Fault, x.Want = a+" and "+b, string(twin.Hang), want
+		x.System, x.Fault, x.Want, x.Budget = a+" and "+b, string(twin.Hang), want, budget()
 		all = append(all, x)
 	}
 	add("pms", "identity", false, noHotel, noIdentity)
@@ -119,27 +102,16 @@ func pairFields() (all []field) {
 	return all
 }
 
-func systemRows(t testing.TB, fields []field) []Row {
+func systemRows(t testing.TB, fields []field) []flowtest.Row {
 	var hotels []Hotel
 	for _, f := range fields {
 		hotels = append(hotels, Hotel{ID: f.hotel})
 	}
 	c := Start(t, nil, hotels...)
-	rows := make([]Row, len(fields))
-	var wg sync.WaitGroup
-	room := make(chan struct{}, 4)
-	for i, f := range fields {
-		wg.Go(func() {
-			room <- struct{}{}
-			defer func() { <-room }()
-			rows[i] = f.happen(c)
-		})
-	}
-	wg.Wait()
-	return rows
+	return flowtest.Rows(fields, func(f field) []flowtest.Row { return []flowtest.Row{f.happen(c)} })
 }
 
-func (f field) happen(c *Town) Row {
+func (f field) happen(c *Town) flowtest.Row {
 	b := c.Book(f.hotel, "")
 	for system, d := range f.dials {
 		if f.part != "" {
@@ -182,33 +154,26 @@ func (f field) judge(x Truth, stays, assists int64) string {
 }
 
 // ledgerRows breaks the ledger, which all hotels have in common, one fault after another.
-func ledgerRows(t testing.TB, short bool) (rows []Row) {
+func ledgerRows(t testing.TB, short bool) (rows []flowtest.Row) {
 	const hotel = "ledger"
 	c := Start(t, nil, Hotel{ID: hotel})
 	first := c.Book(hotel, "")
 	c.CheckIn(hotel, first.Arrival("lobby-1")) // the first one warms up
-	for _, at := range []ledgertest.Point{ledgertest.AtBegin, ledgertest.AtExec, ledgertest.AtCommit, ledgertest.AtView} {
-		for _, fault := range []ledgertest.Fault{ledgertest.Hang, ledgertest.Full, ledgertest.ReadOnly} {
-			if short && fault == ledgertest.Hang && at != ledgertest.AtCommit {
-				continue // each takes the whole budget
-			}
-			want := []string{notRecorded}
-			if at == ledgertest.AtView { // nothing is asked of it that a plan cannot do without
-				want = []string{notRecorded, good}
-			}
-			rows = append(rows, ledgerRow(c, hotel, at, fault, want))
+	for _, f := range flowtest.LedgerFaults(short) {
+		want := []string{notRecorded}
+		if f.At == ledgertest.AtView { // nothing is asked of it that a plan cannot do without
+			want = []string{notRecorded, good}
 		}
+		rows = append(rows, ledgerRow(c, hotel, f, want))
 	}
 	return rows
 }
 
-func ledgerRow(c *Town, hotel string, at ledgertest.Point, fault ledgertest.Fault, want []string) Row {
-	row := Row{System: "ledger " + string(at), Fault: string(fault), Want: want}
+func ledgerRow(c *Town, hotel string, f flowtest.LedgerFault, want []string) flowtest.Row {
+	row := f.Row(budget(), want...)
 	b := c.Book(hotel, "")
 	body := b.Arrival("lobby-1")
-	c.Ledger.Set(at, fault)
-	a := c.CheckIn(hotel, body)
-	c.Ledger.Set(at, ledgertest.None)
+	a := f.During(c.City, func() flowtest.Answer { return c.CheckIn(hotel, body) })
 	row.Got, row.Took = Outcome(c.T, a), a.Took
 	c.Quiet()
 	x := c.Truth(b)

@@ -13,25 +13,10 @@ import (
 	"github.com/warmgate/warmgate/gateway/ledger/ledgertest"
 )
 
-// Row is one field of the budget matrix.
-type Row struct {
-	Backend string // what fails: an operation of ticketing, all of it, or a part of the ledger
-	Fault   string
-	Case    string // the venue's policy and what there is to go by
-	Want    string // the outcome that the journey declares
-	Got     string
-	Took    time.Duration // at the client
+// budget is the journey's.
+func budget() flowtest.Budget {
+	return flowtest.Budget{Machine: 800 * time.Millisecond, Slack: 150 * time.Millisecond}
 }
-
-// Budget is the journey's machine budget in the tests' configuration. A row may take Slack more: the sockets and the
-// client's own scheduling on a busy machine.
-const (
-	Budget = 800 * time.Millisecond
-	Slack  = 150 * time.Millisecond
-)
-
-// Held reports whether the row is as it has to be.
-func (r Row) Held() bool { return r.Got == r.Want && r.Took <= Budget+Slack }
 
 // The outcomes of the matrix.
 const (
@@ -47,7 +32,7 @@ const (
 
 // field is a row before it has happened, at a spot of its own, so that no breaker is another's.
 type field struct {
-	Row
+	flowtest.Row
 	spot     string
 	dial     twin.Dial
 	ask      bool
@@ -60,17 +45,13 @@ var parts = map[string]string{"find": "/redemption/lookup", "redeem": "/redempti
 
 // Matrix takes one visitor through every field: each fault of ticketing and of the ledger, at each place. The short
 // form takes every seventh of ticketing's fields.
-func Matrix(t testing.TB, short bool) []Row {
+func Matrix(t testing.TB, short bool) []flowtest.Row {
 	t.Helper()
 	fields := ticketingFields()
 	if short {
-		var some []field
-		for i := 0; i < len(fields); i += 7 {
-			some = append(some, fields[i])
-		}
-		fields = some
+		fields = flowtest.EveryNth(fields, 7)
 	}
-	var broken []Row
+	var broken []flowtest.Row
 	var beside sync.WaitGroup
 	beside.Go(func() { broken = ledgerRows(t) })
 	rows := ticketingRows(t, fields)
@@ -81,7 +62,7 @@ func Matrix(t testing.TB, short bool) []Row {
 func ticketingFields() (all []field) {
 	add := func(backend string, f twin.Fault, after, ask bool, evidence, want string) {
 		x := field{ask: ask, evidence: evidence, dial: twin.Dial{Fault: f, AfterEffect: after, Path: parts[backend]}}
-		x.Backend, x.Fault, x.Want = "ticketing "+backend, string(f), want
+		x.System, x.Fault, x.Budget = "ticketing "+backend, string(f), budget()
 		x.Case = "open, " + evidence
 		if ask {
 			x.Case = "ask, " + evidence
@@ -90,8 +71,9 @@ func ticketingFields() (all []field) {
 			x.Fault += " after the effect"
 		}
 		if strings.HasPrefix(want, "open") {
-			x.Want += redeemedAlways
+			want += redeemedAlways
 		}
+		x.Want = []string{want}
 		x.spot = fmt.Sprintf("spot-%d", len(all))
 		all = append(all, x)
 	}
@@ -118,7 +100,7 @@ func ticketingFields() (all []field) {
 	return all
 }
 
-func ticketingRows(t testing.TB, fields []field) []Row {
+func ticketingRows(t testing.TB, fields []field) []flowtest.Row {
 	signer := NewSigner(t)
 	var spots []flowtest.Spot
 	for _, f := range fields {
@@ -136,21 +118,10 @@ func ticketingRows(t testing.TB, fields []field) []Row {
 	for _, f := range fields {
 		Warmed(c, f.spot)
 	}
-	rows := make([]Row, len(fields))
-	var wg sync.WaitGroup
-	room := make(chan struct{}, 4)
-	for i, f := range fields {
-		wg.Go(func() {
-			room <- struct{}{}
-			defer func() { <-room }()
-			rows[i] = f.happen(c, signer)
-		})
-	}
-	wg.Wait()
-	return rows
+	return flowtest.Rows(fields, func(f field) []flowtest.Row { return []flowtest.Row{f.happen(c, signer)} })
 }
 
-func (f field) happen(c *flowtest.City, signer Signer) Row {
+func (f field) happen(c *flowtest.City, signer Signer) flowtest.Row {
 	if f.evidence == "none" || f.evidence == "live" {
 		f.made = c.Tickets[f.spot].Fresh() // issued after the pre-warming
 	}
@@ -174,27 +145,27 @@ func (f field) happen(c *flowtest.City, signer Signer) Row {
 }
 
 // ledgerRows breaks the ledger, which all spots have in common, one fault after another.
-func ledgerRows(t testing.TB) (rows []Row) {
+func ledgerRows(t testing.TB) (rows []flowtest.Row) {
 	const spot = "spot-ledger"
 	c := flowtest.Start(t, Flows(t), flowtest.Spot{ID: spot, Settings: strings.Replace(flowtest.DefaultSettings, "every: 1s", "every: 1h", 1)})
 	Show(c, spot, "north-1", newScan(), map[string]any{"code": c.Tickets[spot].Fresh().Code}) // the first one warms up
-	for _, at := range []ledgertest.Point{ledgertest.AtBegin, ledgertest.AtExec, ledgertest.AtCommit} {
-		for _, fault := range []ledgertest.Fault{ledgertest.Hang, ledgertest.Full, ledgertest.ReadOnly} {
-			rows = append(rows, ledgerRow(c, spot, at, fault, notRecorded))
+	for _, f := range flowtest.LedgerFaults(false) {
+		want := notRecorded
+		if f.At == ledgertest.AtView {
+			want = "open by ticketing" + redeemedAlways
 		}
-	}
-	for _, fault := range []ledgertest.Fault{ledgertest.Hang, ledgertest.Full, ledgertest.ReadOnly} {
-		rows = append(rows, ledgerRow(c, spot, ledgertest.AtView, fault, "open by ticketing"+redeemedAlways))
+		rows = append(rows, ledgerRow(c, spot, f, want))
 	}
 	return rows
 }
 
-func ledgerRow(c *flowtest.City, spot string, at ledgertest.Point, fault ledgertest.Fault, want string) Row {
-	row := Row{Backend: "ledger " + string(at), Fault: string(fault), Case: "open, live", Want: want}
+func ledgerRow(c *flowtest.City, spot string, f flowtest.LedgerFault, want string) flowtest.Row {
+	row := f.Row(budget(), want)
+	row.Case = "open, live"
 	ticket := c.Tickets[spot].Fresh()
-	c.Ledger.Set(at, fault)
-	a := Show(c, spot, "north-1", newScan(), map[string]any{"code": ticket.Code})
-	c.Ledger.Set(at, ledgertest.None)
+	a := f.During(c, func() flowtest.Answer {
+		return Show(c, spot, "north-1", newScan(), map[string]any{"code": ticket.Code})
+	})
 	row.Got, row.Took = outcome(c.T, a), a.Took
 	unit := ticket.Units[0].UUID
 	if strings.HasPrefix(row.Got, "open") { // what is decided is decided in commits
