@@ -324,7 +324,8 @@ func (h *history) hear(f *fact, r Result, owed string) {
 		h.say("event %s was answered %+v and then %+v", f.id, was, now)
 	}
 	if turned && !f.heard && h.chance(70) {
-		again := &fact{id: f.id + "-again", kind: f.kind, said: f.said, plate: f.said, at: h.m.now().Add(time.Duration(1+h.r.IntN(7200)) * time.Second).Truncate(time.Second)}
+		at := h.m.now().Add(time.Duration(1+h.r.IntN(7200)) * time.Second).Truncate(time.Second)
+		again := &fact{id: fmt.Sprintf("%s:%d", h.v.ID, len(h.facts)), kind: f.kind, said: f.said, plate: f.said, at: at}
 		h.facts = append(h.facts, again)
 		h.send(again, again.at)
 	}
