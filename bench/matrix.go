@@ -9,10 +9,11 @@ import (
 
 	"github.com/warmgate/warmgate/flows/entry/entrytest"
 	"github.com/warmgate/warmgate/flows/flowtest"
+	"github.com/warmgate/warmgate/flows/parking/parkingtest"
 )
 
-// provesMatrix takes one visitor through each fault of ticketing and of the ledger, as the entry's own test does, and
-// prints what came of each.
+// provesMatrix takes visitors of an attraction and cars of a lot through each fault of their systems and of the ledger, as
+// the journeys' own tests do, and prints what came of each.
 func provesMatrix(r *run) error {
 	testing.Init()
 	if err := flag.CommandLine.Parse(nil); err != nil {
@@ -21,7 +22,7 @@ func provesMatrix(r *run) error {
 	var rows []flowtest.Row
 	testing.Benchmark(func(b *testing.B) { // a testing.TB outside of a test
 		if rows == nil {
-			rows = entrytest.Matrix(b, r.n == 1)
+			rows = append(entrytest.Matrix(b, r.n == 1), parkingtest.Matrix(b, r.n == 1)...)
 		}
 	})
 	if len(rows) == 0 {
