@@ -1,7 +1,6 @@
 package wechatpay
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha1" //nolint:gosec // the provider's choice for a checksum whose own value is signed
 	"crypto/subtle"
@@ -10,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"os"
 	"strings"
 	"time"
 
@@ -27,14 +27,16 @@ const downloads = "/v3/billdownload/"
 
 var errDay = errors.New("day: want YYYY-MM-DD")
 
-// TradeBill fetches everything that was paid and refunded on a day (YYYY-MM-DD, China's time), checks it against the
-// provider's checksum and its own sums, and returns it as a whole. A read over connections of its own; it takes its time, and
-// the memory of a bill of Config.MaxBill bytes. It is refused with RefusedNoBill or RefusedNotReady: the provider makes a
-// day's bill on the next day, by ten in the morning, and keeps it for three months.
-func (c *Client) TradeBill(ctx context.Context, day string) (*Bill, error) {
+// TradeBill fetches everything that was paid and refunded on a day (YYYY-MM-DD, China's time), and gives take one row after the
+// other, in the bill's order, once the whole is checked against the provider's checksum and its own sums. Until then it stands
+// in a file of Config.MaxBill bytes at most, which has no name and is gone afterwards: no more than a row is in memory. take may
+// take its time; its error ends it and is returned as it is. A read over connections of its own. It is refused with
+// RefusedNoBill or RefusedNotReady: the provider makes a day's bill on the next day, by ten in the morning, and keeps it for
+// three months.
+func (c *Client) TradeBill(ctx context.Context, day string, take func(r *BillRow) error) (BillSum, error) {
 	const op = "TradeBill"
 	if _, err := time.Parse(time.DateOnly, day); err != nil {
-		return nil, c.badInput(op, errDay)
+		return BillSum{}, c.badInput(op, errDay)
 	}
 	path := "/v3/bill/tradebill?bill_date=" + day + "&bill_type=ALL"
 	if c.cfg.SubMchID != "" {
@@ -47,9 +49,35 @@ func (c *Client) TradeBill(ctx context.Context, day string) (*Bill, error) {
 		return ok
 	}})
 	if err != nil {
-		return nil, err
+		return BillSum{}, err
 	}
-	return c.download(ctx, op, day, file, at.Hash)
+	kept, err := spool()
+	if err != nil {
+		return BillSum{}, err
+	}
+	defer kept.Close()
+	if err := c.download(ctx, op, file, at.Hash, kept, func(text io.Reader) error {
+		_, err := readBill(text, day, func(r *BillRow) error { return r.isOf(c.cfg.MchID, c.cfg.SubMchID) })
+		return err
+	}); err != nil {
+		return BillSum{}, err
+	}
+	if _, err := kept.Seek(0, io.SeekStart); err != nil {
+		return BillSum{}, fmt.Errorf("cannot read a bill that was kept: %w", err)
+	}
+	return readBill(kept, day, take)
+}
+
+// spool makes a file that nobody else can open, and that is gone when it is closed.
+func spool() (*os.File, error) {
+	f, err := os.CreateTemp("", "warmgate-bill-*") // mode 0600
+	if err == nil {
+		err = os.Remove(f.Name())
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot make room for a bill: %w", err)
+	}
+	return f, nil
 }
 
 // path returns where the file is, below the base URL: the host comes from the configuration alone.
@@ -62,37 +90,35 @@ func (w *wireBill) path() (string, bool) {
 	return u.RequestURI(), strings.HasPrefix(u.EscapedPath(), downloads) && len(w.URL) <= 2048
 }
 
-// download fetches a file and reads it. The file itself is not signed: its checksum was.
-func (c *Client) download(ctx context.Context, op, day, path, hash string) (*Bill, error) {
+// download fetches a file into kept, and has it checked. The file itself is not signed: its checksum was.
+func (c *Client) download(ctx context.Context, op, path, hash string, kept *os.File, check func(text io.Reader) error) error {
 	a, err := c.sendBy(ctx, &exchange{op: op, method: "GET", path: path}, c.bills.Stream)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer a.Release()
 	if status := a.Status(); status != 200 {
 		if e := c.judge(ctx, a); e != nil {
-			return nil, e
+			return e
 		}
-		return nil, a.Unknown(wire.ReasonStatus)
+		return a.Unknown(wire.ReasonStatus)
 	}
-	var text bytes.Buffer
-	if _, err := text.ReadFrom(a.Read(ctx)); err != nil {
-		return nil, asUnknown(a, err)
+	sum := sha1.New() //nolint:gosec // see the import
+	if _, err := io.Copy(io.MultiWriter(kept, sum), a.Read(ctx)); err != nil {
+		return asUnknown(a, err)
 	}
-	sum := sha1.Sum(text.Bytes()) //nolint:gosec // see the import
-	if subtle.ConstantTimeCompare([]byte(hex.EncodeToString(sum[:])), []byte(strings.ToLower(hash))) != 1 {
-		return nil, unproven(a, errors.New("the bill's checksum is wrong"))
+	if subtle.ConstantTimeCompare([]byte(hex.EncodeToString(sum.Sum(nil))), []byte(strings.ToLower(hash))) != 1 {
+		return unproven(a, errors.New("the bill's checksum is wrong"))
 	}
-	bill, err := parseBill(text.String(), day)
-	if err == nil {
-		err = bill.isOf(c.cfg.MchID, c.cfg.SubMchID)
+	if _, err = kept.Seek(0, io.SeekStart); err == nil {
+		err = check(kept)
 	}
 	if err != nil {
 		e := a.Unknown(wire.ReasonGarbage)
 		e.Cause = err
-		return nil, e
+		return e
 	}
-	return bill, nil
+	return nil
 }
 
 // asUnknown keeps the *wire.Error of a body that broke off.
@@ -107,12 +133,10 @@ func asUnknown(a wire.Answer, err error) error {
 	return e
 }
 
-// isOf reports which row is another merchant's.
-func (b *Bill) isOf(mchID, subMchID string) error {
-	for i := range b.Rows {
-		if r := &b.Rows[i]; r.MchID != mchID || subMchID != "" && r.SubMchID != subMchID {
-			return fmt.Errorf("row %d of the bill is another merchant's", i+1)
-		}
+// isOf reports that a row is another merchant's.
+func (r *BillRow) isOf(mchID, subMchID string) error {
+	if r.MchID != mchID || subMchID != "" && r.SubMchID != subMchID {
+		return errors.New("it is another merchant's")
 	}
 	return nil
 }

@@ -1,20 +1,16 @@
 package wechatpay
 
 import (
+	"bufio"
+	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 )
-
-// Bill is a day of the provider's books, in its order.
-type Bill struct {
-	Day  string // YYYY-MM-DD
-	Rows []BillRow
-	Sum  BillSum // equal to the sums of Rows
-}
 
 // BillRow is one payment or one refund. Amounts are fen.
 type BillRow struct {
@@ -82,54 +78,67 @@ func sumColumns() []string {
 // feeUnit is how many of Fee's units a fen is.
 const feeUnit = 1000
 
-// parseBill reads the bill of a day. It is strict: whatever does not fit is an error that names the row, and shows nothing
-// of it. The columns may be in any order, and there may be more.
-func parseBill(text, day string) (*Bill, error) {
-	lines := strings.Split(strings.ReplaceAll(strings.TrimPrefix(text, "\ufeff"), "\r\n", "\n"), "\n")
-	if len(lines) > 0 && lines[len(lines)-1] == "" {
-		lines = lines[:len(lines)-1]
+// maxLine is how long a line of a bill may be.
+const maxLine = 64 << 10
+
+// readBill reads the bill of a day and gives take its rows, one after the other. It is strict: whatever does not fit is an
+// error that names the row, and shows nothing of it. The columns may be in any order, and there may be more. That the rows add
+// up to the sums is known at the end: what take was given counts only where there is no error.
+func readBill(text io.Reader, day string, take func(r *BillRow) error) (sum BillSum, err error) {
+	lines := bufio.NewScanner(text)
+	lines.Buffer(nil, maxLine)
+	if !lines.Scan() {
+		return sum, cmp.Or(lines.Err(), errShort)
 	}
-	if len(lines) < 3 {
-		return nil, fmt.Errorf("a bill has 3 lines at least, got %d", len(lines))
-	}
-	head, err := newTable(lines[0], billColumns())
+	head, err := newTable(strings.TrimPrefix(lines.Text(), "\ufeff"), billColumns())
 	if err != nil {
-		return nil, err
+		return sum, err
 	}
-	foot, err := newTable(lines[len(lines)-2], sumColumns())
-	if err != nil {
-		return nil, err
-	}
-	b := &Bill{Day: day, Rows: make([]BillRow, 0, len(lines)-3)}
-	for i, line := range lines[1 : len(lines)-2] {
-		row, err := head.row(line, day)
-		if err != nil {
-			return nil, fmt.Errorf("row %d of the bill: %w", i+1, err)
+	var got BillSum
+	var last []string // the two lines before: the last two are no rows
+	for lines.Scan() {
+		if last = append(last, lines.Text()); len(last) < 3 {
+			continue
 		}
-		b.Rows = append(b.Rows, row)
+		row, err := head.row(last[0], day)
+		if err == nil {
+			got.add(&row)
+			err = take(&row)
+		} else {
+			err = fmt.Errorf("row %d of the bill: %w", got.Count+1, err)
+		}
+		if err != nil {
+			return sum, err
+		}
+		last = append(last[:0], last[1:]...)
 	}
-	if b.Sum, err = foot.sum(lines[len(lines)-1]); err != nil {
-		return nil, fmt.Errorf("the sums of the bill: %w", err)
+	if err := lines.Err(); err != nil || len(last) < 2 {
+		return sum, cmp.Or(err, errShort)
 	}
-	return b, b.adds()
+	foot, err := newTable(last[0], sumColumns())
+	if err != nil {
+		return sum, err
+	}
+	if sum, err = foot.sum(last[1]); err != nil {
+		return sum, fmt.Errorf("the sums of the bill: %w", err)
+	}
+	if got != sum {
+		err = fmt.Errorf("the rows of the bill do not add up to its sums: want %+v, got %+v", sum, got)
+	}
+	return sum, err
 }
 
-// adds reports which sum the rows do not add up to.
-func (b *Bill) adds() error {
-	got := BillSum{Count: int64(len(b.Rows))}
-	for i := range b.Rows {
-		r := &b.Rows[i]
-		got.Settled += r.Settled
-		got.Refunded += r.Refunded
-		got.CouponBack += r.CouponBack
-		got.Fee += r.Fee
-		got.Total += r.Total
-		got.RefundAsked += r.RefundAsked
-	}
-	if got != b.Sum {
-		return fmt.Errorf("the rows of the bill do not add up to its sums: want %+v, got %+v", b.Sum, got)
-	}
-	return nil
+var errShort = errors.New("a bill has 3 lines at least")
+
+// add counts a row.
+func (s *BillSum) add(r *BillRow) {
+	s.Count++
+	s.Settled += r.Settled
+	s.Refunded += r.Refunded
+	s.CouponBack += r.CouponBack
+	s.Fee += r.Fee
+	s.Total += r.Total
+	s.RefundAsked += r.RefundAsked
 }
 
 // table is how the fields of a line are found.

@@ -367,7 +367,7 @@ func TestBadArgumentsAreNotSent(t *testing.T) {
 		}
 	}
 	for _, day := range []string{"", "2026-02-30", "20260501"} {
-		if _, err := w.client.TradeBill(ctx, day); asError(t, err).Fate != wire.NotSent {
+		if _, err := w.client.WholeBill(ctx, day); asError(t, err).Fate != wire.NotSent {
 			t.Errorf("%q: %v", day, err)
 		}
 	}

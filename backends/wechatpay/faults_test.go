@@ -50,7 +50,7 @@ func operations(c *wechatpay.Client, s stays) map[string]func(context.Context) e
 			return err
 		},
 		"QueryRefund": func(ctx context.Context) error { _, err := c.QueryRefund(ctx, "back-"+s.number); return err },
-		"TradeBill":   func(ctx context.Context) error { _, err := c.TradeBill(ctx, today()); return err },
+		"TradeBill":   func(ctx context.Context) error { _, err := c.WholeBill(ctx, today()); return err },
 	}
 }
 
@@ -135,7 +135,7 @@ func TestTheFileOfABillHasFates(t *testing.T) {
 		if want == wire.ReasonTimeout {
 			limit = 200 * time.Millisecond
 		}
-		bill, err := w.client.TradeBill(within(t, limit), today())
+		bill, err := w.client.WholeBill(within(t, limit), today())
 		if e := asError(t, err); bill != nil || e.Fate != wire.Unknown || e.Reason != want {
 			t.Errorf("%s: %+v, %+v", fault, bill, e)
 		}
@@ -143,7 +143,7 @@ func TestTheFileOfABillHasFates(t *testing.T) {
 	if err := w.city.Dial("wechatpay", "riverside", twin.Dial{}); err != nil {
 		t.Fatal(err)
 	}
-	if bill, err := w.client.TradeBill(within(t, 10*time.Second), today()); err != nil || len(bill.Rows) != 1 {
+	if bill, err := w.client.WholeBill(within(t, 10*time.Second), today()); err != nil || len(bill.Rows) != 1 {
 		t.Errorf("after the faults: %+v, %v", bill, err)
 	}
 }
