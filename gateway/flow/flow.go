@@ -29,6 +29,18 @@ type Flow struct {
 
 	// Work runs beside the requests until ctx ends: pre-warming, sweeping. It is called once, in a goroutine of its own.
 	Work func(ctx context.Context, rt *Runtime) error
+
+	Errands []Errand
+}
+
+// Errand is something that an operator has done now and then: over the second listener, by POST /errands/NAME, or by a command
+// of the program.
+type Errand struct {
+	Name string // unique over all flows
+
+	// Run does it until ctx ends. arg is a JSON object, or empty. result is encoded as JSON; neither it nor the error, which
+	// is told as it is, holds anything personal. It may be called at any time, also more than once at once.
+	Run func(ctx context.Context, rt *Runtime, arg []byte) (result any, err error)
 }
 
 // Plan is a journey.Live without its types.

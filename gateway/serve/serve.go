@@ -63,6 +63,8 @@ type Gateway struct {
 	opts   Options
 	loader *loader
 
+	errands map[string]admin.Errand
+
 	started Config // what holds from start to end is as it says here
 	current atomic.Pointer[Generation]
 	reload  sync.Mutex        // one at a time
@@ -171,6 +173,7 @@ func (g *Gateway) openDoors() (err error) {
 	rt := &flow.Runtime{
 		Engine: g.engine, Ledger: g.ledger, Bindings: g.bindings, Venue: g.venue, Venues: g.venuesOf, Logger: g.opts.Logger, Now: g.opts.Now,
 	}
+	g.errands = map[string]admin.Errand{}
 	var routes []edge.Route
 	problems := append(gateway.Problems(), journey.Problems()...)
 	var documents [][]byte
@@ -181,6 +184,9 @@ func (g *Gateway) openDoors() (err error) {
 		problems = append(problems, f.Problems...)
 		if len(f.Document) > 0 {
 			documents = append(documents, f.Document)
+		}
+		for _, e := range f.Errands {
+			g.errands[e.Name] = func(ctx context.Context, arg []byte) (any, error) { return e.Run(ctx, rt, arg) }
 		}
 		if f.Work != nil {
 			g.startWork(f, rt)
@@ -194,7 +200,7 @@ func (g *Gateway) openDoors() (err error) {
 		Verifier: g.tokens, Limiter: g.limiter, Gate: g.gate, Venues: g.venue, Hash: g.ledger.Keys().Hash,
 		Earlier: edge.EarlierIn(g.ledger), Problems: problems, Document: document, Metrics: g.metrics, Logger: g.opts.Logger, Now: g.opts.Now,
 	}, routes)
-	g.admin = admin.New(g.metrics, g.Ready, g.opts.Logger)
+	g.admin = admin.New(g.metrics, g.Ready, g.errands, g.opts.Logger)
 	return err
 }
 

@@ -12,7 +12,6 @@ import (
 	"net/http/pprof"
 	"time"
 
-	"github.com/go-json-experiment/json"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
@@ -26,14 +25,15 @@ const (
 	scrapes      = 4 // at once
 )
 
-// Server answers /livez, /readyz, /metrics and /debug/pprof. Make it with New.
+// Server answers /livez, /readyz, /metrics, /debug/pprof and /errands. Make it with New.
 type Server struct {
 	http *http.Server
 }
 
 // New returns a server. Ready says why the process cannot take requests: nil when it can. It must not block for long;
-// its context ends with the request. What it says is shown to whoever asks, so it holds nothing personal.
-func New(metrics prometheus.Gatherer, ready func(context.Context) error, logger *slog.Logger) *Server {
+// its context ends with the request. What it says is shown to whoever asks, so it holds nothing personal. Errands are by their
+// names.
+func New(metrics prometheus.Gatherer, ready func(context.Context) error, errands map[string]Errand, logger *slog.Logger) *Server {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, "ok", "") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
@@ -46,6 +46,7 @@ func New(metrics prometheus.Gatherer, ready func(context.Context) error, logger 
 	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{
 		MaxRequestsInFlight: scrapes, ErrorLog: errorLog{logger}, Timeout: readTimeout,
 	}))
+	mux.HandleFunc("POST /errands/{name}", func(w http.ResponseWriter, r *http.Request) { run(w, r, errands[r.PathValue("name")]) })
 	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
 	mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
 	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
@@ -74,17 +75,10 @@ func (s *Server) Shutdown(ctx context.Context) error {
 
 // answer writes a state as JSON.
 func answer(w http.ResponseWriter, status int, state, reason string) {
-	body, err := json.Marshal(struct {
+	write(w, status, struct {
 		State  string `json:"state"`
 		Reason string `json:"reason,omitempty"`
-	}{state, reason}, json.Deterministic(true))
-	if err != nil {
-		status, body = http.StatusInternalServerError, nil
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Cache-Control", "no-store")
-	w.WriteHeader(status)
-	_, _ = w.Write(body)
+	}{state, reason})
 }
 
 // errorLog lets promhttp speak through slog.

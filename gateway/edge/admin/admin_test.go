@@ -29,7 +29,12 @@ func TestSecondListener(t *testing.T) {
 			return errors.New("the ledger is being opened")
 		}
 		return nil
-	}, slog.New(slog.DiscardHandler))
+	}, map[string]Errand{"count": func(_ context.Context, arg []byte) (any, error) {
+		if len(arg) == 0 {
+			return nil, errors.New("there is nothing to count")
+		}
+		return len(arg), nil
+	}}, slog.New(slog.DiscardHandler))
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -60,6 +65,28 @@ func TestSecondListener(t *testing.T) {
 	check("/debug/pprof/", 200, "goroutine")
 	check("/debug/pprof/goroutine?debug=1", 200, "goroutine profile")
 	check("/", 404, "")
+	for _, c := range []struct {
+		name, kind, arg string
+		status          int
+		says            string
+	}{
+		{"count", "application/json", "{}", 200, "2"},
+		{"count", "application/json", "", 409, `{"error":"there is nothing to count"}`},
+		{"count", "text/plain", "{}", 415, "application/json"},
+		{"count", "application/json", strings.Repeat(" ", argLimit+1), 413, "shorter"},
+		{"lose", "application/json", "{}", 404, "no such errand"},
+	} {
+		r, err := client.Post("http://"+ln.Addr().String()+"/errands/"+c.name, c.kind, strings.NewReader(c.arg))
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, _ := io.ReadAll(r.Body)
+		r.Body.Close()
+		if r.StatusCode != c.status || !strings.Contains(string(body), c.says) {
+			t.Errorf("%s of %s: %d %s", c.name, c.kind, r.StatusCode, body)
+		}
+	}
+	check("/errands/count", 405, "")
 	client.CloseIdleConnections()
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
