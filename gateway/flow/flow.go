@@ -74,6 +74,7 @@ type Connection struct {
 	Options  func(decode any) error           // strict; the connector's own settings
 	Instance *call.Instance                   // its breaker, bulkhead and counters
 	Ledger   *ledger.Ledger                   // for what a flow knows itself
+	Logger   *slog.Logger                     // says which venue and role it is about
 	Own      func(word string) *call.Instance // an instance of the gateway's own for such reads; word is its system
 }
 

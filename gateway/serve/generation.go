@@ -297,6 +297,7 @@ func (l *loader) bind(f *config.File, file *venueFile, kind *flow.VenueKind, v *
 		v.instances = append(v.instances, in)
 		stop, err := by[c.Connector](v.Venue, flow.Connection{
 			URL: c.URL, Secrets: secrets[role], Unread: l.shut, Instance: in, Ledger: l.ledger, Own: l.own(v),
+			Logger:  l.logger.With("venue", v.ID, "role", role),
 			Options: func(into any) error { return f.DecodeSection(path+".options", c.Options, into) },
 		}, v.bindings)
 		if err != nil {
