@@ -275,5 +275,8 @@ func (t *table) sum(line string) (BillSum, error) {
 	return s, f.err
 }
 
+// China is the zone of the provider's days.
+func China() *time.Location { return china() }
+
 // china is the provider's zone. It has had no summer time since API v3 exists.
 func china() *time.Location { return time.FixedZone("CST", 8*3600) }

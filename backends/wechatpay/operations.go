@@ -29,7 +29,12 @@ var (
 const currency = "CNY"
 
 // stamp writes a time as the provider wants it: with its offset in digits, so never in UTC, whose offset is a letter.
-func stamp(t time.Time) string { return t.In(china()).Format(time.RFC3339) }
+func stamp(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.In(china()).Format(time.RFC3339)
+}
 
 // readStamp reads a time of the provider's; "" is zero.
 func readStamp(s string) (time.Time, bool) {

@@ -46,6 +46,9 @@ func (t *Twin) getTradeBill(r *twinRequest) (any, *twinRefusal) {
 	case at.After(r.now) || at.Before(r.now.AddDate(0, -3, -1)):
 		return nil, refuse(http.StatusBadRequest, "INVALID_REQUEST", "bills are of the last three months")
 	}
+	if t.state.Behaviour.NotReady {
+		return nil, refuse(http.StatusBadRequest, "STATEMENT_CREATING", "the bill of the day is still being made")
+	}
 	lines := t.lines(day)
 	if len(lines) == 0 {
 		return nil, refuse(http.StatusBadRequest, "NO_STATEMENT_EXIST", "nothing was paid or refunded on the day")

@@ -1,6 +1,7 @@
 package wechatpay
 
 import (
+	"cmp"
 	"container/heap"
 	"time"
 )
@@ -102,7 +103,7 @@ func (t *Twin) decide(c *twinCharge, now time.Time) []*twinNotice {
 	c.State = PayFail
 	name := EventNotPaid
 	if c.Outcome == Success {
-		c.State, c.SucceededAt, name = Success, now.Truncate(time.Second), EventPaid
+		c.State, c.SucceededAt, name = Success, t.state.Behaviour.booked(now), EventPaid
 	}
 	return t.notices(name, c.NotifyURL, c.OutTradeNo, t.transaction(c), now)
 }
@@ -112,13 +113,20 @@ func (t *Twin) refundDone(r *twinRefund, now time.Time) []*twinNotice {
 	if r.State != RefundProcessing {
 		return nil
 	}
-	r.State, r.SucceededAt = RefundSuccess, now.Truncate(time.Second)
-	c := t.charges[r.OutTradeNo]
-	c.State = Refunded
+	name := EventRefunded
+	switch r.State = cmp.Or(t.state.Behaviour.Refunds, RefundSuccess); r.State {
+	case RefundSuccess:
+		r.SucceededAt = t.state.Behaviour.booked(now)
+		t.charges[r.OutTradeNo].State = Refunded
+	case RefundClosed:
+		name = EventRefundClosed
+	case RefundAbnormal, RefundProcessing:
+		name = EventRefundOdd
+	}
 	if r.NotifyURL == "" {
 		return nil
 	}
-	return t.notices(EventRefunded, r.NotifyURL, r.OutRefundNo, t.refundNotice(r), now)
+	return t.notices(name, r.NotifyURL, r.OutRefundNo, t.refundNotice(r), now)
 }
 
 // refundNotice is a refund as notifications have it.
@@ -132,7 +140,7 @@ func (t *Twin) refundNotice(r *twinRefund) any {
 		OutRefundNo string      `json:"out_refund_no"`
 		ID          string      `json:"refund_id"`
 		State       RefundState `json:"refund_status"`
-		SuccessTime string      `json:"success_time"`
+		SuccessTime string      `json:"success_time,omitzero"`
 		Account     string      `json:"user_received_account"`
 		Amount      any         `json:"amount"`
 	}{t.cfg.MchID, r.OutTradeNo, c.ID, r.OutRefundNo, r.ID, r.State, stamp(r.SucceededAt), "支付用户零钱", struct {

@@ -35,14 +35,17 @@ func retries() []time.Duration {
 
 // Behaviour is how the provider tells and decides. The zero value is well: decided at once, told at once, once.
 type Behaviour struct {
-	DecideMS int  `json:"decide_ms,omitzero"` // a charge or refund waits for so long until it is decided
-	NotifyMS int  `json:"notify_ms,omitzero"` // a notification is late by so much
-	Copies   int  `json:"copies,omitzero"`    // how often it is sent, with the same id; 0: once
-	GapMS    int  `json:"gap_ms,omitzero"`    // between copies
-	Early    bool `json:"early,omitzero"`     // decided and told before the charge is answered
-	Hold     int  `json:"hold,omitzero"`      // kept until so many are there, then sent in the reverse order
-	Mute     bool `json:"mute,omitzero"`      // nothing is told
-	RetryMS  int  `json:"retry_ms,omitzero"`  // between attempts to deliver; 0: 15 s, and more and more
+	DecideMS int         `json:"decide_ms,omitzero"` // a charge or refund waits for so long until it is decided
+	NotifyMS int         `json:"notify_ms,omitzero"` // a notification is late by so much
+	Copies   int         `json:"copies,omitzero"`    // how often it is sent, with the same id; 0: once
+	GapMS    int         `json:"gap_ms,omitzero"`    // between copies
+	Early    bool        `json:"early,omitzero"`     // decided and told before the charge is answered
+	Hold     int         `json:"hold,omitzero"`      // kept until so many are there, then sent in the reverse order
+	Mute     bool        `json:"mute,omitzero"`      // nothing is told
+	RetryMS  int         `json:"retry_ms,omitzero"`  // between attempts to deliver; 0: 15 s, and more and more
+	DaysAgo  int         `json:"days_ago,omitzero"`  // what is paid or refunded was so many days ago, by the provider's books; at most 30
+	NotReady bool        `json:"not_ready,omitzero"` // the day's bill is still being made
+	Refunds  RefundState `json:"refunds,omitzero"`   // what refunds end as: CLOSED or ABNORMAL; "": SUCCESS
 }
 
 func (b Behaviour) decide() time.Duration { return time.Duration(b.DecideMS) * time.Millisecond }
@@ -50,7 +53,13 @@ func (b Behaviour) decide() time.Duration { return time.Duration(b.DecideMS) * t
 func (b Behaviour) known() bool {
 	const hour = 3_600_000
 	return b.DecideMS >= 0 && b.DecideMS <= hour && b.NotifyMS >= 0 && b.NotifyMS <= hour && b.GapMS >= 0 && b.GapMS <= hour &&
-		b.RetryMS >= 0 && b.RetryMS <= hour && b.Copies >= 0 && b.Copies <= 100 && b.Hold >= 0 && b.Hold <= 1000
+		b.RetryMS >= 0 && b.RetryMS <= hour && b.Copies >= 0 && b.Copies <= 100 && b.Hold >= 0 && b.Hold <= 1000 &&
+		b.DaysAgo >= 0 && b.DaysAgo <= 30 && (b.Refunds == "" || b.Refunds == RefundClosed || b.Refunds == RefundAbnormal)
+}
+
+// booked is when the provider's books have what happens now.
+func (b Behaviour) booked(now time.Time) time.Time {
+	return now.AddDate(0, 0, -b.DaysAgo).Truncate(time.Second)
 }
 
 func newSender() *http.Client {

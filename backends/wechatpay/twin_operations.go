@@ -350,7 +350,7 @@ func (t *Twin) postRefund(r *twinRequest) (any, *twinRefusal) {
 		return nil, refuse(http.StatusForbidden, "NOT_ENOUGH", "no more can be refunded than was paid")
 	}
 	out := &twinRefund{OutRefundNo: q.OutRefundNo, OutTradeNo: c.OutTradeNo, ID: t.number("50"), Refund: *q.Amount.Refund, State: RefundProcessing,
-		NotifyURL: q.NotifyURL, CreatedAt: r.now, DecideAt: r.now.Add(t.state.Behaviour.decide()), Content: content, By: r.by, Asked: Asked{Create: 1}}
+		NotifyURL: q.NotifyURL, CreatedAt: t.state.Behaviour.booked(r.now), DecideAt: r.now.Add(t.state.Behaviour.decide()), Content: content, By: r.by, Asked: Asked{Create: 1}}
 	t.state.Refunds = append(t.state.Refunds, out)
 	t.refunds[q.OutRefundNo] = out
 	t.later(out.DecideAt, &event{refund: out})
