@@ -28,7 +28,7 @@ func All() ([]*flow.Flow, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot declare the journeys: %w", err)
 	}
-	own, err := citizen.New()
+	own, err := citizen.New(all...)
 	if err != nil {
 		return nil, fmt.Errorf("cannot declare the journeys: %w", err)
 	}

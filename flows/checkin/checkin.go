@@ -186,6 +186,6 @@ func (o operations) flow() (*flow.Flow, error) {
 			"identity": {"identity": bound(connectIdentity)},
 			"police":   {"police": bound(connectPolice)},
 		}},
-		Routes: c.routes, Assists: assists(), Steps: stepWords(),
+		Routes: c.routes, Assists: assists(), Steps: stepWords(), Purposes: purposes(),
 	}, nil
 }

@@ -98,3 +98,12 @@ func stepWords() map[string]gateway.Text {
 		stepDepartures: {Zh: "向公安报告离店", En: "Tell the police of the departure"},
 	}
 }
+
+// purposes are what systems are told of a citizen for, in the citizen's words.
+func purposes() map[string]gateway.Text {
+	return map[string]gateway.Text{
+		"find the booking":                   {Zh: "查找预订", En: "Find the booking"},
+		"compare the face with the document": {Zh: "核对人脸与证件", En: "Compare the face with the document"},
+		"register the guest":                 {Zh: "办理住客登记", En: "Register the guest"},
+	}
+}

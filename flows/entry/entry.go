@@ -201,7 +201,7 @@ func New() (*flow.Flow, error) {
 				return connectOCTO(ops, warm, v, to, b)
 			}},
 		}},
-		Routes: f.routes, Assists: assists(), Steps: stepWords(),
+		Routes: f.routes, Assists: assists(), Steps: stepWords(), Purposes: purposes(),
 		Work: func(ctx context.Context, rt *flow.Runtime) error {
 			var sweeping sync.WaitGroup
 			defer sweeping.Wait()

@@ -96,3 +96,11 @@ func stepWords() map[string]gateway.Text {
 		stepCorrect: {Zh: "更正在园人数", En: "Correct the number inside"},
 	}
 }
+
+// purposes are what systems are told of a citizen for, in the citizen's words.
+func purposes() map[string]gateway.Text {
+	return map[string]gateway.Text{
+		"find the ticket":   {Zh: "查找门票", En: "Find the ticket"},
+		"redeem the ticket": {Zh: "核销门票", En: "Redeem the ticket"},
+	}
+}

@@ -5,6 +5,7 @@ package citizen
 import (
 	_ "embed"
 	"fmt"
+	"maps"
 	"net/http"
 	"strconv"
 
@@ -31,8 +32,8 @@ var (
 		Zh: "这次办理的记录已删除，不能再评价", En: "What was kept of this journey has been erased; there is nothing left to comment on"}}
 )
 
-// New returns the citizens' side as a flow of its own, named "citizen", with the plan journey-feedback.
-func New() (*flow.Flow, error) {
+// New returns the citizens' side of flows as a flow of its own, named "citizen", with the plan journey-feedback.
+func New(flows ...*flow.Flow) (*flow.Flow, error) {
 	plan, err := journey.Define("journey-feedback", func(b *journey.Builder, in journey.Ref[given]) journey.Ref[given] {
 		return journey.Record(b, "keep", keep, in)
 	})
@@ -40,13 +41,17 @@ func New() (*flow.Flow, error) {
 		return nil, fmt.Errorf("cannot declare the citizens' side: %w", err)
 	}
 	live := journey.NewLive(plan)
+	purposes := map[string]gateway.Text{}
+	for _, f := range flows {
+		maps.Copy(purposes, f.Purposes)
+	}
 	return &flow.Flow{
 		Name: "citizen", Plans: []flow.Plan{live}, Document: document,
 		Problems: []*gateway.Problem{ProblemFeedbackGiven, ProblemFeedbackEarly, ProblemFeedbackErased},
 		Routes: func(rt *flow.Runtime) []edge.Route {
 			return []edge.Route{
 				{Method: http.MethodGet, Name: "accesses", Path: "/v1/me/accesses", Query: accessQuery, Priority: limit.Low,
-					Serve: func(x *edge.Exchange) error { return accesses(x, rt) }},
+					Serve: func(x *edge.Exchange) error { return accesses(x, rt, purposes) }},
 				{Method: http.MethodPost, Name: plan.Name(), Path: "/v1/journeys/{id}/feedback", Journey: plan.Name(), Idempotent: true,
 					Looks: true, Priority: limit.Low, Budget: live.Budget, Shortest: live.Shortest,
 					Serve: func(x *edge.Exchange) error { return feedback(x, rt, live) }},
@@ -64,8 +69,8 @@ const (
 	pageUsual = 20
 )
 
-// accesses lists what was told of the caller, journey by journey, the latest first.
-func accesses(x *edge.Exchange, rt *flow.Runtime) error {
+// accesses lists what was told of the caller, journey by journey, the latest first, and for what, in the caller's language.
+func accesses(x *edge.Exchange, rt *flow.Runtime, purposes map[string]gateway.Text) error {
 	cursor, there := x.Query("cursor")
 	if there && (uuid.Validate(cursor) != nil || len(cursor) != 36) {
 		return edge.ProblemQueryInvalid.Error(gateway.Text{
@@ -85,7 +90,7 @@ func accesses(x *edge.Exchange, rt *flow.Runtime) error {
 		return err
 	}
 	for _, a := range all {
-		body.Accesses = append(body.Accesses, sayAccess(a, rt.Venue(a.Venue)))
+		body.Accesses = append(body.Accesses, sayAccess(a, rt.Venue(a.Venue), purposes, x.Lang()))
 	}
 	return x.JSON(http.StatusOK, body)
 }

@@ -73,7 +73,7 @@ func wishes(t *testing.T) *flow.Flow {
 		return flow.Said{Status: http.StatusCreated, Body: map[string]string{"journey": o.ID}}
 	}
 	read := func(x *edge.Exchange) (w wish, err error) { return w, x.Decode(&w) }
-	return &flow.Flow{Name: "wish", Plans: []flow.Plan{live}, Document: []byte(document), Routes: func(rt *flow.Runtime) []edge.Route {
+	return &flow.Flow{Name: "wish", Purposes: map[string]gateway.Text{"see who it is": {Zh: "核对身份", En: "See who it is"}}, Plans: []flow.Plan{live}, Document: []byte(document), Routes: func(rt *flow.Runtime) []edge.Route {
 		return []edge.Route{{Method: http.MethodPost, Name: "wish", Path: "/v1/places/{place}/wishes", Venue: "place", VenueKind: "place",
 			Journey: "wish", Idempotent: true, Priority: limit.Critical, Budget: live.Budget, Shortest: live.Shortest,
 			Serve: flow.Serve(rt, live, read, say)}}
@@ -87,7 +87,8 @@ type place struct {
 
 func start(t *testing.T) *place {
 	t.Helper()
-	own, err := citizen.New()
+	f := wishes(t)
+	own, err := citizen.New(f)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,7 +106,7 @@ func start(t *testing.T) *place {
 				return "seen", nil
 			})
 		},
-	}.Start(t, wishes(t), own)}
+	}.Start(t, f, own)}
 	for id, tenant := range map[string]string{"east": "hangzhou", "far": "suzhou"} {
 		p.Put(&gateway.Venue{ID: id, Kind: "place", Tenant: tenant, Location: time.FixedZone("", 8*3600)})
 	}
@@ -186,7 +187,7 @@ func TestACitizenSeesWhoWasTold(t *testing.T) {
 	if a.Plan != "wish" || a.Venue != "east" || !strings.HasSuffix(a.StartedAt, "+08:00") || len(a.Told) != 1 {
 		t.Fatalf("%+v", a)
 	}
-	if told := a.Told[0]; told.System != "looker" || told.Purpose != "see who it is" || told.Times != 1 ||
+	if told := a.Told[0]; told.System != "looker" || told.Purpose == "see who it is" || told.Times != 1 ||
 		!slices.Equal(told.Fields, []string{"guest.name", "guest.document"}) || !strings.HasSuffix(told.FirstAt, "+08:00") {
 		t.Errorf("%+v", told)
 	}
@@ -363,4 +364,16 @@ func TestALedgerThatFailsIsSaidInTime(t *testing.T) {
 	want(t, "feedback", p.feedback(p.li, run, `{"rating":5}`, ""), 503, "ledger-unavailable")
 	p.Heal()
 	want(t, "afterwards", p.feedback(p.li, run, `{"rating":5}`, ""), 201, "")
+}
+
+// TestPurposesAreInTheCitizensLanguage, in whichever one the words of the plan are.
+func TestPurposesAreInTheCitizensLanguage(t *testing.T) {
+	p := start(t)
+	p.wish(p.li, "look")
+	for lang, says := range map[string]string{"zh-CN": "核对身份", "en": "See who it is"} {
+		a := p.Do(worldtest.Call{Method: http.MethodGet, Path: "/v1/me/accesses", Token: p.li, Header: map[string]string{"Accept-Language": lang}})
+		if !strings.Contains(a.Body, `"purpose":"`+says+`"`) {
+			t.Errorf("in %s: %s", lang, a.Body)
+		}
+	}
 }

@@ -37,9 +37,12 @@ type feedbackBody struct {
 }
 
 // sayAccess puts an access into words. at is the journey's venue, nil where the configuration has it no more.
-func sayAccess(a ledger.Access, at *gateway.Venue) accessBody {
+func sayAccess(a ledger.Access, at *gateway.Venue, purposes map[string]gateway.Text, lang string) accessBody {
 	b := accessBody{Journey: a.ID, Plan: a.Plan, Venue: a.Venue, StartedAt: flow.At(at, a.StartedAt)}
 	for _, t := range a.Told {
+		if said, known := purposes[t.Purpose]; known {
+			t.Purpose = said.In(lang)
+		}
 		b.Told = append(b.Told, toldBody{System: t.System, Fields: t.Fields, Purpose: t.Purpose,
 			FirstAt: flow.At(at, t.First), LastAt: flow.At(at, t.Last), Times: t.Times})
 	}

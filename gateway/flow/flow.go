@@ -26,6 +26,7 @@ type Flow struct {
 	Assists    []Assist
 	Steps      map[string]gateway.Text // each effect of its plans in words for staff, as something to do: "Cut the key"
 	Tasks      map[string]gateway.Text // likewise what else the assists that it opens itself say is done or not
+	Purposes   map[string]gateway.Text // what its plans tell systems of a citizen for, by the words of journey.Disclose
 
 	// Work runs beside the requests until ctx ends: pre-warming, sweeping. It is called once, in a goroutine of its own.
 	Work func(ctx context.Context, rt *Runtime) error
