@@ -45,16 +45,17 @@ func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
 // cli is the command line.
 type cli struct {
-	Sandbox sandboxCmd   `cmd:"" help:"Run the whole product on this machine: the gateway, and a city of twins behind it."`
-	Serve   serveCmd     `cmd:"" help:"Run the gateway."`
-	City    cityCmd      `cmd:"" help:"Run the twins alone: one for every system that the venues are connected to."`
-	Check   checkCmd     `cmd:"" help:"Validate a configuration and print the proof of every plan."`
-	Assists desk.Command `cmd:"" help:"List, watch, claim and settle what waits for staff."`
-	Token   tokenCmd     `cmd:"" help:"Mint a token for development."`
-	Ledger  ledgerCmd    `cmd:"" help:"Back up or restore a ledger."`
-	Audit   auditCmd     `cmd:"" help:"Verify the audit trail."`
-	Books   booksCmd     `cmd:"" help:"Verify the books of the parking lots."`
-	Version versionCmd   `cmd:"" help:"Print the version."`
+	Sandbox   sandboxCmd   `cmd:"" help:"Run the whole product on this machine: the gateway, and a city of twins behind it."`
+	Serve     serveCmd     `cmd:"" help:"Run the gateway."`
+	City      cityCmd      `cmd:"" help:"Run the twins alone: one for every system that the venues are connected to."`
+	Check     checkCmd     `cmd:"" help:"Validate a configuration and print the proof of every plan."`
+	Assists   desk.Command `cmd:"" help:"List, watch, claim and settle what waits for staff."`
+	Token     tokenCmd     `cmd:"" help:"Mint a token for development."`
+	Ledger    ledgerCmd    `cmd:"" help:"Back up or restore a ledger."`
+	Audit     auditCmd     `cmd:"" help:"Verify the audit trail."`
+	Books     booksCmd     `cmd:"" help:"Verify the books of the parking lots."`
+	Reconcile reconcileCmd `cmd:"" help:"Hold the books of the parking lots against the collectors' bills of a day."`
+	Version   versionCmd   `cmd:"" help:"Print the version."`
 }
 
 // program is what every command works with.

@@ -110,8 +110,8 @@ func (c *clerk) listen(ctx context.Context, rt *flow.Runtime, now []*till, all *
 
 // once does what is due at a till.
 func (c *clerk) once(ctx context.Context, rt *flow.Runtime, t *till) {
-	w := &round{rt: rt, till: t}
-	for _, do := range []func(context.Context) error{w.collections, w.refunds, w.parked} {
+	w := &round{rt: rt, till: t, city: c.tills.of(t.venue.ID, collectCity) != nil}
+	for _, do := range []func(context.Context) error{w.late, w.collections, w.refunds, w.parked} {
 		if err := do(ctx); err != nil && ctx.Err() == nil {
 			rt.Logger.Warn("a collector's account cannot be looked after; it will be tried again", "venue", t.venue.ID, "connector", t.connector, "error", err)
 		}
@@ -122,6 +122,22 @@ func (c *clerk) once(ctx context.Context, rt *flow.Runtime, t *till) {
 type round struct {
 	rt   *flow.Runtime
 	till *till
+	city bool // the lot reports to one
+}
+
+// late has bills collected that a permission has come too late for.
+func (w *round) late(ctx context.Context) error {
+	waiting := false
+	err := w.rt.Ledger.View(ctx, func(q ledger.Querier) error {
+		all, err := listOf(q, func(r ledger.Row) (at int64, err error) { return at, r.Scan(&at) },
+			`SELECT said_at FROM parking_permissions WHERE venue = $1 AND source = $2 AND late = 1 LIMIT 1`, w.till.venue.ID, w.till.collector)
+		waiting = len(all) > 0
+		return err
+	})
+	if err == nil && waiting {
+		_, err = ledger.Do(ctx, w.rt.Ledger, collectLate, lateCollecting{rt: w.rt, venue: w.till.venue, by: w.till.collector})
+	}
+	return err
 }
 
 // due is a collection whose time has come, with what asking for it needs.
@@ -142,6 +158,12 @@ func (w *round) collections(ctx context.Context) error {
 		return err
 	}
 	for _, d := range all {
+		if d.state == collectionPaid {
+			if _, err := ledger.Do(ctx, w.rt.Ledger, tellReceived, again{number: d.number, rt: w.rt, city: w.city}); err != nil {
+				return err
+			}
+			continue
+		}
 		if d.state == collectionFailed {
 			if _, err := ledger.Do(ctx, w.rt.Ledger, tryAgain, again{number: d.number, rt: w.rt}); err != nil {
 				return err
@@ -163,20 +185,27 @@ func (w *round) dueCollections(q ledger.Querier) (out []due, err error) {
 		return nil, err
 	}
 	for _, c := range all {
-		b, err := findBill(q, c.bill)
-		if err != nil {
+		d := due{collection: c}
+		if err := d.read(q, w.rt); err != nil {
 			return nil, err
 		}
-		if b == nil {
-			return nil, fmt.Errorf("bill %s of a collection is not there", c.bill)
-		}
-		plate, err := plateOf(q, w.rt, b.stay)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, due{collection: c, plate: plate, left: b.left})
+		out = append(out, d)
 	}
 	return out, nil
+}
+
+// read reads what asking for a collection needs.
+func (d *due) read(q ledger.Querier, rt *flow.Runtime) error {
+	b, err := findBill(q, d.bill)
+	if err != nil {
+		return err
+	}
+	if b == nil {
+		return fmt.Errorf("bill %s of a collection is not there", d.bill)
+	}
+	d.left = b.left
+	d.plate, err = plateOf(q, rt, b.stay)
+	return err
 }
 
 // plateOf reads the plate of a visit; "" where it has gone.
@@ -309,6 +338,7 @@ func (w *round) parked(ctx context.Context) error {
 type again struct {
 	number string // of the one that has failed
 	rt     *flow.Runtime
+	city   bool // the lot reports to one
 }
 
 // tryAgain collects a bill in arrears once more, where nobody has taken it over meanwhile.
@@ -323,6 +353,9 @@ var tryAgain = &ledger.Decision[again, bool]{Name: "parking.try-again", Run: fun
 	b, err := findBill(tx, c.bill)
 	if err != nil || b == nil || b.state != billArrears || b.tries != c.try || b.due() <= 0 {
 		return false, err
+	}
+	if c.try >= maxTries {
+		return false, openArrears(tx, a.rt, b)
 	}
 	inside, err := listOf(tx, func(r ledger.Row) (id string, err error) { return id, r.Scan(&id) },
 		`SELECT id FROM parking_stays WHERE plate = $1 AND state = 'open' LIMIT 1`, b.plate)
@@ -359,8 +392,9 @@ func collectAgain(tx *ledger.Tx, rt *flow.Runtime, b *bill, collector string) er
 		return err
 	}
 	references, err := listOf(tx, func(r ledger.Row) (ref string, err error) { return ref, r.Scan(&ref) },
-		`SELECT reference FROM parking_permissions WHERE venue = $1 AND plate = $2 AND source = $3 AND said_at >= $4 AND said_at <= $5
-		ORDER BY said_at DESC LIMIT 1`, s.venue, s.plate, collector, s.entered.Add(-time.Hour).UnixMilli(), s.left.Add(time.Hour).UnixMilli())
+		`SELECT reference FROM parking_permissions WHERE venue = $1 AND plate = $2 AND source = $3
+		AND (stay = $6 OR stay = '' AND said_at >= $4 AND said_at <= $5) ORDER BY CASE stay WHEN '' THEN 1 ELSE 0 END, said_at DESC LIMIT 1`,
+		s.venue, s.plate, collector, s.entered.Add(-time.Hour).UnixMilli(), s.left.Add(time.Hour).UnixMilli(), s.id)
 	if err != nil {
 		return err
 	}

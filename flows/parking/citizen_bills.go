@@ -13,7 +13,7 @@ import (
 	"github.com/warmgate/warmgate/gateway/ledger"
 )
 
-// billBody is a bill as its owner sees it. With its movements it is the receipt.
+// billBody is a bill as its owner sees it.
 type billBody struct {
 	ID        string         `json:"id"`
 	Lot       string         `json:"lot"`
@@ -25,7 +25,9 @@ type billBody struct {
 	Due       gateway.Money  `json:"due"`
 	Lines     []lineBody     `json:"lines"`
 	Corrected int64          `json:"corrections"`
-	Movements []movementBody `json:"movements,omitzero"` // of GET alone
+	Movements []movementBody `json:"movements,omitzero"` // of GET alone, as is what follows
+	Reminders *remindersBody `json:"reminders,omitempty"`
+	Receipt   *receiptBody   `json:"receipt,omitempty"`
 }
 
 type lineBody struct {
@@ -52,11 +54,20 @@ func sayBill(b *bill, at *gateway.Venue, lang string) billBody {
 func (c *citizens) one(x *edge.Exchange, rt *flow.Runtime) error {
 	var b *bill
 	var booked []books.Booked
+	var reminders *remindersBody
+	var receipt *receiptBody
 	err := flow.View(rt, x, func(q ledger.Querier) (err error) {
 		if b, err = findOwnBill(q, ledger.Subject(rt.Ledger.Keys(), x.Principal()), x.Principal().Tenant, x.Param("id")); err != nil {
 			return err
 		}
-		booked, err = books.Of(q, b.id)
+		if booked, err = books.Of(q, b.id); err != nil {
+			return err
+		}
+		at := rt.Venue(b.venue)
+		if reminders, err = remindersOf(q, b, at); err != nil {
+			return err
+		}
+		receipt, err = receiptOf(q, b, at, booked)
 		return err
 	})
 	if err != nil {
@@ -64,7 +75,7 @@ func (c *citizens) one(x *edge.Exchange, rt *flow.Runtime) error {
 	}
 	at := rt.Venue(b.venue)
 	body := sayBill(b, at, x.Lang())
-	body.Movements = []movementBody{}
+	body.Movements, body.Reminders, body.Receipt = []movementBody{}, reminders, receipt
 	for _, m := range booked {
 		for _, p := range m.Postings {
 			if p.Account == books.Owed {

@@ -143,11 +143,15 @@ func (c *citizens) dispute(x *edge.Exchange, rt *flow.Runtime) error {
 
 // The ways in which staff settle what this side hands over.
 var (
-	sayStands    = gateway.Text{Zh: "账单无误，继续收取", En: "The bill stands, and is collected"}
-	sayWaive     = gateway.Text{Zh: "减免，已付的原路退回", En: "Let it go; what was paid is given back"}
-	sayRefund    = gateway.Text{Zh: "多付部分原路退回", En: "Give back what was paid too much"}
-	sayVerified  = gateway.Text{Zh: "已核对，车牌归申请人", En: "Checked: the plate is theirs"}
-	sayNotTheirs = gateway.Text{Zh: "无法确认车牌归属", En: "It cannot be said whose plate it is"}
+	sayStands      = gateway.Text{Zh: "账单无误，继续收取", En: "The bill stands, and is collected"}
+	sayWaive       = gateway.Text{Zh: "减免，已付的原路退回", En: "Let it go; what was paid is given back"}
+	sayRefund      = gateway.Text{Zh: "多付部分原路退回", En: "Give back what was paid too much"}
+	sayGaveByHand  = gateway.Text{Zh: "已用其他方式退还，登记入账", En: "Given back otherwise; it is booked"}
+	sayRefundAgain = gateway.Text{Zh: "再次原路退款", En: "Give it back the way it came, once more"}
+	sayCollect     = gateway.Text{Zh: "再次扣款", En: "Have it collected once more"}
+	sayLetGoFee    = gateway.Text{Zh: "减免所欠金额", En: "Let go what is owed"}
+	sayVerified    = gateway.Text{Zh: "已核对，车牌归申请人", En: "Checked: the plate is theirs"}
+	sayNotTheirs   = gateway.Text{Zh: "无法确认车牌归属", En: "It cannot be said whose plate it is"}
 )
 
 func citizenAssists() []flow.Assist {
@@ -162,10 +166,17 @@ func citizenAssists() []flow.Assist {
 		{Kind: handOverpaid.Kind, Resolutions: []flow.Resolution{
 			{Word: "refund", Name: sayRefund, Run: giveBack}, {Word: "settled", Name: saySettled},
 		}},
-		{Kind: handRefund.Kind, Resolutions: settled},
+		{Kind: handRefund.Kind, Resolutions: []flow.Resolution{
+			{Word: "settled", Name: sayGaveByHand, Run: gaveByHand}, {Word: "try-again", Name: sayRefundAgain, Run: tryRefundAgain},
+		}},
+		{Kind: handByHand.Kind, Resolutions: []flow.Resolution{{Word: "settled", Name: sayGaveByHand, Run: gaveByHand}}},
+		{Kind: handArrears.Kind, Resolutions: []flow.Resolution{
+			{Word: "again", Name: sayCollect, Run: collectArrears}, {Word: "waive", Name: sayLetGoFee, Run: waiveArrears}, {Word: "settled", Name: saySettled},
+		}},
 		{Kind: handDiffers.Kind, Resolutions: settled},
 		{Kind: handUndecided.Kind, Resolutions: settled},
 		{Kind: kindNotice, Resolutions: settled},
+		{Kind: kindDifference, Resolutions: settled},
 	}
 }
 
@@ -211,6 +222,9 @@ func letStand(tx *ledger.Tx, rt *flow.Runtime, a flow.Opened, _ []byte) (any, er
 		}
 	case before == billArrears:
 		b.state = billArrears
+		if err := remindAnew(tx, b); err != nil {
+			return nil, err
+		}
 	default:
 		b.state = billBilled
 	}
@@ -219,22 +233,18 @@ func letStand(tx *ledger.Tx, rt *flow.Runtime, a flow.Opened, _ []byte) (any, er
 
 // letDisputedGo waives a disputed bill, wholly or by details.minor, and gives back what was paid too much then.
 func letDisputedGo(tx *ledger.Tx, _ *flow.Runtime, a flow.Opened, details []byte) (any, error) {
-	var said struct {
-		Minor int64 `json:"minor"`
-	}
-	if len(details) > 0 {
-		if err := json.Unmarshal(details, &said, json.RejectUnknownMembers(true)); err != nil {
-			return nil, invalid("details", "可包含 minor", "It may hold minor: how much of the bill is let go.")
-		}
+	minor, err := readMinor(details)
+	if err != nil {
+		return nil, err
 	}
 	b, before, err := disputedBill(tx, a)
 	if err != nil {
 		return nil, err
 	}
-	if said.Minor == 0 {
-		said.Minor = b.price - b.waived
+	if minor == 0 {
+		minor = b.price - b.waived
 	}
-	if err := waive(tx, b, said.Minor, a.By); err != nil {
+	if err := waive(tx, b, minor, a.By); err != nil {
 		return nil, err
 	}
 	if err := closeDispute(tx, a, "waived"); err != nil {
@@ -247,10 +257,27 @@ func letDisputedGo(tx *ledger.Tx, _ *flow.Runtime, a flow.Opened, details []byte
 		b.state = billWaived
 	case before == billArrears:
 		b.state = billArrears
+		if err := remindAnew(tx, b); err != nil {
+			return nil, err
+		}
 	default:
 		b.state = billBilled
 	}
 	return refundOf(tx, b)
+}
+
+// readMinor reads how much of a bill a person lets go; 0: all of it.
+func readMinor(details []byte) (int64, error) {
+	var said struct {
+		Minor int64 `json:"minor"`
+	}
+	if len(details) == 0 {
+		return 0, nil
+	}
+	if err := json.Unmarshal(details, &said, json.RejectUnknownMembers(true)); err != nil || said.Minor < 0 {
+		return 0, invalid("details", "可包含 minor", "It may hold minor: how much of the bill is let go.")
+	}
+	return said.Minor, nil
 }
 
 // giveBack gives back what was paid too much for a bill.
@@ -279,5 +306,8 @@ func refundOf(tx *ledger.Tx, b *bill) (out settledBill, err error) {
 	}
 	out.ByHand, err = orderRefunds(tx, b)
 	out.Refund = -b.due() - out.ByHand
+	if err == nil && out.ByHand > 0 {
+		err = openByHand(tx, b, out.ByHand)
+	}
 	return out, err
 }

@@ -148,6 +148,9 @@ var waiveBill = &ledger.Decision[Waiving, Billed]{Name: "parking.waive", Run: fu
 	if err := updateBill(tx, b); err != nil {
 		return out, err
 	}
+	if err := noArrears(tx, b); err != nil {
+		return out, err
+	}
 	sealed, err := w.seal(tx, w.Journey, w.reason)
 	if err != nil {
 		return out, err

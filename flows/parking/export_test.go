@@ -36,6 +36,7 @@ func (o *Outside) Bind(b *call.Bindings) {
 	bindOutside(o, b, o.ops.carIn, in)
 	bindOutside(o, b, o.ops.carOut, in)
 	bindOutside(o, b, o.ops.apply, in)
+	bindOutside(o, b, o.ops.received, in)
 	bindOutside(o, b, o.ops.announce, in)
 	bindOutside(o, b, o.ops.charge, in)
 }

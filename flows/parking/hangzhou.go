@@ -52,10 +52,13 @@ func (o connectors) connectHangzhou(v *gateway.Venue, to flow.Connection, b *cal
 	call.BindWrite(b, o.carIn, to.Instance, call.Effect[CarIn, Told]{Do: c.carIn, Find: askAgain[CarIn]})
 	call.BindWrite(b, o.carOut, to.Instance, call.Effect[CarOut, Told]{Do: c.carOut, Find: askAgain[CarOut]})
 	call.BindWrite(b, o.apply, to.Instance, call.Effect[Charge, Told]{Do: c.apply, Find: c.applied})
-	t := &till{venue: v, connector: "hangzhou", collector: collectCity, look: c.look}
+	call.BindWrite(b, o.received, to.Instance, call.Effect[Received, Told]{Do: c.received, Find: askAgain[Received]})
+	t := &till{venue: v, connector: "hangzhou", collector: collectCity, look: c.look,
+		account: "hangzhou/" + to.URL + "/" + opts.AccessID + "/" + opts.Parking, zone: v.Location, bill: c.bill}
 	if opts.Broker != "" && !to.Unread {
 		t.push = func(ctx context.Context, hear func(ctx context.Context, h Heard) error) error {
-			return client.Subscribe(ctx, hangzhou.Settings{Broker: opts.Broker, Password: to.Secrets["password"], ClientID: opts.ClientID},
+			return client.Subscribe(ctx, hangzhou.Settings{Broker: opts.Broker, Password: to.Secrets["password"], ClientID: opts.ClientID,
+				Logger: to.Logger},
 				func(ctx context.Context, p hangzhou.Push) error { return hear(ctx, c.heard(p)) })
 		}
 	}
@@ -101,6 +104,31 @@ func (c *cityTill) carOut(ctx context.Context, _ string, out CarOut) (none Told,
 	if e, ok := errors.AsType[*wire.Error](err); ok && e.Fate == wire.Refused && e.Code == hangzhou.CodeUnknown {
 		if err = c.client.Arrive(ctx, hangzhou.Arrival{Stay: s, ID: out.Stay, Parking: hangzhou.Casual, Berths: berths}); err == nil {
 			err = c.client.Depart(ctx, leave)
+		}
+	}
+	return none, c.told(err)
+}
+
+// received tells the city of a payment that it has not collected; that the car was inside comes first.
+func (c *cityTill) received(ctx context.Context, _ string, r Received) (none Told, err error) {
+	var v Visited
+	if err := c.ledger.View(ctx, func(q ledger.Querier) (err error) { v, err = visited(q, r.Stay); return err }); err != nil {
+		return none, err
+	}
+	s, err := c.stay(r.Plate, v.Vehicle, v.Entry, r.Entered)
+	if err != nil {
+		return none, err
+	}
+	paid := hangzhou.Payment{Stay: s, BillID: r.Number, Price: r.Price, Due: r.Asked, Paid: r.Minor, BilledAt: r.Left, PaidAt: r.At,
+		Means: hangzhou.WeChat, Way: hangzhou.PayLater}
+	err = c.client.Pay(ctx, paid)
+	if e, ok := errors.AsType[*wire.Error](err); ok && e.Fate == wire.Refused && e.Code == hangzhou.CodeUnknown {
+		berths, freeErr := c.free(ctx)
+		if freeErr != nil {
+			return none, freeErr
+		}
+		if err = c.client.Arrive(ctx, hangzhou.Arrival{Stay: s, ID: r.Stay, Parking: hangzhou.Casual, Berths: berths}); err == nil {
+			err = c.client.Pay(ctx, paid)
 		}
 	}
 	return none, c.told(err)
@@ -168,6 +196,26 @@ func (c *cityTill) look(ctx context.Context, of *collection, plate string, left 
 	}
 	v := cityVerdict(of.number, bills[i].Status, bills[i].Paid, bills[i].Order)
 	return &v, nil
+}
+
+// bill reads the collections that the city has of a day, by when the cars left. The client bounds the list.
+func (c *cityTill) bill(ctx context.Context, day string, take func(Entry) error) error {
+	asking, cancel := context.WithTimeout(ctx, billWithin)
+	defer cancel()
+	all, err := c.client.DailyBills(asking, day, "")
+	if err != nil {
+		return err
+	}
+	for _, b := range all {
+		v := cityVerdict(b.BillID, b.Status, b.Paid, b.Order)
+		if v.State != collectionPaid {
+			v.Minor = b.Due
+		}
+		if err := take(Entry{Number: v.Number, Reference: v.Reference, Minor: v.Minor, State: v.State}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func cityVerdict(number string, s hangzhou.Status, paid int64, order string) Verdict {

@@ -2,6 +2,7 @@ package parking_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -66,6 +67,39 @@ func openCity(t *testing.T) (*town, *hangzhou.Twin) {
 		if w.Gateway != nil {
 			w.balance()
 		}
+	})
+	return w, city
+}
+
+// openBoth opens a lot that reports to the city, and whose bills WeChat Pay collects.
+func openBoth(t *testing.T) (*town, *hangzhou.Twin) {
+	t.Helper()
+	var city *hangzhou.Twin
+	w := openTownWith(t, func(c *flowtest.City, file string) string {
+		var keys hangzhou.Keys
+		var public string
+		var err error
+		if keys.Lot, err = hangzhou.MakeKey(); err == nil {
+			if keys.City, err = hangzhou.MakeKey(); err == nil {
+				public, err = hangzhou.PublicKey(keys.City)
+			}
+		}
+		if err == nil {
+			city, err = hangzhou.NewTwin(hangzhou.TwinConfig{Name: lotID, Password: flowtest.APIKey, Seed: 1, Keys: keys})
+		}
+		if err == nil {
+			err = c.Twins.Add("hangzhou", lotID, city)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Write("city_private_key", keys.Lot)
+		c.Write("city_key", public)
+		return strings.Replace(file, "city: { connector: none }", fmt.Sprintf(`city:
+    connector: hangzhou
+    url: %s
+    secrets: { private_key: { file: city_private_key }, city_key: { file: city_key }, password: { env: OCTO_KEY } }
+    options: { access_id: %s, parking: %[2]s, berths: 200 }`, c.Twins.URL("hangzhou", lotID), lotID), 1)
 	})
 	return w, city
 }
@@ -136,4 +170,51 @@ func TestTheCityIsAskedWhatItDoesNotTell(t *testing.T) {
 	w.Eventually("the city has collected", func() bool { return city.ReadBooks().Bills[0].Status == hangzhou.Paid })
 	w.change(`UPDATE parking_collections SET look_at = 1`)
 	w.becomes(bill, "paid")
+}
+
+// TestTheCityHearsOfPaymentsThatItHasNotCollected, once each, also when it was away and never heard of the car.
+func TestTheCityHearsOfPaymentsThatItHasNotCollected(t *testing.T) {
+	w, city := openBoth(t)
+	for _, kind := range []string{"hangzhou", "hangzhou-mqtt"} {
+		if err := w.Twins.Dial(kind, lotID, twin.Dial{Fault: twin.Refuse}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	bill := w.visit(plateA, 3*time.Hour, time.Minute)
+	w.becomes(bill, "paid")
+	w.Eventually("it is left to the outbox", func() bool { return w.Number(`SELECT COUNT(*) FROM operations WHERE step = 'pay-record'`) == 1 })
+	if err := w.Twins.Dial("hangzhou", lotID, twin.Dial{}); err != nil {
+		t.Fatal(err)
+	}
+	w.Eventually("the city knows of it", func() bool { return len(city.ReadBooks().Payments) == 1 })
+	p, c := city.ReadBooks().Payments[0], w.provider.ReadBooks().Charges[0]
+	if p.BillID != c.OutTradeNo || p.Price != 3000 || p.Due != 3000 || p.Paid != 3000 || p.Means != hangzhou.WeChat || p.Way != hangzhou.PayLater {
+		t.Errorf("the city was told %+v", p)
+	}
+	if n := len(city.ReadBooks().Bills); n != 0 {
+		t.Errorf("and was asked to collect %d bills", n)
+	}
+}
+
+// TestAPushThatComesEarly waits for what it is about, counts once however often it comes, and late ones change nothing.
+func TestAPushThatComesEarly(t *testing.T) {
+	w, city := openCity(t)
+	policy := hangzhou.Policy{NoSense: true, LeaveFirst: true, Limit: 10_000, Collect: hangzhou.Hold}
+	wish(t, city, hangzhou.Want{Policy: &policy})
+	bill := w.visit(plateA, 3*time.Hour, time.Minute)
+	w.Eventually("it is accepted", func() bool { return w.Number(`SELECT COUNT(*) FROM parking_collections WHERE state = 'accepted'`) == 1 })
+	w.change(`UPDATE parking_collections SET number = 'x' || number, look_at = 0`) // as if it were not ordered yet
+	wish(t, city, hangzhou.Want{Settle: city.ReadBooks().Bills[0].BillID})
+	w.Eventually("it is parked", func() bool { return w.Number(`SELECT COUNT(*) FROM parking_notices WHERE state = 'parked'`) == 1 })
+	if s := w.state(bill); s != "pay-pending" {
+		t.Errorf("it is %s", s)
+	}
+	w.change(`UPDATE parking_collections SET number = SUBSTR(number, 2)`)
+	w.becomes(bill, "paid")
+	// The same again, and later the opposite of it.
+	w.change(`UPDATE parking_notices SET state = 'parked' WHERE subject <> ''`)
+	w.Eventually("it has counted again", func() bool { return w.Number(`SELECT COUNT(*) FROM parking_notices WHERE state = 'parked'`) == 0 })
+	if n := w.Number(`SELECT COUNT(*) FROM parking_movements WHERE kind = 'pay'`); n != 1 || w.state(bill) != "paid" {
+		t.Errorf("%d payments of a bill that is %s", n, w.state(bill))
+	}
 }

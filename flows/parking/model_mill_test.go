@@ -233,6 +233,7 @@ func (m *mill) lot(h *history, seed uint64, zone *time.Location) *gateway.Venue 
 	b := call.NewBindings(m.venue)
 	silent(in, m.ops.carIn, b)
 	silent(in, m.ops.carOut, b)
+	silent(in, m.ops.received, b)
 	call.BindWrite(b, m.ops.announce, in, call.Effect[CarIn, Told]{Do: m.announce, Find: askAgain[CarIn]})
 	for _, w := range []*call.Write[Charge, Told]{m.ops.charge, m.ops.apply} {
 		call.BindWrite(b, w, in, call.Effect[Charge, Told]{Do: m.collect, Find: m.collected})

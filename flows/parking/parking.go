@@ -90,7 +90,7 @@ func New() (*flow.Flow, error) {
 		Migrations: []ledger.Migrations{{Name: "parking", FS: files}},
 		Venues:     &flow.VenueKind{Kind: Kind, Settings: readSettings, Roles: connectors{ops, reached, inTurn(max(1, runtime.GOMAXPROCS(0)/2))}.add(ops.roles())},
 		Routes:     func(rt *flow.Runtime) []edge.Route { return append(c.routes(rt), people.routes(rt)...) }, Assists: append(assists(), citizenAssists()...),
-		Steps: stepWords(), Tasks: taskWords(),
+		Steps: stepWords(), Purposes: purposes(), Tasks: taskWords(), Errands: []flow.Errand{reconcileErrand(reached)},
 		Work: func(ctx context.Context, rt *flow.Runtime) error {
 			clerk := &clerk{tills: reached}
 			var all sync.WaitGroup
@@ -122,6 +122,7 @@ func (o operations) connectNoCity(_ *gateway.Venue, to flow.Connection, b *call.
 	silent(to.Instance, o.carIn, b)
 	silent(to.Instance, o.carOut, b)
 	silent(to.Instance, o.apply, b)
+	silent(to.Instance, o.received, b)
 	return func() {}, nil
 }
 

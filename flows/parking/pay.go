@@ -112,9 +112,13 @@ var orderOf = &ledger.Decision[Charge, Ordered]{Name: "parking.order", Run: func
 		return o, err
 	}
 	o.Minor, o.Ask = b.due(), true
-	_, err = tx.Exec(`INSERT INTO parking_collections (`+collectionColumns+`, reason, reference, changed_at, look_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, '', '', $8, 0)`,
-		o.Number, b.id, c.Try, b.venue, c.By, o.Minor, collectionOrdered, tx.Now().UnixMilli())
+	billed := int64(0)
+	if c.By == collectCity { // its bills go by when a car has left
+		billed = c.Left.UnixMilli()
+	}
+	_, err = tx.Exec(`INSERT INTO parking_collections (`+collectionColumns+`, reason, reference, changed_at, look_at, billed_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, '', '', $8, 0, $9)`,
+		o.Number, b.id, c.Try, b.venue, c.By, o.Minor, collectionOrdered, tx.Now().UnixMilli(), billed)
 	if err != nil {
 		return o, err
 	}
@@ -145,6 +149,9 @@ type Verdict struct {
 	Minor     int64  // what was paid
 	Reference string // the collector's own id of the payment, unique at the collector
 	Reason    string // why it failed, in the collector's word
+
+	// At is the moment by which it stands in the collector's bill of a day; zero: that is not said.
+	At time.Time `json:",omitzero"`
 }
 
 // Settled is what a verdict has led to.
@@ -193,8 +200,11 @@ func (c *collection) move(tx *ledger.Tx, state, reason, reference string, look t
 // failed lets a bill fall into arrears, unless another try of it, or a person, has taken over.
 func (c *collection) failed(tx *ledger.Tx, b *bill, reason string) error {
 	again := time.Time{}
-	if c.try < maxTries && b.state == billPayPending {
-		again = tx.Now().Add(remindAfter << (c.try - 1))
+	if b.state == billPayPending && b.tries == c.try {
+		again = tx.Now() // then it is a person's
+		if c.try < maxTries {
+			again = again.Add(remindAfter << (c.try - 1))
+		}
 	}
 	if err := c.move(tx, collectionFailed, reason, "", again); err != nil {
 		return err
@@ -222,12 +232,24 @@ func (c *collection) paid(tx *ledger.Tx, b *bill, v Verdict) error {
 	if !posted { // its reference is another bill's: whoever is wrong, it is not to be counted twice
 		return openFor(tx, b, handDiffers, "the payment's reference is booked for another bill already")
 	}
-	if err := c.move(tx, collectionPaid, "", v.Reference, time.Time{}); err != nil {
+	look := time.Time{}
+	if c.collector != collectCity { // the city may want to hear of it
+		look = tx.Now()
+	}
+	if err := c.move(tx, collectionPaid, "", v.Reference, look); err != nil {
 		return err
+	}
+	if c.collector != collectCity {
+		if err := standsIn(tx, "parking_collections", c.number, v.At); err != nil {
+			return err
+		}
 	}
 	b.paid += v.Minor
 	b.state = b.afterPayment(c.try)
 	if err := updateBill(tx, b); err != nil {
+		return err
+	}
+	if err := noArrears(tx, b); err != nil {
 		return err
 	}
 	if v.Minor != c.minor {
@@ -237,6 +259,15 @@ func (c *collection) paid(tx *ledger.Tx, b *bill, v Verdict) error {
 		return openFor(tx, b, handOverpaid, "")
 	}
 	return nil
+}
+
+// standsIn keeps by which moment a payment or a refund stands in one of the collector's daily bills.
+func standsIn(tx *ledger.Tx, table, number string, at time.Time) error {
+	if at.IsZero() {
+		at = tx.Now()
+	}
+	_, err := tx.Exec(`UPDATE `+table+` SET billed_at = $1 WHERE number = $2`, at.UnixMilli(), number)
+	return err
 }
 
 // afterPayment is the state of a bill after a payment by its try. A dispute goes on: a person decides about the money.

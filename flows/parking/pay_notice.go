@@ -13,21 +13,15 @@ import (
 	"github.com/warmgate/warmgate/gateway/seal"
 )
 
-// CarPermission is a permission that was given for a visit.
-type CarPermission struct {
-	Permission
-	Stay string
-}
-
 // permitCar keeps a permission for a visit. False: there is no such visit (yet). Whoever the plate is known to belong to may
 // ask what was told.
-var permitCar = &ledger.Decision[CarPermission, bool]{Name: "parking.permit-car", Run: func(tx *ledger.Tx, p CarPermission) (bool, error) {
+var permitCar = &ledger.Decision[Permission, bool]{Name: "parking.permit-car", Run: func(tx *ledger.Tx, p Permission) (bool, error) {
 	all, err := listOf(tx, scanStay, `SELECT `+stayColumns+` FROM parking_stays WHERE id = $1 AND venue = $2`, p.Stay, p.Venue)
 	if err != nil || len(all) == 0 {
 		return false, err
 	}
 	p.Plate = all[0].plate
-	if _, err := permit.Run(tx, p.Permission); err != nil {
+	if _, err := permit.Run(tx, p); err != nil {
 		return false, err
 	}
 	return true, aboutOwner(tx, p.Plate, all[0].entered, all[0].run)
@@ -107,7 +101,9 @@ func (h Heard) settle(tx *ledger.Tx, lot string) (string, error) {
 			_, err = settleRefund(tx, *h.Refund)
 		}
 	case h.Permission != nil && h.Stay != "":
-		known, err = permitCar.Run(tx, CarPermission{Permission: *h.Permission, Stay: h.Stay})
+		p := *h.Permission
+		p.Stay = h.Stay
+		known, err = permitCar.Run(tx, p)
 	case h.Permission != nil:
 		_, err = permit.Run(tx, *h.Permission)
 	}

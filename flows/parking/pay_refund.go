@@ -26,14 +26,19 @@ type refund struct {
 	state                    string
 	ordered                  time.Time
 	looks                    int64
+	reason                   string // why it failed, in the collector's word
 }
 
-const refundColumns = `number, bill, n, collection, minor, state, ordered_at, looks`
+// handByHand is for money that nobody gives back the way it came.
+var handByHand = journey.Handover{Kind: "parking-refund-by-hand", Next: gateway.Text{
+	Zh: "款项由城市平台等收取，无法原路退回，请用其他方式退还并登记", En: "This money cannot go back the way it came, since whoever took it, such as the city, gives nothing back: give it back otherwise and say so"}}
+
+const refundColumns = `number, bill, n, collection, minor, state, ordered_at, looks, reason`
 
 func scanRefund(row ledger.Row) (*refund, error) {
 	r := &refund{}
 	var ordered int64
-	err := row.Scan(&r.number, &r.bill, &r.n, &r.collection, &r.minor, &r.state, &ordered, &r.looks)
+	err := row.Scan(&r.number, &r.bill, &r.n, &r.collection, &r.minor, &r.state, &ordered, &r.looks, &r.reason)
 	r.ordered = time.UnixMilli(ordered)
 	return r, err
 }
@@ -74,6 +79,9 @@ func orderRefunds(tx *ledger.Tx, b *bill) (left int64, err error) {
 	back := map[string]int64{} // by collection
 	for _, r := range earlier {
 		if r.state == collectionFailed {
+			if r.reason == refundAbnormal {
+				back[r.collection] += r.minor
+			}
 			continue
 		}
 		back[r.collection] += r.minor
@@ -86,7 +94,10 @@ func orderRefunds(tx *ledger.Tx, b *bill) (left int64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	n := int64(len(earlier))
+	n := int64(0)
+	for _, r := range earlier {
+		n = max(n, r.n)
+	}
 	for _, c := range paid {
 		minor := min(left, c.minor-back[c.number])
 		if minor <= 0 {
@@ -94,7 +105,7 @@ func orderRefunds(tx *ledger.Tx, b *bill) (left int64, err error) {
 		}
 		n++
 		left -= minor
-		_, err := tx.Exec(`INSERT INTO parking_refunds (`+refundColumns+`, changed_at, look_at) VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $7, $7)`,
+		_, err := tx.Exec(`INSERT INTO parking_refunds (`+refundColumns+`, changed_at, look_at) VALUES ($1, $2, $3, $4, $5, $6, $7, 0, '', $7, $7)`,
 			c.number+"-r"+strconv.FormatInt(n, 36), b.id, n, c.number, minor, collectionOrdered, tx.Now().UnixMilli())
 		if err != nil {
 			return 0, err
@@ -117,12 +128,20 @@ func settleRefund(tx *ledger.Tx, v Verdict) (Settled, error) {
 	if b == nil {
 		return Settled{}, fmt.Errorf("cannot settle a refund of bill %s: it is not there", r.bill)
 	}
+	if !v.At.IsZero() {
+		if err := standsIn(tx, "parking_refunds", r.number, v.At); err != nil {
+			return Settled{}, err
+		}
+	}
 	switch {
 	case r.state == collectionPaid:
 	case v.State == collectionPaid:
-		err = r.paid(tx, b, v.Reference)
+		err = r.paid(tx, b, v)
 	case v.State == collectionFailed && r.state != collectionFailed:
 		if err = r.move(tx, collectionFailed, time.Time{}); err == nil {
+			_, err = tx.Exec(`UPDATE parking_refunds SET reason = $1 WHERE number = $2`, v.Reason, r.number)
+		}
+		if err == nil {
 			err = openFor(tx, b, handRefund, v.Reason)
 		}
 	case v.State == collectionAccepted && r.state == collectionOrdered:
@@ -139,18 +158,29 @@ func (r *refund) move(tx *ledger.Tx, state string, look time.Time) error {
 }
 
 // paid books that money was given back.
-func (r *refund) paid(tx *ledger.Tx, b *bill, reference string) error {
+func (r *refund) paid(tx *ledger.Tx, b *bill, v Verdict) error {
 	if err := r.move(tx, collectionPaid, time.Time{}); err != nil {
 		return err
 	}
+	if _, err := tx.Exec(`UPDATE parking_refunds SET billed_at = $1 WHERE number = $2 AND billed_at = 0`, tx.Now().UnixMilli(), r.number); err != nil {
+		return err
+	}
 	m := b.movement(books.Refund, r.n, ledger.ActorGateway, books.Transfer(books.Provider, books.Owed, r.minor))
-	if reference != "" {
-		m.Reference = collectPayment + "/" + reference
+	if v.Reference != "" {
+		m.Reference = collectPayment + "/" + v.Reference
 	}
 	if err := post(tx, m); err != nil {
 		return err
 	}
-	b.refunded += r.minor
+	if err := b.givenBack(tx, r.minor); err != nil || b.due() <= 0 {
+		return err
+	}
+	return openFor(tx, b, handDiffers, fmt.Sprintf("%d more was given back than was paid too much", b.due()))
+}
+
+// givenBack keeps that money was given back.
+func (b *bill) givenBack(tx *ledger.Tx, minor int64) error {
+	b.refunded += minor
 	switch due := b.due(); {
 	case b.state == billPaid && due == 0:
 		b.state = billRefunded

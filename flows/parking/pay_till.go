@@ -21,6 +21,21 @@ type till struct {
 	look func(ctx context.Context, c *collection, plate string, left time.Time) (*Verdict, error) // nil verdict: the collector does not know it
 	back func(ctx context.Context, r Repayment) (Verdict, error)                                  // nil: it gives nothing back
 	push func(ctx context.Context, hear func(ctx context.Context, h Heard) error) error           // nil: it pushes nothing
+
+	account string         // whose books these are at the collector: the lots of one account have one bill of a day
+	zone    *time.Location // of the account's days
+
+	bill  func(ctx context.Context, day string, take func(Entry) error) error // everything of a day, in any order; nil: there is no such bill
+	given func(ctx context.Context, number string) (*Verdict, error)          // how a refund stands; nil verdict: it does not know it
+}
+
+// Entry is one payment or one refund in a collector's bill of a day.
+type Entry struct {
+	Refund    bool
+	Number    string // ours
+	Reference string // the collector's own; "": it is not said
+	Minor     int64
+	State     string // collectionPaid, collectionFailed, or collectionAccepted: it was not decided when the bill was made
 }
 
 // tills are the collectors of every lot in the configuration that holds.

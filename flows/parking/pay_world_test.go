@@ -126,6 +126,12 @@ func (p *post) shutter(shut bool) {
 // openTown opens a lot whose bills WeChat Pay collects.
 func openTown(t *testing.T) *town {
 	t.Helper()
+	return openTownWith(t, func(_ *flowtest.City, file string) string { return file })
+}
+
+// openTownWith opens such a lot with another file.
+func openTownWith(t *testing.T, change func(c *flowtest.City, file string) string) *town {
+	t.Helper()
 	w := &town{post: &post{}}
 	front := httptest.NewServer(w.post)
 	t.Cleanup(front.Close)
@@ -143,7 +149,7 @@ func openTown(t *testing.T) *town {
 		}
 		c.Write("private_key", credentials.PrivateKey)
 		c.Write("api_v3_key", credentials.APIv3Key)
-		return fmt.Sprintf(payLot, lotID, c.Twins.URL("wechatpay", lotID), wechatpay.MchIDOf(lotID), wechatpay.TwinSerialNo, front.URL)
+		return change(c, fmt.Sprintf(payLot, lotID, c.Twins.URL("wechatpay", lotID), wechatpay.MchIDOf(lotID), wechatpay.TwinSerialNo, front.URL))
 	})
 	w.post.mu.Lock()
 	w.post.to = w.URL

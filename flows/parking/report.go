@@ -59,6 +59,23 @@ type Charge struct {
 
 func (c Charge) key() string { return "charge/" + c.Bill + "/" + strconv.FormatInt(c.Try, 10) }
 
+// Received tells the city that a bill was paid otherwise than by its scheme.
+type Received struct {
+	Number   string    `json:"number"` // of the payment
+	Bill     string    `json:"bill"`
+	Stay     string    `json:"stay"`
+	Plate    string    `json:"plate"`
+	Price    int64     `json:"price"`
+	Asked    int64     `json:"asked"`
+	Minor    int64     `json:"minor"` // what was paid
+	Currency string    `json:"currency"`
+	Entered  time.Time `json:"entered"`
+	Left     time.Time `json:"left"`
+	At       time.Time `json:"at"`
+}
+
+func (r Received) key() string { return "received/" + r.Number }
+
 // Told is an effect that has nothing to tell: what it has changed stands in the ledger by then.
 type Told struct{}
 
@@ -67,11 +84,12 @@ type Told struct{}
 type operations struct {
 	pass *ledger.Decision[Passage, Decided]
 
-	carIn    *call.Write[CarIn, Told]  // the city hears that a car is inside
-	carOut   *call.Write[CarOut, Told] // the city hears that it has left
-	apply    *call.Write[Charge, Told] // the city is asked to collect a bill
-	announce *call.Write[CarIn, Told]  // the payment provider is told of a car, and says whether it may pay later
-	charge   *call.Write[Charge, Told] // the payment provider is asked to collect a bill
+	carIn    *call.Write[CarIn, Told]    // the city hears that a car is inside
+	carOut   *call.Write[CarOut, Told]   // the city hears that it has left
+	apply    *call.Write[Charge, Told]   // the city is asked to collect a bill
+	received *call.Write[Received, Told] // the city hears that a bill was paid otherwise
+	announce *call.Write[CarIn, Told]    // the payment provider is told of a car, and says whether it may pay later
+	charge   *call.Write[Charge, Told]   // the payment provider is asked to collect a bill
 }
 
 func newOperations() operations {
@@ -80,6 +98,7 @@ func newOperations() operations {
 		carIn:    call.NewWrite[CarIn, Told]("city.car-in", call.WriteSpec[CarIn]{Key: CarIn.key}),
 		carOut:   call.NewWrite[CarOut, Told]("city.car-out", call.WriteSpec[CarOut]{Key: CarOut.key}),
 		apply:    call.NewWrite[Charge, Told]("city.apply-payment", call.WriteSpec[Charge]{Key: Charge.key}),
+		received: call.NewWrite[Received, Told]("city.pay-record", call.WriteSpec[Received]{Key: Received.key}),
 		announce: call.NewWrite[CarIn, Told]("payment.announce", call.WriteSpec[CarIn]{Key: CarIn.announceKey}),
 		charge:   call.NewWrite[Charge, Told]("payment.charge", call.WriteSpec[Charge]{Key: Charge.key}),
 	}
@@ -97,6 +116,7 @@ const (
 	stepApply    = "apply-payment"
 	stepAnnounce = "announce"
 	stepCharge   = "charge"
+	stepReceived = "pay-record"
 )
 
 // When what the outbox has not delivered is a person's.
@@ -138,5 +158,8 @@ func (o operations) tellOutside(b *journey.Builder, decided journey.Ref[Decided]
 	journey.CommitEach(b, stepAnnounce, o.announce, came, maxOrders, report, journey.Disclose("ask whether a car may pay later", "plate"))
 	journey.CommitEach(b, stepCarOut, o.carOut, left, maxOrders, report, journey.Disclose("report a car that has left", "plate"))
 	journey.CommitEach(b, stepApply, o.apply, charges("for the city", collectCity), maxOrders, collect, journey.Disclose("collect a parking bill", "plate"))
+	// A payment comes later than every decision of the plan: it is the clerk who has this step done.
+	none := journey.Check(b, "paid by now", func(Decided) ([]Received, error) { return nil, nil }, decided)
+	journey.CommitEach(b, stepReceived, o.received, none, maxOrders, report, journey.Disclose("report a payment", "plate"))
 	journey.CommitEach(b, stepCharge, o.charge, charges("for the provider", collectPayment), maxOrders, collect, journey.Disclose("collect a parking bill", "plate"))
 }

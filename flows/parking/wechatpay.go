@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -57,7 +58,8 @@ func (o connectors) connectWeChatPay(v *gateway.Venue, to flow.Connection, b *ca
 	w := &wechatTill{client: client, venue: v, ledger: to.Ledger, name: string(name[:min(len(name), wechatpay.MaxParkingName)])}
 	call.BindWrite(b, o.announce, to.Instance, call.Effect[CarIn, Told]{Do: w.announce, Find: askAgain[CarIn]})
 	call.BindWrite(b, o.charge, to.Instance, call.Effect[Charge, Told]{Do: w.charge, Find: w.charged})
-	stop := o.tills.add(&till{venue: v, connector: "wechatpay", collector: collectPayment, hear: w.hear, look: w.look, back: w.back})
+	stop := o.tills.add(&till{venue: v, connector: "wechatpay", collector: collectPayment, hear: w.hear, look: w.look, back: w.back,
+		account: "wechatpay/" + to.URL + "/" + opts.MchID + "/" + opts.SubMchID, zone: wechatpay.China(), bill: w.bill, given: w.given})
 	return func() { stop(); client.Close() }, nil
 }
 
@@ -75,7 +77,7 @@ func (w *wechatTill) announce(ctx context.Context, _ string, c CarIn) (none Told
 	parking, err := w.client.CreateParking(ctx, wechatpay.Entry{OutParkingNo: c.Stay, Plate: c.Plate, Color: wechatColor(colorOf(p, c.Vehicle)),
 		EnteredAt: c.At.In(w.venue.Location), ParkingName: w.name})
 	permission := Permission{Venue: w.venue.ID, Plate: hashPlate(w.ledger.Keys(), w.venue.Tenant, p), Source: collectPayment,
-		State: permitBlocked, By: ledger.ActorGateway, At: w.ledger.Now()}
+		State: permitBlocked, By: ledger.ActorGateway, At: w.ledger.Now(), Stay: c.Stay}
 	switch {
 	case err != nil && !wechatSaysNo(err):
 		return none, wechatFate(err)
@@ -85,7 +87,7 @@ func (w *wechatTill) announce(ctx context.Context, _ string, c CarIn) (none Told
 			permission.State = permitGranted
 		}
 	}
-	_, err = ledger.Do(ctx, w.ledger, permitCar, CarPermission{Permission: permission, Stay: c.Stay})
+	_, err = ledger.Do(ctx, w.ledger, permitCar, permission)
 	return none, err
 }
 
@@ -196,7 +198,7 @@ func (w *wechatTill) look(ctx context.Context, c *collection, _ string, _ time.T
 
 // wechatVerdict is a charge of the provider's in this journey's words. A state that is not known is not decided.
 func wechatVerdict(t *wechatpay.Transaction) Verdict {
-	v := Verdict{Number: t.OutTradeNo, State: collectionAccepted, Minor: t.Total, Reference: t.ID}
+	v := Verdict{Number: t.OutTradeNo, State: collectionAccepted, Minor: t.Total, Reference: t.ID, At: t.SucceededAt}
 	switch t.State {
 	case wechatpay.Success, wechatpay.Refunded:
 		v.State = collectionPaid
@@ -260,7 +262,7 @@ func (w *wechatTill) back(ctx context.Context, r Repayment) (Verdict, error) {
 }
 
 func wechatRefund(r *wechatpay.Refund) Verdict {
-	v := Verdict{Number: r.OutRefundNo, State: collectionAccepted, Minor: r.Refund, Reference: r.ID}
+	v := Verdict{Number: r.OutRefundNo, State: collectionAccepted, Minor: r.Refund, Reference: r.ID, At: r.CreatedAt}
 	switch r.State {
 	case wechatpay.RefundSuccess:
 		v.State = collectionPaid
@@ -269,6 +271,52 @@ func wechatRefund(r *wechatpay.Refund) Verdict {
 	case wechatpay.RefundProcessing:
 	}
 	return v
+}
+
+// given asks how a refund stands.
+func (w *wechatTill) given(ctx context.Context, number string) (*Verdict, error) {
+	r, err := w.client.QueryRefund(ctx, number)
+	if err != nil || r == nil {
+		return nil, err
+	}
+	v := wechatRefund(r)
+	return &v, nil
+}
+
+// billWithin is how long a day's bill may take to come. Deciding about what it says has no such bound.
+const billWithin = 10 * time.Minute
+
+// bill reads the merchant's bill of a day.
+func (w *wechatTill) bill(ctx context.Context, day string, take func(Entry) error) error {
+	ctx, cancel := context.WithTimeout(ctx, billWithin)
+	defer cancel()
+	_, err := w.client.TradeBill(ctx, day, func(r *wechatpay.BillRow) error { return take(wechatEntry(r)) })
+	switch wechatpay.RefusalOf(err) {
+	case wechatpay.RefusedNoBill: // nothing was paid or refunded on that day
+		return nil
+	case wechatpay.RefusedNotReady:
+		return fmt.Errorf("%w: it makes a day's bill on the next day, by ten in the morning", errNotReady)
+	}
+	return err
+}
+
+// wechatEntry is a row of the provider's in this journey's words.
+func wechatEntry(r *wechatpay.BillRow) Entry {
+	e := Entry{Number: r.OutTradeNo, Reference: r.TransactionID, Minor: r.Total, State: collectionFailed}
+	switch {
+	case r.OutRefundNo != "":
+		e = Entry{Refund: true, Number: r.OutRefundNo, Reference: r.RefundID, Minor: r.RefundAsked, State: collectionFailed}
+		switch wechatpay.RefundState(r.RefundState) {
+		case wechatpay.RefundSuccess:
+			e.State = collectionPaid
+		case wechatpay.RefundProcessing:
+			e.State = collectionAccepted
+		case wechatpay.RefundClosed, wechatpay.RefundAbnormal:
+		}
+	case r.State == wechatpay.RowPaid:
+		e.State = collectionPaid
+	}
+	return e
 }
 
 // wechatSaysNo reports whether the provider has definitely said that a car cannot pay later.

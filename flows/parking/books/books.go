@@ -19,6 +19,7 @@ const (
 	Provider Account = "provider" // money that a payment provider has taken for the lot
 	City     Account = "city"     // money that the city has taken for the lot
 	Waived   Account = "waived"   // fees that staff have let go
+	ByHand   Account = "by-hand"  // money that staff have given back otherwise than it came
 )
 
 // Kind says what a movement is.
@@ -75,7 +76,7 @@ func (m Movement) check() error {
 			return fmt.Errorf("two postings to %s", p.Account)
 		}
 		seen[p.Account] = true
-		sum += p.Minor // of at most five accounts: it cannot overflow
+		sum += p.Minor // of at most six accounts: it cannot overflow
 	}
 	switch {
 	case m.ID == "" || m.Bill == "" || m.Kind == "" || m.By == "" || len(m.Currency) != 3:

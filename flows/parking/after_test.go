@@ -1,0 +1,312 @@
+package parking_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/warmgate/warmgate/backends/wechatpay"
+	"github.com/warmgate/warmgate/flows/flowtest"
+)
+
+// fails lets every charge of a plate fail, or none.
+func (w *town) fails(plate string, fail bool) {
+	w.T.Helper()
+	want := wechatpay.Want{What: wechatpay.MakePlate, Plate: plate, Color: wechatpay.Blue}
+	if fail {
+		want.Outcome = wechatpay.PayFail
+	}
+	w.do(want)
+}
+
+// tries waits until a bill has been charged so many times, and the last one has failed.
+func (w *town) tries(bill string, n int64) {
+	w.T.Helper()
+	w.Eventually(fmt.Sprintf("charge %d has failed", n), func() bool {
+		return w.Number(`SELECT COUNT(*) FROM parking_collections WHERE bill = $1 AND state = 'failed'`, bill) == n && w.state(bill) == "arrears"
+	})
+}
+
+// due lets the time come at which a bill is tried again.
+func (w *town) due() { w.change(`UPDATE parking_collections SET look_at = 1 WHERE look_at > 0`) }
+
+// reminded is a bill's reminders and receipt as its owner sees them.
+type reminded struct {
+	Reminders struct {
+		Count int       `json:"count"`
+		Last  time.Time `json:"last_at"`
+		Next  time.Time `json:"next_at"`
+	} `json:"reminders"`
+	Receipt *struct {
+		Paid struct {
+			Minor int64 `json:"minor"`
+		} `json:"paid"`
+		Refunded struct {
+			Minor int64 `json:"minor"`
+		} `json:"refunded"`
+		Payments []paidSeen `json:"payments"`
+		Refunds  []paidSeen `json:"refunds"`
+	} `json:"receipt"`
+}
+
+type paidSeen struct {
+	At     time.Time `json:"at"`
+	Amount struct {
+		Minor int64 `json:"minor"`
+	} `json:"amount"`
+	Method    string `json:"method"`
+	Number    string `json:"number"`
+	Reference string `json:"reference"`
+	State     string `json:"state"`
+}
+
+func (w *town) remindedOf(token, bill string) (r reminded) {
+	w.T.Helper()
+	w.Do(flowtest.Call{Method: http.MethodGet, Path: "/v1/parking-bills/" + bill, Token: token}).Into(w.T, &r)
+	return r
+}
+
+// arrears is a bill that has failed once, of a plate that is a person's.
+func (w *town) arrears() (zhang, bill string) {
+	w.T.Helper()
+	zhang = w.person("zhang")
+	w.own(zhang, plateA, time.Now().Add(-24*time.Hour))
+	w.fails(plateA, true)
+	bill = w.visit(plateA, 3*time.Hour, time.Hour)
+	w.tries(bill, 1)
+	return zhang, bill
+}
+
+// TestArrearsAreRemindedOf less and less often, and then a person has them, with all that is known.
+func TestArrearsAreRemindedOf(t *testing.T) {
+	w := openTown(t)
+	zhang, bill := w.arrears()
+	for n := int64(1); n < 5; n++ {
+		r := w.remindedOf(zhang, bill)
+		want := time.Now().Add(24 * time.Hour << (n - 1))
+		if r.Reminders.Count != int(n-1) || r.Reminders.Next.Sub(want).Abs() > time.Minute || r.Reminders.Last.IsZero() != (n == 1) || r.Receipt != nil {
+			t.Errorf("after failure %d: %+v, want the next at %s", n, r, want)
+		}
+		w.due()
+		w.tries(bill, n+1)
+	}
+	if r := w.remindedOf(zhang, bill); r.Reminders.Count != 4 || !r.Reminders.Next.IsZero() {
+		t.Errorf("after the last: %+v", r)
+	}
+	w.Eventually("a person has it", func() bool { return w.Number(`SELECT COUNT(*) FROM assists WHERE kind = 'parking-arrears'`) == 1 })
+	var id string
+	w.text(&id, `SELECT id FROM assists WHERE kind = 'parking-arrears'`)
+	staff := w.Token("li", "staff:assist")
+	w.send(staff, "/v1/assists/"+id+"/claim", nil)
+	facts := w.Do(flowtest.Call{Method: http.MethodGet, Path: "/v1/assists/" + id, Token: staff}).Text
+	if !strings.Contains(facts, plateA) || strings.Count(facts, `"why":"pay-fail"`) != 5 || !strings.Contains(facts, `"due":{`) {
+		t.Errorf("the facts: %s", facts)
+	}
+	w.fails(plateA, false)
+	wants(t, "trying it again", w.settle("parking-arrears", "again", nil), 201, "")
+	w.becomes(bill, "paid")
+	if n, total := w.charged(); n != 1 || total != 2000 {
+		t.Errorf("charged %d times, %d", n, total)
+	}
+}
+
+// TestArrearsThatArePaidAreNobodysAnyMore, whoever pays them and however they are let go.
+func TestArrearsThatArePaidAreNobodysAnyMore(t *testing.T) {
+	w := openTown(t)
+	zhang, bill := w.arrears()
+	for n := int64(1); n < 5; n++ {
+		w.due()
+		w.tries(bill, n+1)
+	}
+	w.Eventually("a person has it", func() bool { return w.Number(`SELECT COUNT(*) FROM assists WHERE kind = 'parking-arrears'`) == 1 })
+	wants(t, "letting go more than is owed", w.settle("parking-arrears", "waive", m{"minor": 2001}), 422, "parking-amount-wrong")
+	wants(t, "letting go less than nothing", w.settle("parking-arrears", "waive", m{"minor": -1}), 400, "field-invalid")
+	w.fails(plateA, false)
+	wants(t, "paying it", w.send(zhang, "/v1/parking-bills/"+bill+"/payments", amount(2000, "CNY")), 202, "")
+	w.becomes(bill, "paid")
+	var word string
+	w.text(&word, `SELECT resolution FROM assists WHERE kind = 'parking-arrears'`)
+	if word != "paid" {
+		t.Errorf("the assist is settled as %q", word)
+	}
+}
+
+// TestAPartOfArrearsIsLetGo, and the rest is paid.
+func TestAPartOfArrearsIsLetGo(t *testing.T) {
+	w := openTown(t)
+	zhang, bill := w.arrears()
+	for n := int64(1); n < 5; n++ {
+		w.due()
+		w.tries(bill, n+1)
+	}
+	wants(t, "letting a part go", w.settle("parking-arrears", "waive", m{"minor": 500}), 201, "")
+	w.fails(plateA, false)
+	wants(t, "paying the rest", w.send(zhang, "/v1/parking-bills/"+bill+"/payments", amount(1500, "CNY")), 202, "")
+	w.becomes(bill, "paid")
+	if n := w.Number(`SELECT COUNT(*) FROM audit_entries WHERE action = 'resolve' AND actor LIKE 'li@%'`); n < 2 {
+		t.Errorf("%d resolutions are on the audit trail", n)
+	}
+}
+
+// TestADisputeOnlyInterruptsReminders: where the bill stands they go on.
+func TestADisputeOnlyInterruptsReminders(t *testing.T) {
+	w := openTown(t)
+	zhang, bill := w.arrears()
+	wants(t, "a dispute", w.send(zhang, "/v1/parking-bills/"+bill+"/disputes", m{"reason": "too dear"}), 202, "")
+	w.due()
+	w.Eventually("its time has come and gone", func() bool { return w.Number(`SELECT COUNT(*) FROM parking_collections WHERE look_at = 0`) == 1 })
+	wants(t, "it stands", w.settle("parking-bill-disputed", "stands", nil), 201, "")
+	if r := w.remindedOf(zhang, bill); r.Reminders.Next.Before(time.Now().Add(23 * time.Hour)) {
+		t.Errorf("after that: %+v", r)
+	}
+	w.fails(plateA, false)
+	w.due()
+	w.becomes(bill, "paid")
+}
+
+// TestAPermissionThatComesLate has the bill collected, and only that one.
+func TestAPermissionThatComesLate(t *testing.T) {
+	w := openTown(t)
+	block := func(plate string, s wechatpay.ParkingState) {
+		want := wechatpay.Want{What: wechatpay.MakePlate, Plate: plate, Color: wechatpay.Blue, State: s}
+		if s == wechatpay.Blocked {
+			want.BlockReason = wechatpay.BlockPaused
+		}
+		w.do(want)
+	}
+	block(plateA, wechatpay.Blocked)
+	bill := w.visit(plateA, 3*time.Hour, time.Hour)
+	if s := w.state(bill); s != "billed" {
+		t.Fatalf("it is %s", s)
+	}
+	var stay, plate string
+	w.text(&stay, `SELECT stay FROM parking_bills`)
+	w.text(&plate, `SELECT LOWER(HEX(plate)) FROM parking_bills`)
+	late := func(state string, at time.Time) { // as a notification keeps it
+		w.change(`INSERT INTO parking_permissions (venue, plate, source, said_at, state, most, reference, made_by, stay, late)
+			SELECT venue, plate, 'payment', $1, $2, 0, '', 'gateway', stay, 1 FROM parking_bills WHERE id = $3`, at.UnixMilli(), state, bill)
+	}
+	seen := func() {
+		w.T.Helper()
+		w.Eventually("it was looked at", func() bool { return w.Number(`SELECT COUNT(*) FROM parking_permissions WHERE late = 1`) == 0 })
+	}
+	still := func(what, state string) {
+		w.T.Helper()
+		seen()
+		if s, n := w.state(bill), w.Number(`SELECT COUNT(*) FROM parking_collections`); s != state || n != 0 {
+			t.Errorf("%s: it is %s, with %d charges", what, s, n)
+		}
+	}
+	w.change(`UPDATE parking_bills SET state = 'disputed'`)
+	late("granted", time.Now().Add(-4*time.Second))
+	still("of a disputed bill", "disputed")
+	w.change(`UPDATE parking_bills SET state = 'pay-pending'`)
+	late("granted", time.Now().Add(-3*time.Second))
+	still("while it is paid otherwise", "pay-pending")
+	w.change(`UPDATE parking_bills SET state = 'billed', left_at = left_at - 90000000, entered_at = entered_at - 90000000`)
+	late("granted", time.Now().Add(-2*time.Second))
+	still("a day later", "billed")
+	w.change(`UPDATE parking_bills SET left_at = left_at + 90000000, entered_at = entered_at + 90000000`)
+	block(plateA, wechatpay.Normal)
+	late("granted", time.Now())
+	w.becomes(bill, "paid")
+	if n, total := w.charged(); n != 1 || total != 2000 {
+		t.Errorf("charged %d times, %d", n, total)
+	}
+}
+
+// TestMoneyThatWasGivenBackOtherwise is booked, once.
+func TestMoneyThatWasGivenBackOtherwise(t *testing.T) {
+	w, city := openCity(t)
+	_ = city
+	zhang := w.person("zhang")
+	w.own(zhang, plateA, time.Now().Add(-24*time.Hour))
+	bill := w.visit(plateA, 3*time.Hour, time.Minute)
+	w.becomes(bill, "paid")
+	wants(t, "a dispute", w.send(zhang, "/v1/parking-bills/"+bill+"/disputes", m{"reason": "I have a pass"}), 202, "")
+	a := w.settle("parking-bill-disputed", "waive", nil)
+	if wants(t, "letting it go", a, 201, ""); !strings.Contains(a.Text, `"by_hand":3000`) {
+		t.Errorf("what it led to: %s", a.Text)
+	}
+	if s := w.state(bill); s != "paid" {
+		t.Errorf("before anybody has given it back it is %s", s)
+	}
+	w.settleOne("parking-refund-by-hand", "settled")
+	if s, n := w.state(bill), w.Number(`SELECT SUM(minor) FROM parking_postings WHERE account = 'by-hand'`); s != "refunded" || n != -3000 {
+		t.Errorf("it is %s, %d given back", s, n)
+	}
+	r := w.remindedOf(zhang, bill).Receipt
+	if r == nil || r.Paid.Minor != 3000 || r.Refunded.Minor != 3000 || len(r.Payments) != 1 || r.Payments[0].Method != "city" || len(r.Refunds) != 1 ||
+		r.Refunds[0].Method != "by-hand" || r.Refunds[0].State != "done" {
+		t.Errorf("the receipt: %+v", r)
+	}
+}
+
+// TestTheReceipt shows what the provider shows.
+func TestTheReceipt(t *testing.T) {
+	w := openTown(t)
+	w.do(wechatpay.Want{What: wechatpay.MakeBehave, Behaviour: wechatpay.Behaviour{DaysAgo: 1}})
+	zhang := w.person("zhang")
+	w.own(zhang, plateA, time.Now().Add(-24*time.Hour))
+	bill := w.visit(plateA, 3*time.Hour, time.Hour)
+	w.becomes(bill, "paid")
+	c := w.provider.ReadBooks().Charges[0]
+	r := w.remindedOf(zhang, bill).Receipt
+	if r == nil || len(r.Payments) != 1 || len(r.Refunds) != 0 {
+		t.Fatalf("the receipt: %+v", r)
+	}
+	if p := r.Payments[0]; p.Number != c.OutTradeNo || p.Reference != c.ID || p.Amount.Minor != 2000 || p.Method != "payment" || !p.At.Equal(c.SucceededAt) {
+		t.Errorf("the payment: %+v, theirs %+v", p, c)
+	}
+	w.do(wechatpay.Want{What: wechatpay.MakeBehave, Behaviour: wechatpay.Behaviour{DecideMS: 60_000}})
+	wants(t, "a dispute", w.send(zhang, "/v1/parking-bills/"+bill+"/disputes", m{"reason": "a pass"}), 202, "")
+	wants(t, "letting a part go", w.settle("parking-bill-disputed", "waive", m{"minor": 700}), 201, "")
+	r = w.remindedOf(zhang, bill).Receipt
+	if r == nil || len(r.Refunds) != 1 || r.Refunds[0].State != "pending" || r.Refunds[0].Amount.Minor != 700 || r.Refunded.Minor != 0 {
+		t.Errorf("while it is on its way: %+v", r)
+	}
+	// What is on its way is not given back a second time by another dispute.
+	wants(t, "another dispute", w.send(zhang, "/v1/parking-bills/"+bill+"/disputes", m{"reason": "all of it"}), 202, "")
+	wants(t, "letting the rest go", w.settle("parking-bill-disputed", "waive", nil), 201, "")
+	w.change(`UPDATE parking_refunds SET look_at = 1`)
+	w.Eventually("both are at the provider", func() bool { return len(w.provider.ReadBooks().Refunds) == 2 })
+	if all := w.provider.ReadBooks().Refunds; all[0].Refund+all[1].Refund != 2000 {
+		t.Errorf("given back: %+v", all)
+	}
+}
+
+// TestARefundThatFails is a person's: they have it made again, or have given the money back otherwise. It is never given twice.
+func TestARefundThatFails(t *testing.T) {
+	w := openTown(t)
+	end := func(s wechatpay.RefundState) {
+		w.do(wechatpay.Want{What: wechatpay.MakeBehave, Behaviour: wechatpay.Behaviour{Refunds: s}})
+	}
+	failed := func(n int64) {
+		w.T.Helper()
+		w.Eventually("it has failed", func() bool {
+			return w.Number(`SELECT COUNT(*) FROM assists WHERE kind LIKE 'parking-refund-failed%' AND state <> 'resolved'`) == n
+		})
+	}
+	zhang := w.person("zhang")
+	w.own(zhang, plateA, time.Now().Add(-24*time.Hour))
+	bill := w.visit(plateA, 3*time.Hour, time.Hour)
+	w.becomes(bill, "paid")
+	end(wechatpay.RefundClosed)
+	wants(t, "a dispute", w.send(zhang, "/v1/parking-bills/"+bill+"/disputes", m{"reason": "a pass"}), 202, "")
+	wants(t, "letting it go", w.settle("parking-bill-disputed", "waive", nil), 201, "")
+	failed(1)
+	end(wechatpay.RefundAbnormal)
+	wants(t, "once more", w.settle("parking-refund-failed", "try-again", nil), 201, "")
+	failed(1) // the provider has given the first one up, and has a second one that it may yet make
+	wants(t, "and again", w.settle("parking-refund-failed-2", "try-again", nil), 201, "")
+	failed(1)
+	if all := w.provider.ReadBooks().Refunds; len(all) != 2 {
+		t.Errorf("the provider has %d refunds, one of which may come about", len(all))
+	}
+	wants(t, "given back otherwise", w.settle("parking-refund-failed-3", "settled", nil), 201, "")
+	if s, n := w.state(bill), w.Number(`SELECT SUM(minor) FROM parking_postings WHERE account = 'by-hand'`); s != "refunded" || n != -2000 {
+		t.Errorf("it is %s, %d given back", s, n)
+	}
+}

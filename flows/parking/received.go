@@ -1,0 +1,42 @@
+package parking
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/warmgate/warmgate/gateway/ledger"
+)
+
+// tellReceived leaves it to the outbox to tell the city of a payment that it has not collected, where the lot reports to one.
+var tellReceived = &ledger.Decision[again, bool]{Name: "parking.tell-received", Run: func(tx *ledger.Tx, a again) (bool, error) {
+	if _, err := tx.Exec(`UPDATE parking_collections SET look_at = 0 WHERE number = $1`, a.number); err != nil || !a.city {
+		return false, err
+	}
+	c, err := collectionBy(tx, `number = $1 AND state = 'paid'`, a.number)
+	if err != nil || c == nil {
+		return false, err
+	}
+	b, err := findBill(tx, c.bill)
+	if err != nil {
+		return false, err
+	}
+	if b == nil {
+		return false, fmt.Errorf("cannot report a payment of bill %s: it is not there", c.bill)
+	}
+	run, found, err := ledger.FindRun(tx, b.run)
+	if err != nil || !found || len(run.Key) == 0 { // it has been erased: nobody knows any more whose car it was
+		return false, err
+	}
+	plate, err := plateOf(tx, a.rt, b.stay)
+	if err != nil || plate == "" {
+		return false, err
+	}
+	var minor, at int64
+	err = tx.QueryRow(`SELECT -p.minor, c.billed_at FROM parking_collections c JOIN parking_postings p ON p.movement = 'pay/' || c.bill || '/' || c.try
+		WHERE c.number = $1 AND p.account = 'owed'`, c.number).Scan(&minor, &at)
+	if err != nil {
+		return false, err
+	}
+	return true, a.rt.Engine.Begin(tx, b.run, stepReceived, Received{Number: c.number, Bill: b.id, Stay: b.stay, Plate: plate, Price: b.price, Asked: c.minor,
+		Minor: minor, Currency: b.currency, Entered: b.entered, Left: b.left, At: time.UnixMilli(at)}, reportWithin)
+}}
