@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
@@ -19,6 +20,7 @@ type billAlter struct {
 	Total  int64  `json:"total,omitzero"`  // fen: the bill has this amount
 	Day    string `json:"day,omitzero"`    // of one that there is not
 	Refund bool   `json:"refund,omitzero"` // one that there is not is a refund
+	Copies int    `json:"copies,omitzero"` // it is there so often
 }
 
 // billLine is one line of a bill before it is written.
@@ -103,7 +105,7 @@ func (t *Twin) lines(day string) []billLine {
 		} else if odd && a.Total > 0 {
 			l.total = a.Total
 		}
-		out = append(out, l)
+		out = append(out, slices.Repeat([]billLine{l}, max(a.Copies, 1))...)
 	}
 	for _, c := range t.state.Charges {
 		if c.State == Success || c.State == Refunded {
@@ -125,7 +127,7 @@ func (t *Twin) lines(day string) []billLine {
 		if a.Refund {
 			l.state, l.refundID, l.outRefund, l.refundState, l.back, l.total = RowRefund, "50"+strings.Repeat("0", 26), a.Number, string(RefundSuccess), a.Total, 0
 		}
-		out = append(out, l)
+		out = append(out, slices.Repeat([]billLine{l}, max(a.Copies, 1))...)
 	}
 	return out
 }

@@ -148,6 +148,7 @@ type Want struct {
 	Total  int64  `json:"total,omitzero"`  // of MakeBill: the bill has this amount, fen
 	Day    string `json:"day,omitzero"`    // of MakeBill, where the books do not have the number: YYYY-MM-DD
 	Refund bool   `json:"refund,omitzero"` // likewise: it is a refund
+	Copies int    `json:"copies,omitzero"` // of MakeBill: the bill has it so often, at most 100; 0: once
 }
 
 // Make takes what want (a Want as JSON, unknown members refused) says and returns it.
@@ -261,13 +262,13 @@ func (t *Twin) resend(number string) error {
 
 // alter lets a day's bill differ from the books.
 func (t *Twin) alter(w Want) error {
-	if _, err := time.Parse(time.DateOnly, w.Day); !isKey(w.Number, MaxOutRefundNo) || w.Total < 0 || w.Total >= MaxTotal || w.Day != "" && err != nil {
-		return errors.New("number, total and day: want a number of the merchant's, fen, and YYYY-MM-DD")
+	if _, err := time.Parse(time.DateOnly, w.Day); !isKey(w.Number, MaxOutRefundNo) || w.Total < 0 || w.Total >= MaxTotal || w.Copies < 0 || w.Copies > 100 || w.Day != "" && err != nil {
+		return errors.New("number, total, day and copies: want a number of the merchant's, fen, YYYY-MM-DD, and 0 to 100")
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.changes++
 	t.state.Altered = slices.DeleteFunc(t.state.Altered, func(a billAlter) bool { return a.Number == w.Number })
-	t.state.Altered = append(t.state.Altered, billAlter{w.Number, w.Hide, w.Total, w.Day, w.Refund})
+	t.state.Altered = append(t.state.Altered, billAlter{w.Number, w.Hide, w.Total, w.Day, w.Refund, w.Copies})
 	return nil
 }
