@@ -42,10 +42,20 @@ var permit = &ledger.Decision[Permission, struct{}]{Name: "parking.permit", Run:
 		}
 		late = b != nil
 	}
-	_, err = tx.Exec(`INSERT INTO parking_permissions (venue, plate, source, said_at, state, most, reference, made_by, stay, late)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING`,
-		p.Venue, p.Plate, p.Source, p.At.UnixMilli(), p.State, p.Most, p.Reference, p.By, p.Stay, oneIf(late))
-	return none, err
+	for at := p.At.UnixMilli(); ; at++ { // two words of one moment both count, in the order in which they come
+		n, err := tx.Exec(`INSERT INTO parking_permissions (venue, plate, source, said_at, state, most, reference, made_by, stay, late)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING`,
+			p.Venue, p.Plate, p.Source, at, p.State, p.Most, p.Reference, p.By, p.Stay, oneIf(late))
+		if err != nil || n > 0 {
+			return none, err
+		}
+		var same int64
+		err = tx.QueryRow(`SELECT COUNT(*) FROM parking_permissions WHERE venue = $1 AND plate = $2 AND source = $3 AND said_at = $4 AND state = $5
+			AND most = $6 AND reference = $7 AND stay = $8`, p.Venue, p.Plate, p.Source, at, p.State, p.Most, p.Reference, p.Stay).Scan(&same)
+		if err != nil || same > 0 {
+			return none, err
+		}
+	}
 }}
 
 // uncollected finds the bill that nobody collects and that a permission has come too late for; nil: there is none. While a car

@@ -105,24 +105,25 @@ func TestEveryDifferenceIsAnAssist(t *testing.T) {
 	}
 	alter(wechatpay.Want{Number: w.number(all[0]), Hide: true})
 	alter(wechatpay.Want{Number: w.number(all[1]), Total: 1999})
-	alter(wechatpay.Want{Number: "ghost", Total: 77, Day: yesterday()})
+	alter(wechatpay.Want{Number: "ghost", Total: 77, Day: yesterday(), Copies: 2})
+	alter(wechatpay.Want{Number: w.number(all[2]), Copies: 3})
 	alter(wechatpay.Want{Number: "ghost-back", Total: 7, Day: yesterday(), Refund: true})
-	r := w.reconcile(yesterday())
-	w.counts(r, 4, 1, 0, 4, 4)
-	w.has("unknown", 1)
+	w.counts(w.reconcile(yesterday()), 7, 1, 0, 7, 7)
+	w.has("unknown", 2)
+	w.has("twice", 2)
 	w.has("refund-unknown", 1)
 	w.has("missing", 1)
 	w.has("amount", 1)
-	w.counts(w.reconcile(yesterday()), 4, 1, 0, 4, 0)
-	for range 4 {
+	w.counts(w.reconcile(yesterday()), 7, 1, 0, 7, 0)
+	for range 7 {
 		w.settleOne("parking-bill-differs", "settled")
 	}
-	w.counts(w.reconcile(yesterday()), 4, 1, 0, 4, 0) // also once a person has settled them
-	if n := w.Number(`SELECT COUNT(*) FROM assists WHERE kind = 'parking-bill-differs' AND state = 'resolved' AND reason IS NOT NULL`); n != 4 {
+	w.counts(w.reconcile(yesterday()), 7, 1, 0, 7, 0) // also once a person has settled them
+	if n := w.Number(`SELECT COUNT(*) FROM assists WHERE kind = 'parking-bill-differs' AND state = 'resolved' AND reason IS NOT NULL`); n != 7 {
 		t.Errorf("%d assists with a reason", n)
 	}
 	alter(wechatpay.Want{Number: w.number(all[1]), Total: 1998}) // another difference
-	w.counts(w.reconcile(yesterday()), 4, 1, 0, 4, 1)
+	w.counts(w.reconcile(yesterday()), 7, 1, 0, 7, 1)
 }
 
 // TestRefundsAreReconciled like payments.
