@@ -313,3 +313,31 @@ func TestARefundThatFails(t *testing.T) {
 		t.Errorf("it is %s, %d given back", s, n)
 	}
 }
+
+// TestARefundWaitsForTheDispute, which decides about the money: it is given back once.
+func TestARefundWaitsForTheDispute(t *testing.T) {
+	w := openTown(t)
+	zhang := w.person("zhang")
+	w.own(zhang, plateA, time.Now().Add(-24*time.Hour))
+	bill := w.visit(plateA, 6*time.Hour, time.Hour)
+	w.becomes(bill, "paid") // with 50.00
+	w.pass("entries", plateA, ago(3*time.Hour))
+	w.Eventually("a person is asked about what was paid too much", func() bool {
+		return w.Number(`SELECT COUNT(*) FROM assists WHERE kind = 'parking-overpaid'`) == 1
+	})
+	wants(t, "a dispute", w.send(zhang, "/v1/parking-bills/"+bill+"/disputes", m{"reason": "I have a pass"}), 202, "")
+	wants(t, "giving back meanwhile", w.settle("parking-overpaid", "refund", nil), 409, "parking-bill-disputed")
+	if n := w.Number(`SELECT COUNT(*) FROM parking_refunds`); n != 0 {
+		t.Errorf("%d refunds", n)
+	}
+	w.do(wechatpay.Want{What: wechatpay.MakeBehave, Behaviour: wechatpay.Behaviour{DecideMS: 300}})
+	wants(t, "letting it go", w.settle("parking-bill-disputed", "waive", nil), 201, "")
+	wants(t, "giving back what is on its way", w.settle("parking-overpaid", "refund", nil), 201, "")
+	w.becomes(bill, "refunded")
+	if all := w.provider.ReadBooks().Refunds; len(all) != 1 || all[0].Refund != 5000 {
+		t.Errorf("given back: %+v", all)
+	}
+	if n := w.Number(`SELECT COUNT(*) FROM assists WHERE kind LIKE 'parking-%' AND state = 'resolved' AND reason IS NULL`); n != 0 {
+		t.Errorf("%d decisions without their reason", n)
+	}
+}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/warmgate/warmgate/backends/twin"
 	"github.com/warmgate/warmgate/backends/wechatpay"
+	"github.com/warmgate/warmgate/flows/flowtest"
 	"github.com/warmgate/warmgate/flows/parking"
 )
 
@@ -224,4 +225,20 @@ func TestTheCitysBillIsReconciled(t *testing.T) {
 	w.has("missing", 1)
 	w.has("reference", 1)
 	w.counts(w.reconcile(day), 2, 0, 0, 3, 0)
+}
+
+// TestLotsOfOneMerchantHaveOneBill: what the one lot is paid is not unknown to the other.
+func TestLotsOfOneMerchantHaveOneBill(t *testing.T) {
+	const other = "east-garage"
+	w := openTownWith(t, func(c *flowtest.City, file string) string {
+		c.Write("venues/"+other+".yaml", strings.Replace(strings.ReplaceAll(file, "/"+lotID+"\"", "/"+other+"\""), "id: "+lotID, "id: "+other, 1))
+		return file
+	})
+	w.do(wechatpay.Want{What: wechatpay.MakeBehave, Behaviour: wechatpay.Behaviour{DaysAgo: 1}})
+	w.bills(2)
+	r := w.reconcile(yesterday())
+	w.counts(r, 2, 0, 0, 0, 0)
+	if fmt.Sprint(r.Lots) != "[east-garage west-garage]" {
+		t.Errorf("the lots are %v", r.Lots)
+	}
 }
