@@ -354,7 +354,11 @@ var tryAgain = &ledger.Decision[again, bool]{Name: "parking.try-again", Run: fun
 	if err != nil || b == nil || b.state != billArrears || b.tries != c.try || b.due() <= 0 {
 		return false, err
 	}
-	if c.try >= maxTries {
+	gone, err := erased(tx, b.run)
+	if err != nil {
+		return false, err
+	}
+	if gone || c.try >= maxTries {
 		return false, openArrears(tx, a.rt, b)
 	}
 	inside, err := listOf(tx, func(r ledger.Row) (id string, err error) { return id, r.Scan(&id) },

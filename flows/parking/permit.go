@@ -151,6 +151,9 @@ var collectLate = &ledger.Decision[lateCollecting, int]{Name: "parking.collect-l
 // entry of its own at a provider that has the car inside.
 func (l lateCollecting) forbids(q ledger.Querier, p Permission, b *bill) (bool, error) {
 	var blocked, undecided, inside int64
+	if gone, err := erased(q, b.run); err != nil || gone {
+		return true, err
+	}
 	err := q.QueryRow(`SELECT (SELECT COUNT(*) FROM parking_permissions WHERE venue = $1 AND plate = $2 AND source = $3 AND said_at > $4 AND state = 'blocked'
 		AND (stay = $5 OR $5 = '')), (SELECT COUNT(*) FROM parking_collections WHERE bill = $6 AND state IN ('ordered', 'accepted')),
 		(SELECT COUNT(*) FROM parking_stays WHERE plate = $2 AND state = 'open')`, p.Venue, p.Plate, p.Source, p.At.UnixMilli(), p.Stay, b.id).

@@ -23,8 +23,7 @@ var tellReceived = &ledger.Decision[again, bool]{Name: "parking.tell-received", 
 	if b == nil {
 		return false, fmt.Errorf("cannot report a payment of bill %s: it is not there", c.bill)
 	}
-	run, found, err := ledger.FindRun(tx, b.run)
-	if err != nil || !found || len(run.Key) == 0 { // it has been erased: nobody knows any more whose car it was
+	if gone, err := erased(tx, b.run); err != nil || gone {
 		return false, err
 	}
 	plate, err := plateOf(tx, a.rt, b.stay)
@@ -40,3 +39,9 @@ var tellReceived = &ledger.Decision[again, bool]{Name: "parking.tell-received", 
 	return true, a.rt.Engine.Begin(tx, b.run, stepReceived, Received{Number: c.number, Bill: b.id, Stay: b.stay, Plate: plate, Price: b.price, Asked: c.minor,
 		Minor: minor, Currency: b.currency, Entered: b.entered, Left: b.left, At: time.UnixMilli(at)}, reportWithin)
 }}
+
+// erased reports whether nobody knows any more whose car a run was about: nothing can be told outside in its name.
+func erased(q ledger.Querier, run string) (bool, error) {
+	row, found, err := ledger.FindRun(q, run)
+	return !found || len(row.Key) == 0, err
+}
