@@ -299,7 +299,8 @@ func (m *mill) announce(ctx context.Context, _ string, c CarIn) (none Told, err 
 	if err != nil {
 		return none, err
 	}
-	said := Permission{Venue: m.venue.ID, Plate: hashPlate(m.keys, m.venue.Tenant, p), Source: collectPayment, State: permitGranted, At: m.now(), By: ledger.ActorGateway}
+	said := Permission{Venue: m.venue.ID, Plate: hashPlate(m.keys, m.venue.Tenant, p), Source: collectPayment, State: permitGranted, At: m.now(), By: ledger.ActorGateway,
+		Stay: c.Stay}
 	if m.h.chance(25) {
 		said.State = permitBlocked
 	}
@@ -307,7 +308,7 @@ func (m *mill) announce(ctx context.Context, _ string, c CarIn) (none Told, err 
 		b.tell(Heard{Permission: &said, Stay: c.Stay, Subject: c.Stay})
 		return none, nil
 	}
-	_, err = ledger.Do(ctx, m.ledger, permitCar, CarPermission{Permission: said, Stay: c.Stay})
+	_, err = ledger.Do(ctx, m.ledger, permitCar, said)
 	return none, err
 }
 

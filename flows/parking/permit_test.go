@@ -11,7 +11,7 @@ import (
 // TestTwoWordsOfOneMomentBothCount: a provider's no that comes within the millisecond of its yes is not lost, nor is either
 // kept twice.
 func TestTwoWordsOfOneMomentBothCount(t *testing.T) {
-	m, done := newMill(t, "")
+	m, done := newMill(t, "", 1)
 	defer done()
 	at := time.UnixMilli(1_700_000_000_000)
 	said := Permission{Venue: "lot", Plate: []byte("p"), Source: collectPayment, State: permitGranted, At: at, By: ledger.ActorGateway}
