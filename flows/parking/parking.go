@@ -45,6 +45,7 @@ import (
 	"embed"
 	"io/fs"
 	"runtime"
+	"slices"
 	"sync"
 
 	"github.com/warmgate/warmgate/gateway"
@@ -81,15 +82,21 @@ func New() (*flow.Flow, error) {
 	if err != nil {
 		return nil, err
 	}
+	monthly, err := newPasses()
+	if err != nil {
+		return nil, err
+	}
 	files, err := fs.Sub(migrationFiles, "migrations")
 	if err != nil {
 		return nil, err
 	}
 	return &flow.Flow{
-		Name: "parking", Plans: append([]flow.Plan{c.entries, c.exits}, people.plans()...), Problems: append(problems(), citizenProblems()...), Document: document,
+		Name: "parking", Plans: append([]flow.Plan{c.entries, c.exits, monthly.words}, people.plans()...), Problems: slices.Concat(problems(), citizenProblems(), []*gateway.Problem{ProblemPassUnknown}), Document: document,
 		Migrations: []ledger.Migrations{{Name: "parking", FS: files}},
 		Venues:     &flow.VenueKind{Kind: Kind, Settings: readSettings, Roles: connectors{ops, reached, inTurn(max(1, runtime.GOMAXPROCS(0)/2))}.add(ops.roles())},
-		Routes:     func(rt *flow.Runtime) []edge.Route { return append(c.routes(rt), people.routes(rt)...) }, Assists: append(assists(), citizenAssists()...),
+		Routes: func(rt *flow.Runtime) []edge.Route {
+			return slices.Concat(c.routes(rt), monthly.routes(rt), people.routes(rt))
+		}, Assists: append(assists(), citizenAssists()...),
 		Steps: stepWords(), Purposes: purposes(), Tasks: taskWords(), Errands: []flow.Errand{reconcileErrand(reached)},
 		Work: func(ctx context.Context, rt *flow.Runtime) error {
 			clerk := &clerk{tills: reached}

@@ -13,12 +13,16 @@ func (p *placing) keepBills(paired []visit) error {
 	if err := p.unhook(paired); err != nil {
 		return err
 	}
+	over, err := p.termsOf(paired)
+	if err != nil {
+		return err
+	}
 	for i := range paired {
 		v := &paired[i]
 		if v.state != stayExited {
 			continue
 		}
-		price, err := p.price(v.stay)
+		price, err := p.price(v, over)
 		if err != nil {
 			return err
 		}
@@ -37,8 +41,9 @@ func (p *placing) keepBills(paired []visit) error {
 
 // price prices a visit that has ended. One that the tariff cannot price, such as one of many years, costs nothing until a
 // person has looked: the car is out all the same.
-func (p *placing) price(s *stay) (tariff.Price, error) {
-	price, err := p.settings.price(p.venue, s)
+func (p *placing) price(v *visit, over terms) (tariff.Price, error) {
+	s := v.stay
+	price, err := p.settings.price(p.venue, s, over.passesFor(v.bill, p.tx.Now()))
 	if err == nil {
 		return price, nil
 	}
