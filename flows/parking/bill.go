@@ -100,13 +100,13 @@ func post(tx *ledger.Tx, m books.Movement) error {
 	return err
 }
 
-// issue keeps a bill that is new and books it. One of nothing is paid.
+// issue keeps a bill that is new and books it. One of which nothing is owed is paid.
 func issue(tx *ledger.Tx, b *bill) error {
 	lines, err := json.Marshal(b.lines)
 	if err != nil {
 		return err
 	}
-	if b.due() == 0 {
+	if b.due() <= 0 {
 		b.state = billPaid
 	}
 	b.issued = tx.Now()

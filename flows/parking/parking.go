@@ -86,23 +86,28 @@ func New() (*flow.Flow, error) {
 	if err != nil {
 		return nil, err
 	}
+	stations, err := newPrepaid()
+	if err != nil {
+		return nil, err
+	}
 	files, err := fs.Sub(migrationFiles, "migrations")
 	if err != nil {
 		return nil, err
 	}
 	return &flow.Flow{
-		Name: "parking", Plans: append([]flow.Plan{c.entries, c.exits, monthly.words}, people.plans()...), Problems: slices.Concat(problems(), citizenProblems(), []*gateway.Problem{ProblemPassUnknown}), Document: document,
+		Name: "parking", Plans: append([]flow.Plan{c.entries, c.exits, monthly.words, stations.reports}, people.plans()...), Problems: slices.Concat(problems(), citizenProblems(), []*gateway.Problem{ProblemPassUnknown, ProblemReferenceReused, ProblemVisitUnknown}), Document: document,
 		Migrations: []ledger.Migrations{{Name: "parking", FS: files}},
 		Venues:     &flow.VenueKind{Kind: Kind, Settings: readSettings, Roles: connectors{ops, reached, inTurn(max(1, runtime.GOMAXPROCS(0)/2))}.add(ops.roles())},
 		Routes: func(rt *flow.Runtime) []edge.Route {
-			return slices.Concat(c.routes(rt), monthly.routes(rt), people.routes(rt))
-		}, Assists: append(assists(), citizenAssists()...),
+			return slices.Concat(c.routes(rt), monthly.routes(rt), stations.routes(rt), people.routes(rt))
+		}, Assists: slices.Concat(assists(), citizenAssists(), prepaidAssists()),
 		Steps: stepWords(), Purposes: purposes(), Tasks: taskWords(), Errands: []flow.Errand{reconcileErrand(reached)},
 		Work: func(ctx context.Context, rt *flow.Runtime) error {
 			clerk := &clerk{tills: reached}
 			var all sync.WaitGroup
 			defer all.Wait()
 			all.Go(func() { clerk.run(ctx, rt) })
+			all.Go(func() { watchPrepaid(ctx, rt) })
 			return watchParked(ctx, rt)
 		},
 	}, nil

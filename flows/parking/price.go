@@ -27,12 +27,12 @@ func (p *placing) keepBills(paired []visit) error {
 			return err
 		}
 		if v.bill == nil {
-			if err := p.issue(v, price); err != nil {
+			if err := p.issue(v, price, over.paidFor(v, true)); err != nil {
 				return err
 			}
 			continue
 		}
-		if err := p.amend(v, price); err != nil {
+		if err := p.amend(v, price, over.paidFor(v, true)); err != nil {
 			return err
 		}
 	}
@@ -43,7 +43,7 @@ func (p *placing) keepBills(paired []visit) error {
 // person has looked: the car is out all the same.
 func (p *placing) price(v *visit, over terms) (tariff.Price, error) {
 	s := v.stay
-	price, err := p.settings.price(p.venue, s, over.passesFor(v.bill, p.tx.Now()))
+	price, err := p.settings.price(p.venue, s, over.passesFor(v.bill, p.tx.Now()), payments(over.paidFor(v, false)))
 	if err == nil {
 		return price, nil
 	}
@@ -83,12 +83,15 @@ func (p *placing) unhook(paired []visit) error {
 	return nil
 }
 
-// issue makes the bill of a visit that has ended, and says who collects it.
-func (p *placing) issue(v *visit, price tariff.Price) error {
+// issue makes the bill of a visit that has ended, puts on it what was paid inside, and says who collects the rest.
+func (p *placing) issue(v *visit, price tariff.Price, paid []*prepayment) error {
 	s := v.stay
 	b := &bill{
 		id: p.newID(), tenant: s.tenant, venue: s.venue, plate: s.plate, stay: s.id, exit: s.exit, run: p.run, state: billBilled,
 		currency: p.settings.Currency, price: price.Minor, lines: price.Lines, collect: collectNobody, entered: s.entered, left: s.left,
+	}
+	for _, m := range paid {
+		b.paid += m.minor
 	}
 	if err := p.collect(s, b); err != nil {
 		return err
@@ -97,19 +100,30 @@ func (p *placing) issue(v *visit, price tariff.Price) error {
 		return err
 	}
 	v.bill = b
-	return issue(p.tx, b)
+	if err := issue(p.tx, b); err != nil {
+		return err
+	}
+	for _, m := range paid {
+		if err := m.bookOn(p.tx, b, p.by); err != nil {
+			return err
+		}
+	}
+	return p.overpaid(b)
 }
 
-// amend brings a bill in line with its visit.
-func (p *placing) amend(v *visit, price tariff.Price) error {
+// amend brings a bill in line with its visit, and with what was paid inside and came to be known later.
+func (p *placing) amend(v *visit, price tariff.Price, paid []*prepayment) error {
 	b, s := v.bill, v.stay
 	hooked := b.stay == s.id && b.exit == s.exit
 	same := hooked && b.entered.Equal(s.entered) && b.left.Equal(s.left) && b.price == price.Minor
-	if same {
+	if same && len(paid) == 0 {
 		return nil
 	}
 	b.stay, b.exit, b.entered, b.left, b.plate = s.id, s.exit, s.entered, s.left, s.plate
 	if err := correct(p.tx, b, price, p.why, p.by); err != nil {
+		return err
+	}
+	if err := payInside(p.tx, b, paid, p.by); err != nil {
 		return err
 	}
 	if err := p.overpaid(b); err != nil {
@@ -136,8 +150,9 @@ func (p *placing) overpaid(b *bill) error {
 
 // collect says who collects a bill that is new, and orders it.
 func (p *placing) collect(s *stay, b *bill) error {
-	allowed, err := permitted(p.tx, p.settings, s, b.price)
-	if err != nil || b.price == 0 || allowed == nil {
+	due := b.due()
+	allowed, err := permitted(p.tx, p.settings, s, due)
+	if err != nil || due <= 0 || allowed == nil {
 		return err
 	}
 	plate, err := openPlate(p.keys, s.dataKey, s.sealed)
@@ -145,7 +160,7 @@ func (p *placing) collect(s *stay, b *bill) error {
 		return err
 	}
 	b.collect, b.state, b.tries = allowed.source, billPayPending, 1
-	p.charges = append(p.charges, Charge{By: b.collect, Bill: b.id, Stay: s.id, Try: b.tries, Plate: plate, Minor: b.price, Currency: b.currency,
+	p.charges = append(p.charges, Charge{By: b.collect, Bill: b.id, Stay: s.id, Try: b.tries, Plate: plate, Minor: due, Currency: b.currency,
 		Entered: s.entered, Left: s.left, Reference: allowed.reference})
 	return nil
 }

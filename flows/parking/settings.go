@@ -99,9 +99,9 @@ func below(path string, err error) error {
 	return &gateway.FieldError{Path: path, Message: err.Error()}
 }
 
-// price is what a visit that has ended costs at lot v, where passes cover some of it. The tariff is made once, in the lot's
-// zone.
-func (s *Settings) price(v *gateway.Venue, of *stay, passes []tariff.Span) (tariff.Price, error) {
+// price is what a visit that has ended costs at lot v, where passes cover some of it and something was paid inside. The tariff
+// is made once, in the lot's zone.
+func (s *Settings) price(v *gateway.Venue, of *stay, passes []tariff.Span, paid []tariff.Payment) (tariff.Price, error) {
 	s.once.Do(func() { s.priced, s.wrong = tariff.New(s.Tariff, v.Location, s.Currency) })
 	if s.wrong != nil {
 		return tariff.Price{}, s.wrong
@@ -110,7 +110,7 @@ func (s *Settings) price(v *gateway.Venue, of *stay, passes []tariff.Span) (tari
 	if _, there := s.Tariff.Vehicles[vehicle]; !there {
 		vehicle = vehicleCar // a lot that has no rates for it charges it as a car: nobody is kept inside for that
 	}
-	return s.priced.Price(tariff.Visit{Entered: of.entered.In(v.Location), Left: of.left.In(v.Location), Vehicle: vehicle, Electric: of.electric, Passes: passes})
+	return s.priced.Price(tariff.Visit{Entered: of.entered.In(v.Location), Left: of.left.In(v.Location), Vehicle: vehicle, Electric: of.electric, Passes: passes, Paid: paid})
 }
 
 // settingsOf returns the settings of a lot.

@@ -20,6 +20,8 @@ const (
 	City     Account = "city"     // money that the city has taken for the lot
 	Waived   Account = "waived"   // fees that staff have let go
 	ByHand   Account = "by-hand"  // money that staff have given back otherwise than it came
+	Till     Account = "till"     // money that the lot itself has taken, at its pay stations
+	Advance  Account = "advance"  // what citizens have paid inside a lot and no bill has taken yet: the lot owes it
 )
 
 // Kind says what a movement is.
@@ -32,6 +34,8 @@ const (
 	Pay     Kind = "pay"     // it is paid, in whole or in part
 	Waive   Kind = "waive"   // staff let it go, in whole or in part
 	Refund  Kind = "refund"  // money is given back
+	Prepay  Kind = "prepay"  // it is paid inside the lot, before there is a bill
+	Return  Kind = "return"  // that is given back, since there never was one
 )
 
 // MaxMinor is the largest amount of money that is booked, in minor units: every JSON reader holds it exactly (RFC 7493, 2.2).
@@ -48,7 +52,7 @@ type Movement struct {
 	ID       string // the natural key: the same movement has the same one
 	Tenant   string
 	Venue    string
-	Bill     string
+	Bill     string // "": of Prepay and Return alone
 	Kind     Kind
 	Currency string
 	// Reference is the provider's own id of the transaction, unique for the kind; "": none.
@@ -76,11 +80,13 @@ func (m Movement) check() error {
 			return fmt.Errorf("two postings to %s", p.Account)
 		}
 		seen[p.Account] = true
-		sum += p.Minor // of at most six accounts: it cannot overflow
+		sum += p.Minor // of at most eight accounts: it cannot overflow
 	}
 	switch {
-	case m.ID == "" || m.Bill == "" || m.Kind == "" || m.By == "" || len(m.Currency) != 3:
-		return errors.New("its id, bill, kind, maker or currency is missing")
+	case m.ID == "" || m.Kind == "" || m.By == "" || len(m.Currency) != 3:
+		return errors.New("its id, kind, maker or currency is missing")
+	case (m.Bill == "") != (m.Kind == Prepay || m.Kind == Return):
+		return errors.New("it is of a bill unless it is about what no bill has taken")
 	case len(m.Postings) < 2:
 		return fmt.Errorf("%d postings are no movement", len(m.Postings))
 	case sum != 0:

@@ -33,7 +33,7 @@ func rules() []rule {
 		{"a posting belongs to no movement", `SELECT movement, minor FROM parking_postings p
 			WHERE NOT EXISTS (SELECT 1 FROM parking_movements m WHERE m.id = p.movement)`},
 		{"a movement belongs to no bill, or is in another currency", `SELECT m.id, 0 FROM parking_movements m
-			WHERE NOT EXISTS (SELECT 1 FROM parking_bills b WHERE b.id = m.bill AND b.currency = m.currency)`},
+			WHERE m.kind NOT IN ('prepay', 'return') AND NOT EXISTS (SELECT 1 FROM parking_bills b WHERE b.id = m.bill AND b.currency = m.currency)`},
 		{"a bill holds an amount below zero", `SELECT id, price FROM parking_bills WHERE price < 0 OR paid < 0 OR waived < 0 OR refunded < 0`},
 		{"a bill's price is not what is booked as earned", `SELECT b.id, b.price FROM parking_bills b LEFT JOIN ` + sums + ` s ON s.bill = b.id
 			WHERE b.price <> COALESCE(s.price, 0)`},
@@ -41,6 +41,12 @@ func rules() []rule {
 			WHERE b.paid <> COALESCE(s.paid, 0) OR b.waived <> COALESCE(s.waived, 0) OR b.refunded <> COALESCE(s.refunded, 0)`},
 		{"a bill owes another amount than is booked", `SELECT b.id, b.price - b.paid - b.waived + b.refunded FROM parking_bills b
 			LEFT JOIN ` + sums + ` s ON s.bill = b.id WHERE b.price - b.paid - b.waived + b.refunded <> COALESCE(s.owed, 0)`},
+		{"a payment inside a lot is not booked as it was told", `SELECT p.event, p.minor FROM parking_prepayments p
+			WHERE p.minor <> (SELECT CAST(COALESCE(SUM(o.minor), 0) AS BIGINT) FROM parking_movements m JOIN parking_postings o ON o.movement = m.id
+				WHERE m.id = 'prepay/' || p.venue || '/' || p.event AND m.kind = 'prepay' AND m.currency = p.currency AND o.account = 'till')`},
+		{"what was paid inside lots is not what is booked as paid in advance", `SELECT 'advance', w.told + b.held FROM
+			(SELECT CAST(COALESCE(SUM(minor), 0) AS BIGINT) AS told FROM parking_prepayments WHERE state IN ('waiting', 'asked')) w,
+			(SELECT CAST(COALESCE(SUM(minor), 0) AS BIGINT) AS held FROM parking_postings WHERE account = 'advance') b WHERE w.told + b.held <> 0`},
 		{"a visit that has ended has no bill", `SELECT s.id, 0 FROM parking_stays s WHERE s.state = 'exited'
 			AND NOT EXISTS (SELECT 1 FROM parking_bills b WHERE b.stay = s.id AND b.exit = s.exit)`},
 		{"a bill of nothing that has ended is not cancelled", `SELECT b.id, b.price FROM parking_bills b WHERE b.price > 0
