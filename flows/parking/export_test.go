@@ -71,5 +71,6 @@ func UsualSettings() *Settings {
 	return &Settings{
 		Gates: []string{"north", "south"}, Currency: "CNY", Tariff: t, SamePass: time.Minute, Leeway: 2 * time.Minute, Oldest: 240 * time.Hour,
 		Collect: []string{collectPayment, collectCity}, Arrears: Arrears{Over: 2000, Older: time.Hour}, ParkedFor: 24 * time.Hour,
+		Keep: Keep{Visits: 365 * 24 * time.Hour, Passes: 365 * 24 * time.Hour, Notices: 90 * 24 * time.Hour},
 	}
 }

@@ -108,6 +108,7 @@ func New() (*flow.Flow, error) {
 			defer all.Wait()
 			all.Go(func() { clerk.run(ctx, rt) })
 			all.Go(func() { watchPrepaid(ctx, rt) })
+			all.Go(func() { forgetter{rt}.run(ctx) })
 			return watchParked(ctx, rt)
 		},
 	}, nil

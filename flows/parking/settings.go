@@ -34,6 +34,8 @@ type Settings struct {
 	// ParkedFor is how long an exit may wait for its entry before a person looks.
 	ParkedFor Duration `yaml:"parked_for"`
 
+	Keep Keep `yaml:"keep"`
+
 	once   sync.Once
 	priced *tariff.Tariff
 	wrong  error
@@ -78,6 +80,7 @@ func (s *Settings) Validate() error {
 	refuse(s.Arrears.Over < -1, "arrears.over", "must be at least 0, or -1 for never, is %d", s.Arrears.Over)
 	refuse(s.Arrears.Older < 0, "arrears.older", "must be at least 0s, is %s", s.Arrears.Older)
 	refuse(s.ParkedFor < time.Minute || s.ParkedFor > maxOldest, "parked_for", "must be 1m to %s, is %s", maxOldest, s.ParkedFor)
+	s.Keep.check(s, refuse)
 	if _, err := tariff.New(s.Tariff, time.UTC, s.Currency); err != nil {
 		wrong = append(wrong, below("tariff", err))
 	}
@@ -121,6 +124,7 @@ func readSettings(decode func(into any) error) (any, error) {
 	s := &Settings{
 		Currency: "CNY", SamePass: time.Minute, Leeway: 2 * time.Minute, Oldest: 7 * 24 * time.Hour,
 		Collect: []string{collectPayment, collectCity}, Arrears: Arrears{Over: -1}, ParkedFor: 24 * time.Hour,
+		Keep: Keep{Visits: 365 * 24 * time.Hour, Passes: 365 * 24 * time.Hour, Notices: 90 * 24 * time.Hour},
 	}
 	if err := decode(s); err != nil {
 		return nil, err
