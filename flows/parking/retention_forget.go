@@ -7,9 +7,8 @@ import (
 )
 
 // needed holds for a visit s about which somebody may still want to know whose it was: money is owed or on its way, somebody
-// disputes it, or a person has something to decide.
+// disputes it, or a person has something to decide, such as what was paid too much.
 const needed = `(EXISTS (SELECT 1 FROM parking_bills b WHERE b.stay = s.id AND (b.state NOT IN ('paid', 'waived', 'refunded', 'cancelled')
-		OR b.price - b.paid - b.waived + b.refunded <> 0
 		OR EXISTS (SELECT 1 FROM parking_collections c WHERE c.bill = b.id AND c.state IN ('ordered', 'accepted'))
 		OR EXISTS (SELECT 1 FROM parking_refunds r WHERE r.bill = b.id AND r.state IN ('ordered', 'accepted'))
 		OR EXISTS (SELECT 1 FROM assists a WHERE a.venue = s.venue AND a.subject = b.id AND a.subject <> '' AND a.state <> 'resolved')))
@@ -133,9 +132,8 @@ var forgetReturned = &ledger.Decision[forgetting, int64]{Name: "parking.forget-r
 var forgetCancelled = &ledger.Decision[forgetting, int64]{Name: "parking.forget-cancelled", Run: func(tx *ledger.Tx, o forgetting) (int64, error) {
 	type gone struct{ id, run string }
 	due, err := listOf(tx, func(r ledger.Row) (g gone, err error) { return g, r.Scan(&g.id, &g.run) },
-		`SELECT b.id, b.run FROM parking_bills b WHERE b.state IN ('cancelled', 'refunded') AND b.changed_at < $1 AND b.venue = $2 AND b.plate <> $3
-		AND b.price - b.paid - b.waived + b.refunded = 0 AND NOT EXISTS (SELECT 1 FROM parking_stays s WHERE s.id = b.stay)
-		AND NOT EXISTS (SELECT 1 FROM assists a WHERE a.venue = b.venue AND a.subject = b.id AND a.subject <> '' AND a.state <> 'resolved') LIMIT $4`,
+		`SELECT b.id, b.run FROM parking_bills b WHERE b.stay >= 'none/' AND b.stay < 'none0' AND b.changed_at < $1 AND b.venue = $2 AND b.plate <> $3
+		AND b.state IN ('paid', 'waived', 'refunded', 'cancelled') AND NOT EXISTS (SELECT 1 FROM assists a WHERE a.venue = b.venue AND a.subject = b.id AND a.subject <> '' AND a.state <> 'resolved') LIMIT $4`,
 		o.before.UnixMilli(), o.venue, []byte{}, forgetAtOnce)
 	if err != nil {
 		return 0, err

@@ -111,6 +111,18 @@ func TestWhatIsStillNeededStays(t *testing.T) {
 		}, "stays 1, events 2, bills 1"},
 		{"nothing of a free visit", func(g *garage) { g.enter(plateA, ago(10*time.Minute)); g.leave(plateA, ago(9*time.Minute)) }, "stays 0, events 0, bills 0"},
 		{"nothing of a visit that nobody saw end", func(g *garage) { g.enter(plateA, ago(3*time.Hour)); g.enter(plateA, ago(time.Hour)) }, "stays 1, events 1, bills 0"},
+		{"nothing of a bill whose visit turned out to be none", func(g *garage) {
+			g.enter(plateA, ago(60*time.Minute))
+			g.leave(plateA, ago(50*time.Minute))
+			g.leave(plateA, ago(55*time.Minute)) // the exit of that visit; the other one has no entry
+			g.Write(func(tx *ledger.Tx) error {
+				_, err := tx.Exec(`UPDATE parking_bills SET stay = 'none/' || id, exit = 'none/' || id, state = 'cancelled'`)
+				if err == nil {
+					_, err = tx.Exec(`UPDATE parking_stays SET state = 'void'`)
+				}
+				return err
+			})
+		}, "stays 0, events 1, bills 0"},
 		{"nothing of a car that was turned away", func(g *garage) {
 			g.enter(plateA, ago(30*time.Hour))
 			bill := g.leave(plateA, ago(20*time.Hour)).Bill

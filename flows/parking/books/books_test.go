@@ -193,8 +193,8 @@ func TestAMovementIsBookedOnce(t *testing.T) {
 		return m
 	}
 	for what, m := range map[string]books.Movement{
-		"the same again":           first,
-		"the id of another amount": other(func(m *books.Movement) { m.Reference = ""; m.Postings = books.Transfer(books.Owed, books.Provider, 7) }),
+		"the same again":                                  first,
+		"the id of another amount":                        other(func(m *books.Movement) { m.Reference = ""; m.Postings = books.Transfer(books.Owed, books.Provider, 7) }),
 		"the reference under another id, of another bill": other(func(m *books.Movement) { m.ID, m.Bill = "m2", "b2" }),
 		"the reference from another lot":                  other(func(m *books.Movement) { m.ID, m.Venue, m.Tenant = "m3", "v2", "t2" }),
 	} {
@@ -219,13 +219,13 @@ func TestAMovementIsBookedOnce(t *testing.T) {
 // TestVerifyFindsWhatBreaksTheBooks: each rule finds its own.
 func TestVerifyFindsWhatBreaksTheBooks(t *testing.T) {
 	for says, query := range map[string]string{
-		"do not sum to zero":        `INSERT INTO parking_postings (movement, account, minor) VALUES ('m', 'waived', 1)`,
-		"fewer than two":            `DELETE FROM parking_postings WHERE account = 'fees'`,
-		"belongs to no movement":    `INSERT INTO parking_postings (movement, account, minor) VALUES ('gone', 'owed', 1)`,
-		"belongs to no bill":        `UPDATE parking_movements SET bill = 'none'`,
-		"paid in advance":           `UPDATE parking_postings SET account = 'advance' WHERE account = 'fees'`,
-		"owes another amount":       `UPDATE parking_postings SET minor = minor * 2`,
-		"not what is booked as ear": `UPDATE parking_postings SET minor = minor * 3`,
+		"do not sum to zero":           `INSERT INTO parking_postings (movement, account, minor) VALUES ('m', 'waived', 1)`,
+		"fewer than two":               `DELETE FROM parking_postings WHERE account = 'fees'`,
+		"belongs to no movement":       `INSERT INTO parking_postings (movement, account, minor) VALUES ('gone', 'owed', 1)`,
+		"belongs to no bill":           `UPDATE parking_movements SET bill = 'none'`,
+		"paid in advance":              `UPDATE parking_postings SET account = 'advance' WHERE account = 'fees'`,
+		"owes another amount":          `UPDATE parking_postings SET minor = minor * 2`,
+		"not what is booked as ear":    `UPDATE parking_postings SET minor = minor * 3`,
 		"what a bill says of payments": `UPDATE parking_movements SET kind = 'pay'`,
 		"a payment inside a lot is not booked": `INSERT INTO parking_prepayments (venue, event, tenant, digest, plate, data_key, sealed, currency, minor, reference, asked_at,
 			paid_at, received_at, run, made_by, bill, state) VALUES ('v', 'e', 't', 'd', 'p', 'k', 's', 'CNY', 5, 'r', 1, 1, 1, 'r', 'b', '', 'returned')`,
