@@ -38,6 +38,11 @@
 // A bill that turns out to be another one is corrected through the books, by a movement of the difference, whatever its
 // state; what it was stays in parking_corrections. Where more was paid than it now comes to, a person gives it back. A
 // bill whose visit turns out to be none is corrected to nothing.
+//
+// # What a visit costs beside its time
+//
+// Monthly passes (passes.go) and what was paid inside the lot (passes_paid.go) are looked up by the exit, in the same commit.
+// Once nobody needs to know any more whose a visit was, that is forgotten (retention.go).
 package parking
 
 import (
