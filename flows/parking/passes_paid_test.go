@@ -192,7 +192,7 @@ func TestAPaymentFindsItsVisit(t *testing.T) {
 func TestAPaymentThatNobodyMade(t *testing.T) {
 	g := start(t, withGrace)
 	g.enter(plateB, ago(3*time.Hour))
-	bill := g.leave(plateB, ago(time.Hour)).Bill
+	bill := g.leave(plateB, ago(61*time.Minute)).Bill
 	for range 2 {
 		g.paid(plateA, ago(2*time.Hour), 2000, nil) // its plate was misread
 	}

@@ -41,7 +41,7 @@ func TestWhatIsOldIsForgotten(t *testing.T) {
 	g.paid(plateA, ago(2*time.Hour), 1000, nil)
 	r := g.paid(plateA, ago(119*time.Minute), 1000, nil)
 	run := g.Column(`SELECT run FROM parking_prepayments WHERE event = 'p3'`)
-	bill := g.leave(plateA, ago(time.Hour)).Bill.ID
+	bill := g.leave(plateA, ago(61*time.Minute)).Bill.ID
 	g.hold("M-1", plateB, ago(3*time.Hour), ago(2*time.Hour))
 	books := fmt.Sprint(g.Column(`SELECT movement || account || minor FROM parking_postings ORDER BY movement, account`), g.bill(bill), g.lines(bill))
 	if r.State != "waiting" || len(run) != 1 || g.bill(bill) != "paid 2000 0 0" {
