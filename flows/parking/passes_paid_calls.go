@@ -150,7 +150,7 @@ func (p *Prepayment) readTime(field, s string) (time.Time, error) {
 // find finds out whose visit or which bill it is, and seals the plate.
 func (p *Prepayment) find(x *edge.Exchange, body reportBody) error {
 	if body.Bill == "" {
-		_, text, err := body.find(x, p.rt, p.venue)
+		text, err := body.find(x, p.rt, p.venue)
 		if err != nil {
 			return err
 		}
@@ -177,15 +177,15 @@ func (p *Prepayment) find(x *edge.Exchange, body reportBody) error {
 	})
 }
 
-// find reads the plate, or finds the visit and with it the plate. The visit is nil where a plate was said.
-func (w whoseBody) find(x *edge.Exchange, rt *flow.Runtime, at *gateway.Venue) (of *stay, text plate.Plate, err error) {
+// find reads the plate, or finds the visit and with it the plate.
+func (w whoseBody) find(x *edge.Exchange, rt *flow.Runtime, at *gateway.Venue) (text plate.Plate, err error) {
 	if w.Stay == "" {
-		text, err = readPlate("plate", w.Plate)
-		return nil, text, err
+		return readPlate("plate", w.Plate)
 	}
 	if w.Plate != "" {
-		return nil, text, invalid("stay", "plate 与 stay 只能有一个", "Say one of plate and stay.")
+		return text, invalid("stay", "plate 与 stay 只能有一个", "Say one of plate and stay.")
 	}
+	var of *stay
 	err = flow.View(rt, x, func(q ledger.Querier) error {
 		all, err := listOf(q, scanStay, `SELECT `+stayColumns+` FROM parking_stays WHERE id = $1 AND venue = $2`, w.Stay, at.ID)
 		if err == nil && len(all) == 0 {
@@ -197,12 +197,11 @@ func (w whoseBody) find(x *edge.Exchange, rt *flow.Runtime, at *gateway.Venue) (
 		return err
 	})
 	if err != nil {
-		return nil, text, err
+		return text, err
 	}
 	plain, err := openPlate(rt.Ledger.Keys(), of.dataKey, of.sealed)
 	if err != nil { // its plate has been forgotten: the visit is long over
-		return nil, text, ProblemVisitUnknown.Error(gateway.Text{}).WithField("stay").WithCause(err)
+		return text, ProblemVisitUnknown.Error(gateway.Text{}).WithField("stay").WithCause(err)
 	}
-	text, err = plate.Parse(plain)
-	return of, text, err
+	return plate.Parse(plain)
 }

@@ -31,7 +31,7 @@ func (c *prepaid) quote(x *edge.Exchange, rt *flow.Runtime) error {
 		return err
 	}
 	at := x.Venue()
-	_, text, err := body.find(x, rt, at)
+	text, err := body.find(x, rt, at)
 	if err != nil {
 		return err
 	}

@@ -36,7 +36,7 @@ func examples(text string) (all []example) {
 			all[last].yaml += line + "\n"
 		case last >= 0 && strings.HasPrefix(line, "| 20"):
 			var cells []string
-			for _, c := range strings.Split(strings.Trim(line, "|"), "|") {
+			for c := range strings.SplitSeq(strings.Trim(line, "|"), "|") {
 				cells = append(cells, strings.TrimSpace(c))
 			}
 			all[last].rows = append(all[last].rows, cells)
@@ -130,12 +130,12 @@ func names(t *testing.T, text string, of reflect.Type, seen map[reflect.Type]boo
 		return
 	}
 	seen[of] = true
-	for i := range of.NumField() {
-		key := of.Field(i).Tag.Get("yaml")
+	for field := range of.Fields() {
+		key := field.Tag.Get("yaml")
 		if !strings.Contains(text, "`"+key+"`") && !strings.Contains(text, "`"+key+":") {
 			t.Errorf("the manual says nothing of %s in %s", key, of.Name())
 		}
-		names(t, text, of.Field(i).Type, seen)
+		names(t, text, field.Type, seen)
 	}
 }
 
