@@ -32,9 +32,9 @@ func TestEveryPlateComesInAndOut(t *testing.T) {
 	}
 }
 
-// counts are how many rows each table has that a request could leave something in. A refusal that the ledger itself has made is
+// rowCounts are how many rows each table has that a request could leave something in. A refusal that the ledger itself has made is
 // kept for replays: runs and keys are counted for those alone that are refused before.
-func (w *town) counts(refusedBefore bool) (said string) {
+func (w *town) rowCounts(refusedBefore bool) (said string) {
 	tables := []string{"parking_stays", "parking_events", "parking_permissions", "parking_bills", "parking_corrections", "parking_notices", "parking_movements",
 		"parking_postings", "parking_vehicles", "parking_collections", "parking_refunds", "parking_disputes", "parking_passes", "parking_prepayments",
 		"assists", "messages", "operations"}
@@ -154,7 +154,7 @@ func TestBadRequests(t *testing.T) {
 	add(wrong{"disputing it twice", "/v1/parking-bills/" + b.disputed + "/disputes", b.zhang, m{"reason": "no"}, 409, "parking-bill-disputed", "", true})
 	add(wrong{"an impossible plate of one's own", "/v1/me/vehicles", b.zhang, m{"plate": "浙I12345", "lot": lotID}, 422, "plate-invalid", "plate", false})
 	for _, w := range all {
-		before := b.counts(!w.kept)
+		before := b.rowCounts(!w.kept)
 		a := b.Do(flowtest.Call{Method: http.MethodPost, Path: w.path, Token: w.token, Body: w.body, Invalid: true})
 		var said struct {
 			Field string `json:"field"`
@@ -163,7 +163,7 @@ func TestBadRequests(t *testing.T) {
 		if a.Status != w.status || a.Problem() != w.slug || said.Field != w.field {
 			t.Errorf("%s: %d %s", w.what, a.Status, a.Text)
 		}
-		if after := b.counts(!w.kept); after != before {
+		if after := b.rowCounts(!w.kept); after != before {
 			t.Errorf("%s has left something behind:\n%s\n%s", w.what, before, after)
 		}
 		if strings.Contains(a.Text, "12345") {
@@ -184,11 +184,11 @@ func (b *badTown) forged() {
 		b.T.Fatal("nothing was notified")
 	}
 	l := letter{path: letters[i].path, header: letters[i].header.Clone(), body: bytes.Replace(letters[i].body, []byte("EV-"), []byte("EV_"), 1)}
-	before := b.counts(true)
+	before := b.rowCounts(true)
 	if status, text := l.send(b.URL); status != 401 || !strings.Contains(string(text), "notice-forged") {
 		b.T.Errorf("a forged notification: %d %s", status, text)
 	}
-	if after := b.counts(true); after != before {
+	if after := b.rowCounts(true); after != before {
 		b.T.Errorf("a forged notification has left something behind:\n%s\n%s", before, after)
 	}
 }
