@@ -37,6 +37,7 @@ func lookAfter(n int64) time.Duration {
 // the others: a collector that hangs delays nobody else's.
 type clerk struct {
 	tills *tills
+	every time.Duration // between two looks
 
 	mu      sync.Mutex
 	busy    map[string]bool // by lot and collector
@@ -47,7 +48,7 @@ type clerk struct {
 func (c *clerk) run(ctx context.Context, rt *flow.Runtime) {
 	var all sync.WaitGroup
 	defer all.Wait()
-	tick := time.NewTicker(lookEvery)
+	tick := time.NewTicker(c.every)
 	defer tick.Stop()
 	c.busy, c.pushing = map[string]bool{}, map[*till]context.CancelFunc{}
 	for {

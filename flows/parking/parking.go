@@ -52,6 +52,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/warmgate/warmgate/gateway"
 	"github.com/warmgate/warmgate/gateway/call"
@@ -71,7 +72,10 @@ var document []byte
 const Kind = "parking-lot"
 
 // New returns the journey for the program.
-func New() (*flow.Flow, error) {
+func New() (*flow.Flow, error) { return declare(lookEvery) }
+
+// declare declares the journey, with a clerk that looks so often for what is due.
+func declare(look time.Duration) (*flow.Flow, error) {
 	ops := newOperations()
 	entries, err := ops.passPlan(planEntry, stepEnter)
 	if err != nil {
@@ -100,15 +104,17 @@ func New() (*flow.Flow, error) {
 		return nil, err
 	}
 	return &flow.Flow{
-		Name: "parking", Plans: append([]flow.Plan{c.entries, c.exits, monthly.words, stations.reports}, people.plans()...), Problems: slices.Concat(problems(), citizenProblems(), []*gateway.Problem{ProblemPassUnknown, ProblemReferenceReused, ProblemVisitUnknown}), Document: document,
-		Migrations: []ledger.Migrations{{Name: "parking", FS: files}},
-		Venues:     &flow.VenueKind{Kind: Kind, Settings: readSettings, Roles: connectors{ops, reached, inTurn(max(1, runtime.GOMAXPROCS(0)/2))}.add(ops.roles())},
+		Name: "parking", Document: document, Migrations: []ledger.Migrations{{Name: "parking", FS: files}},
+		Plans:    append([]flow.Plan{c.entries, c.exits, monthly.words, stations.reports}, people.plans()...),
+		Problems: slices.Concat(problems(), citizenProblems(), []*gateway.Problem{ProblemPassUnknown, ProblemReferenceReused, ProblemVisitUnknown}),
+		Venues:   &flow.VenueKind{Kind: Kind, Settings: readSettings, Roles: connectors{ops, reached, inTurn(max(1, runtime.GOMAXPROCS(0)/2))}.add(ops.roles())},
 		Routes: func(rt *flow.Runtime) []edge.Route {
 			return slices.Concat(c.routes(rt), monthly.routes(rt), stations.routes(rt), people.routes(rt))
-		}, Assists: slices.Concat(assists(), citizenAssists(), prepaidAssists()),
-		Steps: stepWords(), Purposes: purposes(), Tasks: taskWords(), Errands: []flow.Errand{reconcileErrand(reached)},
+		},
+		Assists: slices.Concat(assists(), citizenAssists(), prepaidAssists()),
+		Steps:   stepWords(), Purposes: purposes(), Tasks: taskWords(), Errands: []flow.Errand{reconcileErrand(reached)},
 		Work: func(ctx context.Context, rt *flow.Runtime) error {
-			clerk := &clerk{tills: reached}
+			clerk := &clerk{tills: reached, every: look}
 			var all sync.WaitGroup
 			defer all.Wait()
 			all.Go(func() { clerk.run(ctx, rt) })

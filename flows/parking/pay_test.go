@@ -76,6 +76,7 @@ func TestWhatIsNotToldIsAskedFor(t *testing.T) {
 	if s := w.state(bill); s != "pay-pending" {
 		t.Errorf("accepted is not paid: %s", s)
 	}
+	w.Eventually("the provider has decided", func() bool { n, _ := w.charged(); return n == 1 })
 	w.change(`UPDATE parking_collections SET look_at = 1`)
 	w.becomes(bill, "paid")
 }

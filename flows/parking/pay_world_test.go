@@ -161,7 +161,7 @@ func openTownWith(t *testing.T, change func(c *flowtest.City, file string) strin
 // open starts a whole gateway in front of a lot, whose file before writes.
 func (w *town) open(t *testing.T, before func(c *flowtest.City) string) {
 	t.Helper()
-	f, err := parking.New()
+	f, err := parking.NewQuick()
 	if err != nil {
 		t.Fatal(err)
 	}
