@@ -110,3 +110,52 @@ func TestConfig(t *testing.T) {
 		t.Errorf("the default is %d bytes", s.MaxBytes)
 	}
 }
+
+// What was asked for before it was forgotten does not come back, however late it lands; what is asked for afterwards does.
+func TestForgottenIsForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := open(t, Config{})
+		began := time.Now()
+		c.Set("k", &Entry{Value: 1, AsOf: began, Keep: time.Hour})
+		time.Sleep(time.Second)
+		c.Forget("k")
+		if _, ok := c.Get("k"); ok {
+			t.Fatal("a forgotten entry is there")
+		}
+		time.Sleep(time.Second)
+		c.Set("k", &Entry{Value: 2, AsOf: began.Add(time.Second), Keep: time.Hour})
+		c.Set("k", &Entry{Value: 2, AsOf: began.Add(time.Minute), Asked: began.Add(time.Second), Keep: time.Hour}) // another's clock is ahead
+		c.Drop("k")
+		c.Set("k", &Entry{Value: 2, AsOf: began, Keep: time.Hour})
+		if e, ok := c.Get("k"); ok {
+			t.Fatalf("asked for before it was forgotten, and kept: %+v", e)
+		}
+		c.Set("k", &Entry{Value: 3, AsOf: began.Add(time.Second + 1), Keep: time.Hour})
+		if e, ok := c.Get("k"); !ok || e.Value != 3 {
+			t.Fatalf("asked for afterwards: %+v %v", e, ok)
+		}
+		c.Drop("k")
+		c.Drop("never")
+		if _, ok := c.Get("k"); ok {
+			t.Fatal("a dropped entry is there")
+		}
+	})
+}
+
+func TestDoubt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := open(t, Config{})
+		c.Set("old", &Entry{Value: 1, AsOf: time.Now(), Keep: time.Hour})
+		old, _ := c.Get("old")
+		if c.Doubted(old) {
+			t.Error("doubted without a reason")
+		}
+		c.Doubt()
+		time.Sleep(1)
+		c.Set("new", &Entry{Value: 1, AsOf: old.AsOf, Keep: time.Hour})
+		e, _ := c.Get("new")
+		if !c.Doubted(old) || c.Doubted(e) {
+			t.Errorf("the old one %t, the new one %t", c.Doubted(old), c.Doubted(e))
+		}
+	})
+}
