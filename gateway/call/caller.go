@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/warmgate/warmgate/gateway"
 	"github.com/warmgate/warmgate/gateway/cache"
 )
 
@@ -57,8 +58,14 @@ type flightShard struct {
 // flight is one call that several may wait for. done is made when the first one does.
 type flight[O any] struct {
 	done chan struct{}
+	landed[O]
+}
+
+// landed is what a call came to.
+type landed[O any] struct {
 	out  O
 	asOf time.Time
+	from gateway.State // live, or what the second level's answer is called
 	err  error
 }
 
@@ -84,7 +91,7 @@ func join[O any](c *Caller, key string, lead, wait bool) (f *flight[O], leads bo
 	if s.m == nil {
 		s.m = make(map[string]any)
 	}
-	f = new(flight[O])
+	f = &flight[O]{landed: landed[O]{from: gateway.Live}}
 	if wait {
 		f.done = make(chan struct{})
 	}
@@ -96,10 +103,20 @@ func join[O any](c *Caller, key string, lead, wait bool) (f *flight[O], leads bo
 func (f *flight[O]) end(c *Caller, key string) {
 	s := c.shard(key)
 	s.mu.Lock()
-	delete(s.m, key)
+	if s.m[key] == any(f) {
+		delete(s.m, key)
+	}
 	done := f.done
 	s.mu.Unlock()
 	if done != nil {
 		close(done)
 	}
+}
+
+// overtake lets whoever comes from now on begin anew, and who waits for what is under way go on waiting.
+func (c *Caller) overtake(key string) {
+	s := c.shard(key)
+	s.mu.Lock()
+	delete(s.m, key)
+	s.mu.Unlock()
 }

@@ -13,6 +13,8 @@ type Key struct {
 	buf    []byte
 	keys   Hasher
 	domain string
+
+	personal bool // it has a part that identifies a person or a ticket
 }
 
 // Text adds a part that is no personal data: a product's id, a date.
@@ -23,8 +25,10 @@ func (k *Key) Int(n int64) {
 	k.buf = binary.BigEndian.AppendUint64(append(k.buf, 'i'), uint64(n))
 }
 
-// Personal adds a part that identifies a person or a ticket. Only its keyed hash, bound to the operation, enters the key.
+// Personal adds a part that identifies a person or a ticket. Only its keyed hash, bound to the operation, enters the key;
+// the answer stays in this process.
 func (k *Key) Personal(b []byte) {
+	k.personal = true
 	h := k.keys.Hash(k.domain, b)
 	k.buf = append(append(k.buf, 'p'), h[:]...)
 }

@@ -13,7 +13,7 @@ type Policy struct {
 	Slice          time.Duration `yaml:"slice"`           // the whole step: attempts, hedges and back-off; required
 	Min            time.Duration `yaml:"min"`             // an attempt is not started when less is left
 	Attempts       int           `yaml:"attempts"`        // the first one included; 0: 1
-	AttemptTimeout time.Duration `yaml:"attempt_timeout"` // of each attempt; 0: the slice
+	AttemptTimeout time.Duration `yaml:"attempt_timeout"` // of each attempt; 0: the slice without cache.second_level
 	Backoff        time.Duration `yaml:"backoff"`         // longest pause before another attempt; the shortest is half of it
 	HedgeAfter     time.Duration `yaml:"hedge_after"`     // a read's second, parallel try inside the attempt; 0: none
 	Cache          CachePolicy   `yaml:"cache"`
@@ -25,6 +25,7 @@ type CachePolicy struct {
 	StaleWhileRevalidate time.Duration `yaml:"stale_while_revalidate"` // past fresh: used at once, asked again behind the answer
 	StaleIfError         time.Duration `yaml:"stale_if_error"`         // past fresh: used when asking again fails
 	Negative             time.Duration `yaml:"negative"`               // an absent answer is used that long, never stale; 0: not kept
+	SecondLevel          time.Duration `yaml:"second_level"`           // of the slice, to ask the cache that replicas share before the backend; 0: it is not asked
 }
 
 const (
@@ -40,7 +41,7 @@ func (p Policy) normal() Policy {
 		p.Attempts = 1
 	}
 	if p.AttemptTimeout == 0 {
-		p.AttemptTimeout = p.Slice
+		p.AttemptTimeout = p.Slice - p.Cache.SecondLevel
 	}
 	return p
 }
@@ -56,7 +57,8 @@ func (p Policy) Validate() error {
 	for _, d := range []struct {
 		path string
 		d    time.Duration
-	}{{"min", p.Min}, {"attempt_timeout", p.AttemptTimeout}, {"backoff", p.Backoff}, {"hedge_after", p.HedgeAfter}} {
+	}{{"min", p.Min}, {"attempt_timeout", p.AttemptTimeout}, {"backoff", p.Backoff}, {"hedge_after", p.HedgeAfter},
+		{"cache.second_level", p.Cache.SecondLevel}} {
 		if d.d < 0 || d.d > p.Slice {
 			return field(d.path, "must be 0s to the slice of %v, is %v", p.Slice, d.d)
 		}
@@ -72,10 +74,17 @@ func (p Policy) fits() error {
 	if p.Backoff > 0 && p.Attempts == 1 {
 		return field("backoff", "has no use with 1 attempt")
 	}
-	pauses := p.Attempts - 1
-	if sum := time.Duration(p.Attempts)*p.AttemptTimeout + time.Duration(pauses)*p.Backoff; sum > p.Slice {
-		return field("slice", "%d attempts × %v + %d back-offs × %v = %v do not fit the slice of %v",
-			p.Attempts, p.AttemptTimeout, pauses, p.Backoff, sum, p.Slice)
+	pauses, second := p.Attempts-1, p.Cache.SecondLevel
+	if second > 0 && second == p.Slice {
+		return field("cache.second_level", "%v leaves nothing of the slice to ask the backend", second)
+	}
+	if sum := second + time.Duration(p.Attempts)*p.AttemptTimeout + time.Duration(pauses)*p.Backoff; sum > p.Slice {
+		also := ""
+		if second > 0 {
+			also = fmt.Sprintf("second_level %v + ", second)
+		}
+		return field("slice", "%s%d attempts × %v + %d back-offs × %v = %v do not fit the slice of %v",
+			also, p.Attempts, p.AttemptTimeout, pauses, p.Backoff, sum, p.Slice)
 	}
 	if p.Min > p.AttemptTimeout {
 		return field("min", "must be at most the attempt time-out of %v, is %v", p.AttemptTimeout, p.Min)
@@ -102,6 +111,9 @@ func (c CachePolicy) validate() error {
 			return field(d.path, "must be 0s to %v, is %v", d.most, d.d)
 		}
 	}
+	if c.SecondLevel > 0 && c.keep(false) == 0 && c.Negative == 0 {
+		return field("cache.second_level", "has no use where nothing is kept")
+	}
 	return nil
 }
 
@@ -122,25 +134,25 @@ const (
 	useAndRefresh
 )
 
-// use judges an entry of the given age before anything is asked.
-func (c CachePolicy) use(absent bool, age time.Duration) use {
+// use judges an entry of the given age before anything is asked. A doubted one is stale at once.
+func (c CachePolicy) use(absent bool, age time.Duration, doubted bool) use {
 	switch {
 	case absent:
-		if age < c.Negative {
+		if age < c.Negative && !doubted {
 			return useFresh
 		}
 		return useNot
-	case age < c.Fresh:
+	case age < c.Fresh && !doubted:
 		return useFresh
-	case age < c.Fresh+c.StaleWhileRevalidate:
+	case c.StaleWhileRevalidate > 0 && age < c.Fresh+c.StaleWhileRevalidate:
 		return useAndRefresh
 	}
 	return useNot
 }
 
-// mayBackUp reports whether an entry may answer after asking again has failed.
+// mayBackUp reports whether an entry may answer after asking again has failed. Below fresh it was only doubted.
 func (c CachePolicy) mayBackUp(absent bool, age time.Duration) bool {
-	return !absent && c.StaleIfError > 0 && age < c.Fresh+c.StaleIfError
+	return !absent && age < c.Fresh+c.StaleIfError
 }
 
 func field(path, format string, args ...any) error {

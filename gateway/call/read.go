@@ -19,6 +19,9 @@ type ReadSpec[A, O any] struct {
 	// Size is about how many bytes o holds, for the cache's bound. nil: those of the type O alone; give it
 	// where O has strings, slices, maps or pointers.
 	Size func(o O) int
+	// Share lets answers be kept in the cache that replicas share, where the policy asks for it. Only for answers that say
+	// nothing of a person: what is there is sealed, but erased with nobody. nil: answers stay in this process.
+	Share *Codec[O]
 }
 
 // Read is one typed question to an outside system: it changes nothing there, so it may be cached, shared, hedged and
@@ -28,11 +31,13 @@ type Read[A, O any] struct {
 	domain string // of the keyed hashes in its keys
 	spec   ReadSpec[A, O]
 	size   int
+	shape  uint64 // of O
 }
 
 // NewRead declares a read. The name ("tickets.lookup") is unique among all operations of a flow.
 func NewRead[A, O any](name string, spec ReadSpec[A, O]) *Read[A, O] {
-	return &Read[A, O]{name: name, domain: "call-key:" + name, spec: spec, size: int(reflect.TypeFor[O]().Size())}
+	t := reflect.TypeFor[O]()
+	return &Read[A, O]{name: name, domain: "call-key:" + name, spec: spec, size: int(t.Size()), shape: shapeOf(t)}
 }
 
 // Name returns the operation's name.
@@ -54,6 +59,9 @@ func (r *Read[A, O]) Validate(p Policy) error {
 	}
 	if p.Cache.Negative > 0 && r.spec.Absent == nil {
 		return field("cache.negative", "%s has no absent answers", r.name)
+	}
+	if p.Cache.SecondLevel > 0 && r.spec.Share == nil {
+		return field("cache.second_level", "answers of %s stay in this process", r.name)
 	}
 	return nil
 }
@@ -81,25 +89,33 @@ func (r *Read[A, O]) CallFrom(ctx context.Context, c *Caller, b *Bindings, p Pol
 		out, asOf, err := newJob(ctx, c, op.in, p, op.f, a, start).do()
 		return r.answer(op, out, asOf, err)
 	}
-	key := r.key(c, op, a)
+	key, personal := r.key(c, op, a)
 	kept, entry := r.lookup(c, key)
 	if entry != nil {
-		switch p.Cache.use(entry.Absent, start.Sub(entry.AsOf)) {
+		switch p.Cache.use(entry.Absent, start.Sub(entry.AsOf), c.cache.Doubted(entry)) {
 		case useFresh:
 			op.in.counters.hits.Add(1)
 			return kept, gateway.Source{System: op.in.system, AsOf: entry.AsOf, State: gateway.Cached}, nil
 		case useAndRefresh:
-			r.refresh(newJob(ctx, c, op.in, p, op.f, a, start), key)
+			r.refresh(r.newJob(ctx, c, op, p, a, start, personal), key)
 			return kept, r.stale(op, entry), nil
 		}
 	}
-	out, asOf, err := r.shared(ctx, newJob(ctx, c, op.in, p, op.f, a, start), key)
-	if err != nil && entry != nil && OutcomeOf(err) != RefusedOutcome {
-		if p.Cache.mayBackUp(entry.Absent, time.Since(entry.AsOf)) {
+	j := r.newJob(ctx, c, op, p, a, start, personal)
+	l := r.shared(ctx, j, key)
+	if l.err != nil && OutcomeOf(l.err) != RefusedOutcome {
+		if k, e := r.lookup(c, key); e != nil && j.second != nil { // the second level has known more
+			kept, entry = k, e
+		}
+		if entry != nil && p.Cache.mayBackUp(entry.Absent, time.Since(entry.AsOf)) {
 			return kept, r.stale(op, entry), nil
 		}
 	}
-	return r.answer(op, out, asOf, err)
+	if l.from != gateway.Live && l.err == nil {
+		out, source := r.fromSecond(ctx, c, op, p, a, key, l)
+		return out, source, nil
+	}
+	return r.answer(op, l.out, l.asOf, l.err)
 }
 
 // stale counts a stale answer and says so in its source.
@@ -120,14 +136,14 @@ func (r *Read[A, O]) answer(op *bound[A, O], out O, asOf time.Time, err error) (
 	return none, source, fmt.Errorf("cannot call %s at %s: %w", r.name, op.in.name, err)
 }
 
-// key returns the identity of a for this venue, instance and operation.
-func (r *Read[A, O]) key(c *Caller, op *bound[A, O], a A) string {
+// key returns the identity of a for this venue, instance and operation, and whether it is one of a person.
+func (r *Read[A, O]) key(c *Caller, op *bound[A, O], a A) (key string, personal bool) {
 	k := c.pool.Get().(*Key)
-	k.buf, k.keys, k.domain = append(k.buf[:0], op.prefix...), c.keys, r.domain
+	k.buf, k.keys, k.domain, k.personal = append(k.buf[:0], op.prefix...), c.keys, r.domain, false
 	r.spec.Key(k, a)
-	key := string(k.buf)
+	key, personal = string(k.buf), k.personal
 	c.pool.Put(k)
-	return key
+	return key, personal
 }
 
 // lookup returns what is known for key, however old.
@@ -143,16 +159,15 @@ func (r *Read[A, O]) lookup(c *Caller, key string) (O, *cache.Entry) {
 
 // shared joins the call under way for key or makes it, for whoever else comes. The call has the whole slice, detached
 // from its caller; a caller who has less leaves it behind. Only then does it need a goroutine of its own.
-func (r *Read[A, O]) shared(ctx context.Context, j *job[A, O], key string) (O, time.Time, error) {
-	var none O
+func (r *Read[A, O]) shared(ctx context.Context, j *job[A, O], key string) landed[O] {
 	left := j.deadline.Sub(j.start)
 	f, leads := join[O](j.c, key, j.enough(left), j.cut)
 	if f == nil {
-		return none, time.Time{}, j.tooLate(left)
+		return landed[O]{err: j.tooLate(left)}
 	}
 	if leads && !j.cut {
 		r.fly(j, f, key)
-		return f.out, f.asOf, f.err
+		return f.landed
 	}
 	if leads {
 		go r.fly(j.detached(), f, key)
@@ -163,11 +178,11 @@ func (r *Read[A, O]) shared(ctx context.Context, j *job[A, O], key string) (O, t
 	defer timer.Stop()
 	select {
 	case <-f.done:
-		return f.out, f.asOf, f.err
+		return f.landed
 	case <-timer.C:
-		return none, time.Time{}, fmt.Errorf("no answer within %v: %w", j.deadline.Sub(j.start), context.DeadlineExceeded)
+		return landed[O]{err: fmt.Errorf("no answer within %v: %w", j.deadline.Sub(j.start), context.DeadlineExceeded)}
 	case <-ctx.Done():
-		return none, time.Time{}, fmt.Errorf("no longer waited for: %w", ctx.Err())
+		return landed[O]{err: fmt.Errorf("no longer waited for: %w", ctx.Err())}
 	}
 }
 
@@ -175,7 +190,9 @@ func (r *Read[A, O]) shared(ctx context.Context, j *job[A, O], key string) (O, t
 func (r *Read[A, O]) refresh(j *job[A, O], key string) {
 	if f, leads := join[O](j.c, key, true, false); leads {
 		j.in.counters.refreshes.Add(1)
-		go r.fly(j.detached(), f, key)
+		d := j.detached()
+		d.behind = true
+		go r.fly(d, f, key)
 	}
 }
 
@@ -187,6 +204,9 @@ func (r *Read[A, O]) fly(j *job[A, O], f *flight[O], key string) {
 			f.err = newPanicError(v)
 		}
 	}()
+	if j.second != nil && r.askSecond(j, f, key) {
+		return
+	}
 	f.out, f.asOf, f.err = j.do()
 	r.keep(j, f, key)
 }
@@ -198,14 +218,24 @@ func (r *Read[A, O]) keep(j *job[A, O], f *flight[O], key string) {
 		return
 	}
 	absent := f.err == nil && r.spec.Absent != nil && r.spec.Absent(f.out)
-	keep := j.policy.Cache.keep(absent) - time.Since(f.asOf)
-	if f.err != nil || keep <= 0 {
-		j.c.cache.Drop(key)
+	keep := j.policy.Cache.keep(absent)
+	if f.err != nil || keep <= time.Since(f.asOf) {
+		r.drop(j, key)
 		return
 	}
+	r.remember(j, key, f.out, cache.Kept{AsOf: f.asOf, Absent: absent, Keep: keep}, f.asOf)
+	if j.second != nil {
+		out := f.out
+		j.second.Set(key, cache.Kept{Shape: r.shape, AsOf: f.asOf, Absent: absent, Keep: keep},
+			func() ([]byte, error) { return r.spec.Share.Encode(out) })
+	}
+}
+
+// remember keeps an answer in the memory.
+func (r *Read[A, O]) remember(j *job[A, O], key string, out O, k cache.Kept, asked time.Time) {
 	size := r.size
 	if r.spec.Size != nil {
-		size = r.spec.Size(f.out)
+		size = r.spec.Size(out)
 	}
-	j.c.cache.Set(key, &cache.Entry{Value: f.out, AsOf: f.asOf, Absent: absent, Keep: keep, Size: size})
+	j.c.cache.Set(key, &cache.Entry{Value: out, AsOf: k.AsOf, Absent: k.Absent, Keep: k.Keep - time.Since(k.AsOf), Size: size, Asked: asked})
 }

@@ -135,7 +135,8 @@ func TestKeysCarryTenantVenueInstanceAndOperation(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return r.key(w.caller, bound, a)
+		key, _ := r.key(w.caller, bound, a)
+		return key
 	}
 	seen := map[string]bool{keyOf("t", "v", "i", "o", "a"): true}
 	for _, other := range []string{
