@@ -26,6 +26,9 @@ const (
 	maxBurst        = 1_000_000
 	minInterval     = time.Microsecond     // between two requests of one key
 	maxWindow       = 366 * 24 * time.Hour // for a burst to be earned again
+	minExchange     = 10 * time.Millisecond
+	maxExchange     = 10 * time.Second
+	defaultExchange = 100 * time.Millisecond
 	defaultKeys     = 65_536
 	defaultInFlight = 256
 	defaultTarget   = 5 * time.Millisecond
@@ -39,6 +42,9 @@ type Config struct {
 	Policies []Policy   `yaml:"policies"` // at most 8; none: no rate is limited
 	Keys     int        `yaml:"keys"`     // keys remembered for each policy; 0: 65536; a key costs about 40 bytes
 	Gate     GateConfig `yaml:"gate"`
+
+	// Exchange is the time between two exchanges of what was let through, where replicas share a Redis; 0: 100ms.
+	Exchange time.Duration `yaml:"exchange"`
 }
 
 // Policy is one limit on the rate of requests.
@@ -89,6 +95,9 @@ func (c Config) Validate() error {
 	}
 	if c.Keys < 0 {
 		m.add("keys", "must not be negative, got %d", c.Keys)
+	}
+	if c.Exchange != 0 && (c.Exchange < minExchange || c.Exchange > maxExchange) {
+		m.add("exchange", "must be %v to %v, got %v", minExchange, maxExchange, c.Exchange)
 	}
 	seen := make(map[string]bool)
 	for i, p := range c.Policies {

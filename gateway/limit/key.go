@@ -14,7 +14,7 @@ import (
 // typed or showed. A table of keys outlives the request, turns up in memory dumps, and is bounded by number, not by a
 // retention rule; and a limit counted by what is shown would let a stranger lock that person out by showing it often.
 // Keys are made of who asks (an address, a principal, a venue) and only a seeded hash of that is kept, which cannot be
-// compared across processes or turned back.
+// compared across processes or turned back. Replicas that count together name a key to each other by a keyed hash.
 type Key uint64
 
 // Keyer makes keys under one random seed. The zero value is not usable. Safe for concurrent use.
@@ -26,12 +26,17 @@ func NewKeyer() Keyer { return Keyer{maphash.MakeSeed()} }
 // Address returns the key of a client address. IPv4-mapped addresses count as IPv4; an IPv6 address counts by its
 // /64, since one subscriber has all of it.
 func (k Keyer) Address(addr netip.Addr) Key {
+	b, n := subscriber(addr)
+	return Key(maphash.Bytes(k.seed, b[:n]))
+}
+
+// subscriber is whose address it is: the first n bytes.
+func subscriber(addr netip.Addr) (b [16]byte, n int) {
 	addr = addr.Unmap()
-	b := addr.As16()
 	if addr.Is6() {
-		return Key(maphash.Bytes(k.seed, b[:8]))
+		return addr.As16(), 8
 	}
-	return Key(maphash.Bytes(k.seed, b[:]))
+	return addr.As16(), 16
 }
 
 // Principal returns the key of a principal: tenant, issuer and subject.

@@ -9,22 +9,27 @@ import (
 	"github.com/warmgate/warmgate/gateway"
 )
 
-// Limiter holds the rate policies of a gateway, counted in this process. Safe for concurrent use.
+// Limiter holds the rate policies of a gateway. It counts and decides in this process; see Fleet for what replicas make of
+// that together. Safe for concurrent use.
 type Limiter struct {
 	keyer    Keyer
 	policies []policy
 	header   string
+	exchange time.Duration // between two exchanges with the other replicas
+	hash     Hasher        // of the names under which they know a key; nil: there are none
 }
 
 type policy struct {
 	name  string
 	scope Scope
 	table *Table
+	sums  *sums // nil: nobody else is told
 }
 
 // New returns a limiter for a valid configuration. Start is the present by the clock whose times Take will be given.
 func New(c Config, start time.Time) *Limiter {
-	l := &Limiter{keyer: NewKeyer()}
+	l := &Limiter{keyer: NewKeyer(), exchange: c.Exchange}
+	setDefault(&l.exchange, defaultExchange)
 	var header []string
 	for _, p := range c.Policies {
 		t := NewTable(p.Rate, c.Keys, start)
@@ -32,6 +37,16 @@ func New(c Config, start time.Time) *Limiter {
 		header = append(header, policyItem(p.Name, t))
 	}
 	l.header = strings.Join(header, ", ")
+	return l
+}
+
+// NewShared is New where a Fleet tells other replicas what is let through. hash names keys to them: they need the same.
+func NewShared(c Config, start time.Time, hash Hasher) *Limiter {
+	l := New(c, start)
+	l.hash = hash
+	for i := range l.policies {
+		l.policies[i].sums = newSums(c.Keys, start)
+	}
 	return l
 }
 
@@ -71,6 +86,9 @@ func (l *Limiter) Take(who Who, now time.Time) Decision {
 		if !d.counted[d.n-1].Allowed {
 			d.refused = d.n
 			break
+		}
+		if p.sums != nil {
+			p.sums.add(k, l, p, &who)
 		}
 	}
 	return d

@@ -94,3 +94,27 @@ func (s *shard) makeRoom(at time.Duration, capacity int) {
 		delete(s.arrivals, idlest)
 	}
 }
+
+// outstanding returns how many requests of k are not wholly earned back at now.
+func (t *Table) outstanding(k Key, now time.Time) int64 {
+	s := &t.shard[uint64(k)>>32%shards]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return int64((max(0, s.arrivals[k]-now.Sub(t.epoch)) + t.interval - 1) / t.interval)
+}
+
+// settle takes over what k owes at now by all that is known elsewhere, beside whatever it owes here.
+func (t *Table) settle(k Key, debt time.Duration, now time.Time) {
+	s := &t.shard[uint64(k)>>32%shards]
+	at := now.Sub(t.epoch)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	arrival, known := s.arrivals[k]
+	if arrival >= at+debt || debt <= 0 {
+		return
+	}
+	if !known {
+		s.makeRoom(at, t.capacity)
+	}
+	s.arrivals[k] = at + debt
+}
