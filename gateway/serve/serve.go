@@ -200,7 +200,7 @@ func (g *Gateway) openDoors() (err error) {
 		Verifier: g.tokens, Limiter: g.limiter, Gate: g.gate, Venues: g.venue, Hash: g.ledger.Keys().Hash,
 		Earlier: edge.EarlierIn(g.ledger), Problems: problems, Document: document, Metrics: g.metrics, Logger: g.opts.Logger, Now: g.opts.Now,
 	}, routes)
-	g.admin = admin.New(g.metrics, g.Ready, g.errands, g.opts.Logger)
+	g.admin = admin.New(g.metrics, g.Ready, nil, g.errands, g.opts.Logger)
 	return err
 }
 

@@ -30,18 +30,23 @@ type Server struct {
 	http *http.Server
 }
 
-// New returns a server. Ready says why the process cannot take requests: nil when it can. It must not block for long;
-// its context ends with the request. What it says is shown to whoever asks, so it holds nothing personal. Errands are by their
-// names.
-func New(metrics prometheus.Gatherer, ready func(context.Context) error, errands map[string]Errand, logger *slog.Logger) *Server {
+// New returns a server. Ready says why the process cannot take requests: nil when it can. Degraded names what is away that
+// it can do without; nil: it is not asked. Neither may block for long; ready's context ends with the request. What they say
+// is shown to whoever asks, so it holds nothing personal. Errands are by their names.
+func New(metrics prometheus.Gatherer, ready func(context.Context) error, degraded func() []string, errands map[string]Errand,
+	logger *slog.Logger) *Server {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, "ok", "") })
+	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, "ok", "", nil) })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
 		if err := ready(r.Context()); err != nil {
-			answer(w, http.StatusServiceUnavailable, "not ready", err.Error())
+			answer(w, http.StatusServiceUnavailable, "not ready", err.Error(), nil)
 			return
 		}
-		answer(w, http.StatusOK, "ready", "")
+		var away []string
+		if degraded != nil {
+			away = degraded()
+		}
+		answer(w, http.StatusOK, "ready", "", away)
 	})
 	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{
 		MaxRequestsInFlight: scrapes, ErrorLog: errorLog{logger}, Timeout: readTimeout,
@@ -74,11 +79,12 @@ func (s *Server) Shutdown(ctx context.Context) error {
 }
 
 // answer writes a state as JSON.
-func answer(w http.ResponseWriter, status int, state, reason string) {
+func answer(w http.ResponseWriter, status int, state, reason string, degraded []string) {
 	write(w, status, struct {
-		State  string `json:"state"`
-		Reason string `json:"reason,omitempty"`
-	}{state, reason})
+		State    string   `json:"state"`
+		Reason   string   `json:"reason,omitempty"`
+		Degraded []string `json:"degraded,omitempty"`
+	}{state, reason, degraded})
 }
 
 // errorLog lets promhttp speak through slog.

@@ -23,10 +23,15 @@ func TestSecondListener(t *testing.T) {
 	counter := prometheus.NewCounter(prometheus.CounterOpts{Name: "warmgate_test_total", Help: "A test."})
 	metrics.MustRegister(counter)
 	counter.Inc()
-	var ready atomic.Bool
+	var ready, away atomic.Bool
 	s := New(metrics, func(context.Context) error {
 		if !ready.Load() {
 			return errors.New("the ledger is being opened")
+		}
+		return nil
+	}, func() []string {
+		if away.Load() {
+			return []string{"redis"}
 		}
 		return nil
 	}, map[string]Errand{"count": func(_ context.Context, arg []byte) (any, error) {
@@ -60,7 +65,9 @@ func TestSecondListener(t *testing.T) {
 	check("/livez", 200, `"state":"ok"`)
 	check("/readyz", 503, "the ledger is being opened")
 	ready.Store(true)
-	check("/readyz", 200, `"state":"ready"`)
+	check("/readyz", 200, `{"state":"ready"}`)
+	away.Store(true)
+	check("/readyz", 200, `{"state":"ready","degraded":["redis"]}`)
 	check("/metrics", 200, "warmgate_test_total 1")
 	check("/debug/pprof/", 200, "goroutine")
 	check("/debug/pprof/goroutine?debug=1", 200, "goroutine profile")
