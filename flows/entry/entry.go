@@ -105,6 +105,8 @@ func newOperations() operations {
 		day: call.NewRead("ticketing.day", call.ReadSpec[Scan, Day]{
 			Key:  func(k *call.Key, s Scan) { k.Text(s.At.In(s.venue.Location).Format(time.DateOnly)) },
 			Size: func(d Day) int { return 64 + 48*len(d.Slots) },
+			// The same for every visitor and every replica; a cold one need not ask again.
+			Share: call.JSON[Day](),
 		}),
 		redeem:   call.NewWrite[Redemption, Redeemed]("ticketing.redeem", call.WriteSpec[Redemption]{Key: redeemKey}),
 		unredeem: call.NewWrite[Redemption, Redeemed]("ticketing.unredeem", call.WriteSpec[Redemption]{Key: redeemKey}),
