@@ -18,10 +18,11 @@ import (
 	"github.com/warmgate/warmgate/gateway/ledger/sqlite"
 	"github.com/warmgate/warmgate/gateway/limit"
 	"github.com/warmgate/warmgate/gateway/outbox"
+	"github.com/warmgate/warmgate/gateway/redis"
 )
 
-// Config is the gateway's file. Listen, Admin, Data, Edge, Ledger, Outbox, Cache and the gate of Limit hold from start to
-// end; the rest follows a reload.
+// Config is the gateway's file. Listen, Admin, Data, Edge, Ledger, Outbox, Cache, Redis and the gate of Limit hold from start
+// to end; the rest follows a reload.
 type Config struct {
 	Listen string `yaml:"listen"` // the API's address
 	Admin  string `yaml:"admin"`  // the second listener's: loopback, or a closed network
@@ -34,6 +35,7 @@ type Config struct {
 	Ledger LedgerConfig  `yaml:"ledger"`
 	Outbox outbox.Config `yaml:"outbox"`
 	Cache  cache.Config  `yaml:"cache"`
+	Redis  RedisConfig   `yaml:"redis"`
 
 	Instances call.InstanceConfig       `yaml:"instances"` // what holds for every instance that says nothing else
 	Flows     map[string]journey.Timing `yaml:"flows"`     // by plan
@@ -43,6 +45,13 @@ type Config struct {
 type LedgerConfig struct {
 	ledger.Config `yaml:",inline"`
 	SQLite        sqlite.Config `yaml:"sqlite"`
+}
+
+// RedisConfig is the section redis.
+type RedisConfig struct {
+	redis.Config     `yaml:",inline"`
+	Password         secret `yaml:"password"`          // neither env nor file: none is sent
+	SentinelPassword secret `yaml:"sentinel_password"` // to the sentinels
 }
 
 // validate returns every mistake of the file, each at its place. Timings are held against their plans elsewhere.
@@ -60,7 +69,7 @@ func (c *Config) validate(f *config.File) error {
 	}
 	for path, err := range map[string]error{
 		"edge": c.Edge.Validate(), "auth": c.Auth.Validate(), "limit": c.Limit.Validate(), "ledger": c.Ledger.Validate(),
-		"ledger.sqlite": c.Ledger.SQLite.Validate(), "outbox": c.Outbox.Validate(), "cache": c.Cache.Validate(),
+		"ledger.sqlite": c.Ledger.SQLite.Validate(), "outbox": c.Outbox.Validate(), "cache": c.Cache.Validate(), "redis": c.Redis.Validate(),
 		"instances": c.Instances.Validate(),
 	} {
 		errs = append(errs, f.Place(path, err))

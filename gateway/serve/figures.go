@@ -34,6 +34,9 @@ func (f *figures) Collect(into chan<- prometheus.Metric) {
 		out.gauge("warmgate_cache_entries", "Entries in the memory cache.", float64(s.Entries))
 		out.gauge("warmgate_cache_bytes", "Weight of the memory cache.", float64(s.Bytes))
 	}
+	if f.g.redis != nil && f.g.shared != nil && f.g.fleet != nil {
+		f.redis(out)
+	}
 	if f.g.outbox != nil {
 		f.outbox(out)
 		f.overdue(out)

@@ -17,6 +17,7 @@ import (
 	"github.com/warmgate/warmgate/gateway/flow"
 	"github.com/warmgate/warmgate/gateway/journey"
 	"github.com/warmgate/warmgate/gateway/ledger"
+	"github.com/warmgate/warmgate/gateway/redis"
 )
 
 // Generation is one state of the configuration that holds: every plan proved, every venue bound. It is immutable.
@@ -26,6 +27,7 @@ type Generation struct {
 
 	venues map[string]*venue
 	adopt  []func(*journey.Engine)
+	redis  redis.Credentials
 }
 
 // venue is one venue of a generation.
@@ -69,7 +71,7 @@ func (l *loader) load(old *Generation) (*Generation, error) {
 	err = f.Decode(&g.Config)
 	if err == nil {
 		l.resolve(&g.Config)
-		err = config.Join(g.Config.validate(f), l.prove(g, f))
+		err = config.Join(g.Config.validate(f), l.prove(g, f), l.readRedis(g, f))
 	}
 	names, missing := l.venueFiles(&g.Config)
 	if err == nil {
@@ -150,7 +152,9 @@ func (l *loader) beside(path string) string {
 
 // resolve makes the paths of files absolute or relative to where the process stands.
 func (l *loader) resolve(c *Config) {
-	for _, path := range []*string{&c.Auth.RevocationsFile, &c.Edge.Front.TLS.Certificate, &c.Edge.Front.TLS.Key} {
+	tls := &c.Redis.TLS
+	for _, path := range []*string{&c.Auth.RevocationsFile, &c.Edge.Front.TLS.Certificate, &c.Edge.Front.TLS.Key,
+		&tls.Authority, &tls.Certificate, &tls.Key} {
 		if *path != "" {
 			*path = l.beside(*path)
 		}
@@ -364,6 +368,28 @@ func (l *loader) readSecrets(f *config.File, file *venueFile) (map[string]map[st
 		}
 	}
 	return all, errors.Join(wrong...)
+}
+
+// readRedis reads the credentials of Redis, where there are any.
+func (l *loader) readRedis(g *Generation, f *config.File) error {
+	var wrong []error
+	for name, to := range map[string]struct {
+		from secret
+		into *string
+	}{
+		"password":          {g.Config.Redis.Password, &g.redis.Password},
+		"sentinel_password": {g.Config.Redis.SentinelPassword, &g.redis.SentinelPassword},
+	} {
+		if to.from == (secret{}) || !g.Config.Redis.Enabled() {
+			continue
+		}
+		value, err := l.readSecret(to.from)
+		if err != nil {
+			wrong = append(wrong, f.Place("redis."+name, err))
+		}
+		*to.into = value
+	}
+	return errors.Join(wrong...)
 }
 
 func (l *loader) readSecret(s secret) (string, error) {

@@ -96,7 +96,7 @@ func (g *Gateway) sayFixed(next *Config) {
 		"listen": old.Listen != next.Listen, "admin": old.Admin != next.Admin, "data": old.Data != next.Data,
 		"edge":   !reflect.DeepEqual(old.Edge, next.Edge),
 		"ledger": !reflect.DeepEqual(old.Ledger, next.Ledger), "outbox": old.Outbox != next.Outbox,
-		"cache": old.Cache != next.Cache, "limit.gate": old.Limit.Gate != next.Limit.Gate,
+		"cache": old.Cache != next.Cache, "redis": !reflect.DeepEqual(old.Redis, next.Redis), "limit.gate": old.Limit.Gate != next.Limit.Gate,
 	} {
 		if changed {
 			g.opts.Logger.Warn("this change needs a restart", "section", name)
@@ -194,13 +194,21 @@ func (g *Gateway) reloadAndSay(why string) {
 // liveLimiter counts against the newest policies.
 type liveLimiter struct {
 	cfg     limit.Config
+	hash    limit.Hasher // nil: nobody else counts
 	current atomic.Pointer[limit.Limiter]
 }
 
-func newLiveLimiter(c limit.Config, now time.Time) *liveLimiter {
-	l := &liveLimiter{cfg: c}
-	l.current.Store(limit.New(c, now))
+func newLiveLimiter(c limit.Config, now time.Time, hash limit.Hasher) *liveLimiter {
+	l := &liveLimiter{cfg: c, hash: hash}
+	l.current.Store(l.make(now))
 	return l
+}
+
+func (l *liveLimiter) make(now time.Time) *limit.Limiter {
+	if l.hash == nil {
+		return limit.New(l.cfg, now)
+	}
+	return limit.NewShared(l.cfg, now, l.hash)
 }
 
 // replace keeps the counts where the policies are what they were.
@@ -209,7 +217,7 @@ func (l *liveLimiter) replace(c limit.Config, now time.Time) {
 		return
 	}
 	l.cfg = c
-	l.current.Store(limit.New(c, now))
+	l.current.Store(l.make(now))
 }
 
 // Take counts a request.

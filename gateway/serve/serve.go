@@ -27,6 +27,7 @@ import (
 	"github.com/warmgate/warmgate/gateway/ledger/sqlite"
 	"github.com/warmgate/warmgate/gateway/limit"
 	"github.com/warmgate/warmgate/gateway/outbox"
+	"github.com/warmgate/warmgate/gateway/redis"
 	"github.com/warmgate/warmgate/gateway/seal"
 )
 
@@ -75,6 +76,9 @@ type Gateway struct {
 	engine  *journey.Engine
 	outbox  *outbox.Outbox
 	cache   *cache.Cache
+	redis   *redis.Client // with what goes through it; nil: there is none
+	shared  *cache.Shared
+	fleet   *limit.Fleet
 	limiter *liveLimiter
 	gate    *limit.Gate
 	tokens  *liveVerifier
@@ -106,6 +110,9 @@ func Open(ctx context.Context, path string, o Options) (g *Gateway, err error) {
 		return g, err
 	}
 	if g.cache, err = cache.New(first.Config.Cache); err != nil {
+		return g, err
+	}
+	if err := g.openRedis(first); err != nil {
 		return g, err
 	}
 	g.engine = journey.NewEngine(journey.Config{
@@ -169,7 +176,7 @@ func (g *Gateway) openDoors() (err error) {
 	if g.tokens, err = newLiveVerifier(c.Auth, g.opts.Logger, g.opts.Now); err != nil {
 		return err
 	}
-	g.limiter, g.gate = newLiveLimiter(c.Limit, g.opts.Now()), limit.NewGate(c.Limit.Gate)
+	g.openLimits()
 	rt := &flow.Runtime{
 		Engine: g.engine, Ledger: g.ledger, Bindings: g.bindings, Venue: g.venue, Venues: g.venuesOf, Logger: g.opts.Logger, Now: g.opts.Now,
 	}
@@ -200,7 +207,7 @@ func (g *Gateway) openDoors() (err error) {
 		Verifier: g.tokens, Limiter: g.limiter, Gate: g.gate, Venues: g.venue, Hash: g.ledger.Keys().Hash,
 		Earlier: edge.EarlierIn(g.ledger), Problems: problems, Document: document, Metrics: g.metrics, Logger: g.opts.Logger, Now: g.opts.Now,
 	}, routes)
-	g.admin = admin.New(g.metrics, g.Ready, nil, g.errands, g.opts.Logger)
+	g.admin = admin.New(g.metrics, g.Ready, g.Degraded, g.errands, g.opts.Logger)
 	return err
 }
 
@@ -274,6 +281,14 @@ func (g *Gateway) Ready(ctx context.Context) error {
 	})
 }
 
+// Degraded names what is away that the gateway can do without.
+func (g *Gateway) Degraded() []string {
+	if g.redis != nil && !g.redis.Ready() {
+		return []string{"redis"}
+	}
+	return nil
+}
+
 // Settled returns once everything is in the ledger that answers so far have left to be kept behind them.
 func (g *Gateway) Settled(ctx context.Context) error { return g.ledger.Settled(ctx, "") }
 
@@ -305,6 +320,7 @@ func (g *Gateway) Close(ctx context.Context) error {
 	if g.tokens != nil {
 		g.tokens.close()
 	}
+	g.closeRedis()
 	if g.cache != nil {
 		g.cache.Close()
 	}
