@@ -85,7 +85,7 @@ func find[T any](b *Bindings, name string) (T, error) {
 		return op, nil
 	}
 	if b.ops[name] == nil {
-		return op, NotSent(fmt.Errorf("cannot call %s: venue %s has no system bound to it", name, b.venue.ID))
+		return op, NotSent(notBound(fmt.Sprintf("cannot call %s: venue %s has no system bound to it", name, b.venue.ID)))
 	}
-	return op, NotSent(fmt.Errorf("cannot call %s: venue %s has it bound with other types", name, b.venue.ID))
+	return op, NotSent(notBound(fmt.Sprintf("cannot call %s: venue %s has it bound with other types", name, b.venue.ID)))
 }

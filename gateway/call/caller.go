@@ -16,6 +16,7 @@ type Caller struct {
 	cache   *cache.Cache
 	keys    Hasher
 	pool    sync.Pool // of *Key
+	wides   sync.Pool // of *wide
 	flights [16]flightShard
 	hash    maphash.Seed
 	seed    uint64

@@ -16,6 +16,7 @@ type Policy struct {
 	AttemptTimeout time.Duration `yaml:"attempt_timeout"` // of each attempt; 0: the slice without cache.second_level
 	Backoff        time.Duration `yaml:"backoff"`         // longest pause before another attempt; the shortest is half of it
 	HedgeAfter     time.Duration `yaml:"hedge_after"`     // a read's second, parallel try inside the attempt; 0: none
+	Parallel       int           `yaml:"parallel"`        // of a gather alone: so many calls at once; 0: 256
 	Cache          CachePolicy   `yaml:"cache"`
 }
 
@@ -30,6 +31,7 @@ type CachePolicy struct {
 
 const (
 	maxAttempts = 10
+	maxParallel = 4096
 	maxSlice    = time.Minute
 	maxNegative = time.Minute
 	maxCached   = 24 * time.Hour
@@ -43,6 +45,9 @@ func (p Policy) normal() Policy {
 	if p.AttemptTimeout == 0 {
 		p.AttemptTimeout = p.Slice - p.Cache.SecondLevel
 	}
+	if p.Parallel == 0 {
+		p.Parallel = 256
+	}
 	return p
 }
 
@@ -50,6 +55,9 @@ func (p Policy) normal() Policy {
 func (p Policy) Validate() error {
 	if p.Slice <= 0 || p.Slice > maxSlice {
 		return field("slice", "must be more than 0s and at most %v, is %v", maxSlice, p.Slice)
+	}
+	if p.Parallel < 0 || p.Parallel > maxParallel {
+		return field("parallel", "must be 1 to %d, is %d", maxParallel, p.Parallel)
 	}
 	if p.Attempts < 0 || p.Attempts > maxAttempts {
 		return field("attempts", "must be 1 to %d, is %d", maxAttempts, p.Attempts)

@@ -51,6 +51,13 @@ func (r *Read[A, O]) Bound(b *Bindings) bool {
 
 // Validate refuses a policy that r cannot be called under. The error is a *gateway.FieldError.
 func (r *Read[A, O]) Validate(p Policy) error {
+	if p.Parallel != 0 {
+		return field("parallel", "has no use: %s is asked once", r.name)
+	}
+	return r.validate(p)
+}
+
+func (r *Read[A, O]) validate(p Policy) error {
 	if err := p.Validate(); err != nil {
 		return err
 	}

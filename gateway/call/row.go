@@ -51,3 +51,6 @@ func (r *row) failure(began, ended time.Time, window time.Duration) {
 		r.last = ended
 	}
 }
+
+// failsNow reports whether the last attempt has failed.
+func (in *Instance) failsNow() bool { return in.row.n.Load() > 0 }

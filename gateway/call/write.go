@@ -47,6 +47,9 @@ func (w *Write[A, O]) Validate(p Policy) error {
 	if err := p.Validate(); err != nil {
 		return err
 	}
+	if p.Parallel != 0 {
+		return field("parallel", "has no use: %s is a write, and only a gather asks many at once", w.name)
+	}
 	if p.HedgeAfter != 0 {
 		return field("hedge_after", "%s is a write: it is never hedged", w.name)
 	}

@@ -27,7 +27,7 @@ func (p *Plan[In, Out]) Draw() string {
 }
 
 func (n *node) verb() string {
-	if n.kind == kindChoose || n.kind == kindCommitEach {
+	if n.kind == kindGather || n.kind == kindChoose || n.kind == kindCommitEach {
 		return fmt.Sprintf("%s ≤ %d", n.kind, n.max)
 	}
 	return n.kind.String()
@@ -58,6 +58,7 @@ func (p *plan) sources(n *node) string {
 // words says what the step's failure means, in the words of the options.
 func (n *node) words() string {
 	var words []string
+	words = append(words, n.gatherWords()...)
 	if n.pivot {
 		words = append(words, "pivot")
 	}

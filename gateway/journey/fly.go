@@ -17,6 +17,7 @@ type landing struct {
 	node   int
 	value  any
 	source gateway.Source
+	many   []gateway.Source // of a Gather
 	err    error
 	items  []item
 	took   time.Duration
@@ -67,8 +68,12 @@ func (r *run) fly(n *node) (l landing) {
 		}
 		l.took = time.Since(from)
 	}()
-	if n.kind == kindAsk {
+	switch n.kind {
+	case kindAsk:
 		l.value, l.source, l.err = n.ask(r.until(n), r, from)
+		return l
+	case kindGather:
+		l.many, l.value, l.err = n.askAll(r, from)
 		return l
 	}
 	l.items = append(l.items, r.at[n.index].items...)

@@ -14,7 +14,7 @@ func (r *run) land(l landing) {
 	r.inFlight--
 	n := r.nodes[l.node]
 	r.steps = append(r.steps, StepTime{Step: n.name, Took: l.took})
-	if n.kind == kindAsk {
+	if n.kind.reads() {
 		r.landAsk(n, l)
 		return
 	}
@@ -32,7 +32,8 @@ func (r *run) landAsk(n *node, l landing) {
 	if l.source.System != "" {
 		r.sources = append(r.sources, l.source)
 	}
-	if l.source.State != gateway.Cached && call.OutcomeOf(l.err) != call.NotSentOutcome { // a stale answer was asked for again
+	r.sources = append(r.sources, l.many...)
+	if n.kind == kindAsk && l.source.State != gateway.Cached && call.OutcomeOf(l.err) != call.NotSentOutcome { // a stale answer was asked for again
 		r.audit(n, auditDisclose, l.source.System)
 	}
 	if l.err != nil {

@@ -16,6 +16,7 @@ type kind uint8
 const (
 	kindInput kind = iota
 	kindAsk
+	kindGather
 	kindCheck
 	kindJoin
 	kindWhen
@@ -28,17 +29,20 @@ const (
 
 // String returns the verb that declares the kind.
 func (k kind) String() string {
-	return [...]string{"input", "ask", "check", "join", "when", "try", "record", "commit", "choose", "commit each"}[k]
+	return [...]string{"input", "ask", "gather", "check", "join", "when", "try", "record", "commit", "choose", "commit each"}[k]
 }
 
 // effect reports whether steps of this kind change something outside the run.
 func (k kind) effect() bool { return k >= kindRecord }
 
+// reads reports whether steps of this kind ask backends and change nothing.
+func (k kind) reads() bool { return k == kindAsk || k == kindGather }
+
 // calls reports whether steps of this kind speak to a backend, and so own a slice.
-func (k kind) calls() bool { return k == kindAsk || k >= kindCommit }
+func (k kind) calls() bool { return k.reads() || k >= kindCommit }
 
 // pure reports whether steps of this kind decide without waiting.
-func (k kind) pure() bool { return k != kindAsk && k < kindRecord }
+func (k kind) pure() bool { return !k.reads() && k < kindRecord }
 
 // node is one step without its types. The functions are set by the verb that declared it and are called with the
 // values of its dependencies.
@@ -60,10 +64,13 @@ type node struct {
 	undo     undoer
 	disclose disclosure
 	later    bool // its calls are the outbox's from the beginning
-	max      int  // Choose and CommitEach: how many calls at most
+	max      int  // Gather, Choose and CommitEach: how many calls at most
+	least    int  // Gather: how many answers are enough; 0: it cannot fail
+	at       any  // Gather: a func(A) string, the venue that each argument is asked of; nil: the run's own
 
 	decide   func(r *run) (any, error)                                                       // pure steps
 	ask      func(ctx context.Context, r *run, start time.Time) (any, gateway.Source, error) // Ask
+	askAll   func(r *run, start time.Time) ([]gateway.Source, any, error)                    // Gather
 	apply    func(tx *ledger.Tx, r *run) (any, error)                                        // Record
 	effect   effect                                                                          // Commit, Choose, CommitEach
 	gather   func(items []item) any                                                          // CommitEach: items to []Result[O]

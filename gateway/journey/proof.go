@@ -80,7 +80,7 @@ func (p *plan) prove(t Timing) (*bound, error) {
 			continue
 		}
 		b.calls++
-		if n.kind == kindAsk {
+		if n.kind.reads() {
 			b.asks++
 		}
 		policy, ok := t.Steps[n.name]
@@ -132,7 +132,7 @@ func (b *bound) measure() Proof {
 	full, from := b.walk(b.cost)
 	ends := slices.Clone(full)
 	for i, n := range b.nodes {
-		if n.kind == kindAsk && b.keeps() {
+		if n.kind.reads() && b.keeps() {
 			ends[i] += b.timing.Flush // the answer needs a commit of its own
 		}
 	}

@@ -4,6 +4,7 @@ package journey
 func (d *declaration) validate() {
 	for _, n := range d.plan.nodes {
 		d.validateUse(n)
+		d.validateGather(n)
 		d.validateMeaning(n)
 		d.validateUndo(n)
 	}
@@ -25,7 +26,7 @@ func (d *declaration) validateMeaning(n *node) {
 	switch {
 	case n.tried > 0 && (n.meaning.verdict == refuse || n.meaning.verdict == assist):
 		d.refuse("step %s is tried, and says that its failure means %s", n.name, n.meaning.verdict)
-	case n.kind.calls() && n.meaning.verdict == silent && (!onlyTried || n.kind.effect()):
+	case n.kind.calls() && n.canFail() && n.meaning.verdict == silent && (!onlyTried || n.kind.effect()):
 		d.refuse("step %s does not say what its failure means: Refuse, Assist, Defer or Without", n.name)
 	case n.kind.pure() && n.meaning.verdict != silent && n.meaning.verdict != assist && n.meaning.verdict != refuse:
 		d.refuse("step %s decides: its failure can mean Refuse or Assist, not %s", n.name, n.meaning.verdict)
@@ -104,14 +105,14 @@ func (d *declaration) validateForward(n, pivot *node) {
 // mayStop reports whether a step that runs beside the pivot can end the plan while the pivot's call is in flight. A
 // decision on what was known before the pivot began is made before it begins.
 func (d *declaration) mayStop(n *node, before map[int]bool) bool {
-	if n.kind == kindAsk {
-		return n.meaning.verdict != without && !n.onlyTried()
+	if n.kind.reads() {
+		return n.canFail() && n.meaning.verdict != without && !n.onlyTried()
 	}
 	if n.kind != kindCheck && n.kind != kindJoin {
 		return false
 	}
 	for i := range d.plan.ancestors(n.index) {
-		if m := d.plan.nodes[i]; m.kind == kindAsk && !before[i] {
+		if m := d.plan.nodes[i]; m.kind.reads() && !before[i] {
 			return true
 		}
 	}

@@ -61,6 +61,8 @@ type Result[O any] struct {
 	Value    O
 	Err      error // nil where Value counts
 	Deferred bool  // the outbox will see to it
+
+	Source gateway.Source `json:"source,omitzero"` // of a Gather: where Value comes from, and as of when
 }
 
 // Try turns a failure into data: the step it wraps needs no other meaning.

@@ -1,0 +1,227 @@
+package call
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/warmgate/warmgate/gateway"
+	"github.com/warmgate/warmgate/gateway/cache"
+)
+
+// errand is one argument of a gathering for which the cache was not enough.
+type errand[A, O any] struct {
+	i     int
+	op    *bound[A, O]
+	key   string       // "": not shared
+	entry *cache.Entry // what is known, too old to be enough; nil: nothing
+	kept  O            // its value
+
+	f      *flight[O] // the call that it waits for; nil once begun: too little time was left
+	fresh  bool       // others have brought it since it was looked up
+	begun  bool       // the gathering's own goroutine knows f
+	landed bool
+}
+
+// errands are what a gathering asks for. Its own goroutine waits for the open ones and owns what has begun; until then an
+// errand is its runner's.
+type errands[A, O any] struct {
+	gathering[A, O]
+	all   []errand[A, O] // the open ones first
+	open  int
+	next  atomic.Int64 // the errand that no runner has taken
+	begun chan int     // open ones, once it is known whom they wait for; it has room for all
+}
+
+// run sets the runners off and lands what comes in time.
+func (g *errands[A, O]) run(spawn func(f func()), land Land[O]) {
+	waiting := g.joined()
+	for range min(g.policy.Parallel, len(g.all)-len(waiting)) {
+		spawn(g.runner)
+	}
+	if g.open == 0 {
+		return
+	}
+	timer := time.NewTimer(time.Until(g.end))
+	defer timer.Stop()
+	for len(waiting) < g.open {
+		select {
+		case k := <-g.begun:
+			g.all[k].begun = true
+			waiting = append(waiting, k)
+		case <-timer.C:
+			g.sweep(land)
+			return
+		}
+	}
+	for _, k := range waiting {
+		e := &g.all[k]
+		if e.f != nil {
+			select {
+			case <-e.f.done:
+			case <-timer.C:
+				g.sweep(land)
+				return
+			}
+		}
+		g.land(e, land)
+	}
+}
+
+// joined finds the open errands for which a call is under way already.
+func (g *errands[A, O]) joined() []int {
+	waiting := make([]int, 0, g.open)
+	for k := range g.all[:g.open] {
+		e := &g.all[k]
+		if e.key == "" {
+			continue
+		}
+		if e.f, _ = join[O](g.c, e.key, false, true); e.f != nil {
+			e.op.in.counters.coalesced.Add(1)
+			e.begun, waiting = true, append(waiting, k)
+		}
+	}
+	return waiting
+}
+
+// sweep ends the waiting: what has arrived counts, all else is missing.
+func (g *errands[A, O]) sweep(land Land[O]) {
+	for drained := false; !drained; {
+		select {
+		case k := <-g.begun:
+			g.all[k].begun = true
+		default:
+			drained = true
+		}
+	}
+	for k := range g.all[:g.open] {
+		if e := &g.all[k]; !e.landed {
+			g.land(e, land)
+		}
+	}
+}
+
+// land lands an errand as far as it has come.
+func (g *errands[A, O]) land(e *errand[A, O], land Land[O]) {
+	e.landed = true
+	var out O
+	var asOf time.Time
+	var err error
+	switch {
+	case !e.begun || e.f == nil:
+		e.op.in.counters.late.Add(1)
+		err = NotSent(fmt.Errorf("%w: its turn did not come within %v", ErrTooLate, g.end.Sub(g.start)))
+	case !isOver(e.f.done):
+		err = fmt.Errorf("no answer within %v: %w", g.end.Sub(g.start), context.DeadlineExceeded)
+	case e.fresh:
+		land(e.i, e.f.out, gateway.Source{System: e.op.in.system, AsOf: e.f.asOf, State: gateway.Cached}, nil)
+		return
+	default:
+		out, asOf, err = e.f.out, e.f.asOf, e.f.err
+	}
+	if err != nil && e.entry != nil && OutcomeOf(err) != RefusedOutcome && g.policy.Cache.mayBackUp(e.entry.Absent, time.Since(e.entry.AsOf)) {
+		land(e.i, e.kept, g.read.stale(e.op, e.entry), nil)
+		return
+	}
+	out, source, err := g.read.answer(e.op, out, asOf, err)
+	land(e.i, out, source, err)
+}
+
+func isOver(done <-chan struct{}) bool {
+	select {
+	case <-done:
+		return true
+	default:
+		return false
+	}
+}
+
+// runner makes calls until nothing is left to ask for.
+func (g *errands[A, O]) runner() {
+	for k := int(g.next.Add(1)) - 1; k < len(g.all); k = int(g.next.Add(1)) - 1 {
+		switch e := &g.all[k]; {
+		case k >= g.open:
+			g.refresh(e)
+		case e.f == nil:
+			g.ask(k, e)
+		}
+	}
+}
+
+// ask makes the call of an open errand, unless another one is under way. Once begun says so the errand is not the
+// runner's any more.
+func (g *errands[A, O]) ask(k int, e *errand[A, O]) {
+	now := time.Now()
+	if left := g.end.Sub(now); left <= 0 || left < g.policy.Min {
+		g.begun <- k
+		return
+	}
+	j := g.job(e, now)
+	if e.key == "" {
+		f := &flight[O]{done: make(chan struct{})}
+		e.f = f
+		g.begun <- k
+		j.alone(f)
+		return
+	}
+	f, leads := join[O](g.c, e.key, true, true)
+	e.f, e.fresh = f, leads && g.known(f, e.key, now)
+	key, in := e.key, e.op.in
+	g.begun <- k
+	switch {
+	case !leads:
+		in.counters.coalesced.Add(1)
+	case e.fresh:
+	default:
+		g.read.fly(j, f, key)
+	}
+}
+
+// refresh asks again for what was stale, unless that is under way, or done by now, or the gathering's time is over.
+func (g *errands[A, O]) refresh(e *errand[A, O]) {
+	now := time.Now()
+	if !now.Before(g.end) {
+		return
+	}
+	f, leads := join[O](g.c, e.key, true, false)
+	if !leads || g.known(f, e.key, now) {
+		return
+	}
+	e.op.in.counters.refreshes.Add(1)
+	g.read.fly(g.job(e, now), f, e.key)
+}
+
+// known ends the flight f with what the cache holds, where others have made it fresh.
+func (g *errands[A, O]) known(f *flight[O], key string, now time.Time) bool {
+	kept, entry := g.read.lookup(g.c, key)
+	if entry == nil || g.policy.Cache.use(entry.Absent, now.Sub(entry.AsOf)) != useFresh {
+		return false
+	}
+	f.out, f.asOf = kept, entry.AsOf
+	f.end(g.c, key)
+	return true
+}
+
+// job returns the call of e that begins now. A shared one has the whole slice; one that nobody else can have any use of
+// ends with the gathering.
+func (g *errands[A, O]) job(e *errand[A, O], now time.Time) *job[A, O] {
+	j := &job[A, O]{order: order[A, O]{
+		c: g.c, in: e.op.in, f: e.op.f, arg: g.args[e.i], policy: g.policy, trace: g.trace, start: now, deadline: now.Add(g.policy.Slice),
+	}}
+	if e.key == "" && g.end.Before(j.deadline) {
+		j.deadline, j.cut = g.end, true
+	}
+	return j
+}
+
+// alone makes a call that is not shared.
+func (j *job[A, O]) alone(f *flight[O]) {
+	defer close(f.done)
+	defer func() {
+		if v := recover(); v != nil {
+			f.err = newPanicError(v)
+		}
+	}()
+	f.out, f.asOf, f.err = j.do()
+}
