@@ -87,12 +87,12 @@ func (g *gathering[A, O]) look(at func(a A) (*Bindings, error), land Land[O]) (o
 		}
 		e := errand[A, O]{i: i, op: op}
 		use := g.use(&e, key)
-		switch {
-		case use == useFresh:
+		switch use {
+		case useFresh:
 			op.in.counters.hits.Add(1)
 			land(i, e.kept, gateway.Source{System: op.in.system, AsOf: e.entry.AsOf, State: gateway.Cached}, nil)
 			continue
-		case use == useAndRefresh:
+		case useAndRefresh:
 			land(i, e.kept, g.read.stale(op, e.entry), nil)
 		}
 		e.key = strings.Clone(key)

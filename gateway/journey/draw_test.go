@@ -43,6 +43,14 @@ var drawings = map[string]struct {
 				})
 		})
 	}},
+	"many": {steps: []string{"near", "hotels", "prices"}, plan: func() (drawable, error) {
+		return Define("many", func(b *Builder, in Ref[string]) Ref[string] {
+			hotels := Ask(b, "near", listed, in, down)
+			free := Gather(b, "hotels", look, hotels, AtMost(200), AtLeast(1), At(func(hotel string) string { return hotel }), down)
+			prices := Gather(b, "prices", look, hotels, AtMost(50))
+			return Join(b, "rooms", free, prices, func(a, _ []Result[string]) (string, error) { return a[0].Value, nil })
+		})
+	}},
 	"one-effect": {steps: []string{"find", "sell"}, plan: func() (drawable, error) {
 		return Define("one-effect", func(b *Builder, in Ref[string]) Ref[string] {
 			found := Check(b, "unwrap", func(r Result[string]) (string, error) { return r.Value, r.Err },

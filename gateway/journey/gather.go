@@ -41,7 +41,7 @@ func (r *Result[O]) Why() call.Why { return call.WhyOf(r.Err) }
 func AtMost(most int) Option {
 	return func(d *declaration, n *node) {
 		if n.kind != kindGather {
-			d.refuse("step %s bounds how many it asks: it is a %s", n.name, n.kind)
+			d.refuse("step %s bounds how many it asks: only a gather asks many", n.name)
 		}
 		if most < 1 || most > maxGathered {
 			d.refuse("step %s asks at most %d: it must be 1 to %d", n.name, most, maxGathered)
@@ -56,7 +56,7 @@ func AtMost(most int) Option {
 func AtLeast(least int) Option {
 	return func(d *declaration, n *node) {
 		if n.kind != kindGather {
-			d.refuse("step %s needs so many answers: it is a %s", n.name, n.kind)
+			d.refuse("step %s says how many answers are enough: only a gather asks many", n.name)
 		}
 		if least < 1 {
 			d.refuse("step %s needs at least %d answers: it must be 1 or more", n.name, least)

@@ -61,6 +61,11 @@ func joined(v []Result[string]) (string, error) {
 	return v[0].Value, v[0].Err
 }
 
+// many declares a gather of one argument, to be put into words.
+func many(b *Builder, in Ref[string], opts ...Option) Ref[string] {
+	return Check(b, "joined", joined, Gather(b, "hotels", look, Check(b, "list", asList, in), opts...))
+}
+
 // note is a record that does nothing.
 var note = &ledger.Decision[string, string]{Name: "note", Run: func(_ *ledger.Tx, v string) (string, error) { return v, nil }}
 

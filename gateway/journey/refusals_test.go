@@ -35,6 +35,8 @@ func proved(body func(b *Builder, in Ref[string]) Ref[string], t Timing) func() 
 
 func askOnly(b *Builder, in Ref[string]) Ref[string] { return Ask(b, "look", look, in, down) }
 
+func gatherOnly(b *Builder, in Ref[string]) Ref[string] { return many(b, in, AtMost(200)) }
+
 func commitOnly(b *Builder, in Ref[string]) Ref[string] {
 	return Commit(b, "sell", sell, in, later, sold)
 }
@@ -57,6 +59,39 @@ func policy(step string, p call.Policy) Timing {
 
 // mustNotStart holds a small plan for each mistake that there is; its message is in testdata/refusals.
 var mustNotStart = map[string]func() error{
+	"gather-without-bound": define(func(b *Builder, in Ref[string]) Ref[string] { return many(b, in) }),
+	"gather-of-none":       define(func(b *Builder, in Ref[string]) Ref[string] { return many(b, in, AtMost(0)) }),
+	"gather-of-too-many":   define(func(b *Builder, in Ref[string]) Ref[string] { return many(b, in, AtMost(10_001)) }),
+	"gather-needs-none":    define(func(b *Builder, in Ref[string]) Ref[string] { return many(b, in, AtMost(5), AtLeast(0)) }),
+	"gather-needs-more-than-it-asks": define(func(b *Builder, in Ref[string]) Ref[string] {
+		return many(b, in, AtMost(5), AtLeast(6), down)
+	}),
+	"gather-refuses-and-cannot-fail": define(func(b *Builder, in Ref[string]) Ref[string] { return many(b, in, AtMost(5), down) }),
+	"gather-is-tried-and-cannot-fail": define(func(b *Builder, in Ref[string]) Ref[string] {
+		all := Gather(b, "hotels", look, Check(b, "list", asList, in), AtMost(5))
+		return Check(b, "first", func(r Result[[]Result[string]]) (string, error) { return r.Value[0].Value, nil }, Try(b, all))
+	}),
+	"gather-says-nothing": define(func(b *Builder, in Ref[string]) Ref[string] { return many(b, in, AtMost(5), AtLeast(1)) }),
+	"gather-deferred":     define(func(b *Builder, in Ref[string]) Ref[string] { return many(b, in, AtMost(5), later) }),
+	"gather-disclosing": define(func(b *Builder, in Ref[string]) Ref[string] {
+		return many(b, in, AtMost(5), Disclose("find a room", "name"))
+	}),
+	"gather-at-venues-of-another-kind": define(func(b *Builder, in Ref[string]) Ref[string] {
+		return many(b, in, AtMost(5), At(func(int) string { return "hotel" }))
+	}),
+	"asks-one-at-most":  define(func(b *Builder, in Ref[string]) Ref[string] { return Ask(b, "look", look, in, down, AtMost(1)) }),
+	"asks-one-at-least": define(func(b *Builder, in Ref[string]) Ref[string] { return Ask(b, "look", look, in, down, AtLeast(1)) }),
+	"gather-refuses-beside-pivot": define(func(b *Builder, in Ref[string]) Ref[string] {
+		return Join(b, "join", many(b, in, AtMost(5), AtLeast(1), down), Commit(b, "sell", sell, in, later, sold), both)
+	}),
+	"gather-without-slice":   proved(gatherOnly, fast()),
+	"gather-over-the-budget": proved(gatherOnly, with(func(t *Timing) { t.Machine = 110 * time.Millisecond }, "hotels")),
+	"gather-rounds-over-the-slice": proved(gatherOnly, policy("hotels", call.Policy{
+		Slice: 100 * time.Millisecond, Min: 30 * time.Millisecond, Parallel: 50})),
+	"gather-cached-without-key": proved(gatherOnly, policy("hotels", call.Policy{Slice: time.Millisecond, Cache: call.CachePolicy{Fresh: time.Second}})),
+	"parallel-over-its-bound":   proved(gatherOnly, policy("hotels", call.Policy{Slice: time.Second, Parallel: 5000})),
+	"parallel-ask":              proved(askOnly, policy("look", call.Policy{Slice: time.Second, Parallel: 2})),
+	"parallel-write":            proved(commitOnly, policy("sell", call.Policy{Slice: time.Second, Parallel: 2})),
 	"expects-another-thing": define(func(b *Builder, in Ref[string]) Ref[string] {
 		return Commit(b, "sell", sell, in, later, sold, Expect(func(string) int { return 1 }))
 	}),
@@ -236,7 +271,7 @@ func TestEveryRefusalIsShown(t *testing.T) {
 	for _, refused := range mustNotStart {
 		shown = append(shown, strings.Split(refused().Error(), "\n")...)
 	}
-	for _, file := range []string{"journey.go", "verbs.go", "options.go", "validate.go"} {
+	for _, file := range []string{"journey.go", "verbs.go", "options.go", "validate.go", "gather.go"} {
 		src, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)

@@ -62,7 +62,7 @@ type Result[O any] struct {
 	Err      error // nil where Value counts
 	Deferred bool  // the outbox will see to it
 
-	Source gateway.Source `json:"source,omitzero"` // of a Gather: where Value comes from, and as of when
+	Source gateway.Source `json:",omitzero"` // of a Gather: where Value comes from, and as of when
 }
 
 // Try turns a failure into data: the step it wraps needs no other meaning.
