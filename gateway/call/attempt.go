@@ -37,7 +37,7 @@ func (t *attempt[A, O]) run() {
 		t.err = NotSent(fmt.Errorf("%w: %d attempts in flight", ErrBulkheadFull, t.in.cfg.MaxInFlight))
 		return
 	}
-	_, err := t.in.breaker.Execute(t.pass)
+	_, err := t.in.guard().Execute(t.pass)
 	if t.passed {
 		return
 	}

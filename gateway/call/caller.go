@@ -18,6 +18,7 @@ type Caller struct {
 	pool    sync.Pool // of *Key
 	wides   sync.Pool // of *wide
 	flights [16]flightShard
+	runners atomic.Int64 // goroutines that make the calls of gatherings
 	hash    maphash.Seed
 	seed    uint64
 	drawn   atomic.Uint64

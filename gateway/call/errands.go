@@ -30,16 +30,18 @@ type errands[A, O any] struct {
 	gathering[A, O]
 	all   []errand[A, O] // the open ones first
 	open  int
-	next  atomic.Int64 // the errand that no runner has taken
-	begun chan int     // open ones, once it is known whom they wait for; it has room for all
+	begun chan int // open ones, once it is known whom they wait for; it has room for all
+
+	spawn  func(f func())
+	wanted atomic.Int64 // runners that were not hired yet
+	next   atomic.Int64 // the errand that no runner has taken
 }
 
 // run sets the runners off and lands what comes in time.
-func (g *errands[A, O]) run(spawn func(f func()), land Land[O]) {
+func (g *errands[A, O]) run(land Land[O]) {
 	waiting := g.joined()
-	for range min(g.policy.Parallel, len(g.all)-len(waiting)) {
-		spawn(g.runner)
-	}
+	g.wanted.Store(int64(min(g.policy.Parallel, len(g.all)-len(waiting))))
+	g.hire(true)
 	if g.open == 0 {
 		return
 	}
@@ -66,6 +68,27 @@ func (g *errands[A, O]) run(spawn func(f func()), land Land[O]) {
 			}
 		}
 		g.land(e, land)
+	}
+}
+
+// maxRunners bounds the calls that all gatherings of a process make at once, and with them goroutines and connections.
+const maxRunners = 4096
+
+// hire sets the runners off that are still wanted, or fewer where all gatherings together have as many as there may be: but
+// the first one always, so that each gathering goes on. Runners hire others as soon as there is room.
+func (g *errands[A, O]) hire(first bool) {
+	for ; g.wanted.Load() > 0 && int(g.next.Load()) < len(g.all); first = false {
+		if !take(&g.c.runners, maxRunners) {
+			if !first {
+				return
+			}
+			g.c.runners.Add(1)
+		}
+		if g.wanted.Add(-1) < 0 { // another runner was quicker
+			g.c.runners.Add(-1)
+			return
+		}
+		g.spawn(g.runner)
 	}
 }
 
@@ -139,7 +162,9 @@ func isOver(done <-chan struct{}) bool {
 
 // runner makes calls until nothing is left to ask for.
 func (g *errands[A, O]) runner() {
+	defer g.c.runners.Add(-1)
 	for k := int(g.next.Add(1)) - 1; k < len(g.all); k = int(g.next.Add(1)) - 1 {
+		g.hire(false)
 		switch e := &g.all[k]; {
 		case k >= g.open:
 			g.refresh(e)

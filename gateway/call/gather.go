@@ -14,7 +14,7 @@ type Many[A any] struct {
 	// At returns the bindings of whom a is asked. Its error, or a panic of it, is a's alone. It is called before Gather
 	// returns, for one argument after the other.
 	At func(a A) (*Bindings, error)
-	// Go runs f on a goroutine and returns at once. f may outlast Gather: it ends, as far as bound functions honour their
+	// Go runs f on a goroutine and returns at once; f may call it too. f may outlast Gather: it ends, as far as bound functions honour their
 	// contexts, within the policy's slice of its last beginning, which is before Gather's end.
 	Go func(f func())
 }
@@ -48,8 +48,8 @@ func (r *Read[A, O]) Gather(ctx context.Context, c *Caller, m Many[A], p Policy,
 	if len(open)+len(behind) == 0 {
 		return
 	}
-	e := &errands[A, O]{gathering: g, all: append(open, behind...), open: len(open), begun: make(chan int, len(open))}
-	e.run(m.Go, land)
+	e := &errands[A, O]{gathering: g, all: append(open, behind...), open: len(open), begun: make(chan int, len(open)), spawn: m.Go}
+	e.run(land)
 }
 
 // gathering is one Gather.

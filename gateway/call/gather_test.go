@@ -239,6 +239,46 @@ func TestGathersShareTheirCalls(t *testing.T) {
 	})
 }
 
+// What is under way for others is waited for without a goroutine.
+func TestGatherJoinsWithoutAGoroutine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newTown(t, 50, InstanceConfig{}, byVenue)
+		w.serve = func(ctx context.Context, v int) (int, error) { return hold(ctx, 50*ms, v+1, nil) }
+		go w.gather(context.Background(), second, upTo(50)...)
+		time.Sleep(10 * ms)
+		spawned := w.spawns.Load()
+		got, took := w.gather(context.Background(), second, upTo(50)...)
+		if took != 40*ms || got[49].out != 50 || w.spawns.Load() != spawned || w.ins[49].Stats().Coalesced != 1 {
+			t.Errorf("after %v, %d goroutines more: %+v", took, w.spawns.Load()-spawned, got[49])
+		}
+	})
+}
+
+// What others have brought since a gather began is not asked for again when its turn comes.
+func TestGatherAsksForNothingThatIsKnownByNow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newTown(t, 10, InstanceConfig{}, byVenue)
+		w.serve = func(ctx context.Context, v int) (int, error) { return hold(ctx, 10*ms, v+1, nil) }
+		p := Policy{Slice: time.Second, Parallel: 1, Cache: CachePolicy{Fresh: time.Minute}}
+		var crowd sync.WaitGroup
+		for range 3 {
+			crowd.Go(func() {
+				for v, g := range first(w.gather(context.Background(), p, upTo(10)...)) {
+					if g.err != nil || g.out != v+1 {
+						t.Errorf("%d: %+v", v, g)
+					}
+				}
+			})
+		}
+		crowd.Wait()
+		if n := w.called(); n != 10 {
+			t.Errorf("%d calls to 10 hotels", n)
+		}
+	})
+}
+
+func first[A, B any](a A, _ B) A { return a }
+
 // What is stale counts at once and is asked for again behind the answer, by no more at once than the policy says.
 func TestGatherRefreshesBehind(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

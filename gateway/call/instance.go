@@ -86,18 +86,22 @@ func (c InstanceConfig) Validate() error {
 	return nil
 }
 
+// breaker leaves an instance alone that has failed.
+type breaker = gobreaker.CircuitBreaker[struct{}]
+
 // Instance is one outside system as one or several venues reach it: its breaker, bulkhead, budget and counters.
 // What goes wrong with it changes nothing for another instance. Safe for concurrent use.
 type Instance struct {
 	name, system string
 	cfg          InstanceConfig
-	breaker      *gobreaker.CircuitBreaker[struct{}]
-	half         atomic.Bool  // the breaker is half open: what goes through is a probe
-	closed       atomic.Bool  // the breaker is closed: hedges and retries make sense
-	inFlight     atomic.Int64 // attempts that have not landed, losing hedges included
-	calls        atomic.Int64 // calls under way, back-off included
-	extra        atomic.Int64 // hedges and retries that hold a share of the budget
-	row          row          // of failures
+	logger       *slog.Logger
+	breaker      atomic.Pointer[breaker] // made by the first attempt: most of many instances have none
+	half         atomic.Bool             // the breaker is half open: what goes through is a probe
+	closed       atomic.Bool             // the breaker is closed: hedges and retries make sense
+	inFlight     atomic.Int64            // attempts that have not landed, losing hedges included
+	calls        atomic.Int64            // calls under way, back-off included
+	extra        atomic.Int64            // hedges and retries that hold a share of the budget
+	row          row                     // of failures
 	counters     counters
 }
 
@@ -110,11 +114,24 @@ func NewInstance(name, system string, cfg InstanceConfig, logger *slog.Logger) (
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("cannot make instance %s: %w", name, err)
 	}
-	in := &Instance{name: name, system: system, cfg: cfg.normal()}
+	in := &Instance{name: name, system: system, cfg: cfg.normal(), logger: logger}
 	in.closed.Store(true)
+	return in, nil
+}
+
+// guard returns the breaker, which it makes where there is none yet.
+func (in *Instance) guard() *breaker {
+	if b := in.breaker.Load(); b != nil {
+		return b
+	}
+	in.breaker.CompareAndSwap(nil, in.newBreaker())
+	return in.breaker.Load()
+}
+
+func (in *Instance) newBreaker() *breaker {
 	b := in.cfg.Breaker
-	in.breaker = gobreaker.NewCircuitBreaker[struct{}](gobreaker.Settings{
-		Name:         name,
+	return gobreaker.NewCircuitBreaker[struct{}](gobreaker.Settings{
+		Name:         in.name,
 		MaxRequests:  uint32(b.Probes),
 		Interval:     b.Window,
 		BucketPeriod: b.Bucket,
@@ -132,10 +149,17 @@ func NewInstance(name, system string, cfg InstanceConfig, logger *slog.Logger) (
 			if to == gobreaker.StateOpen {
 				in.counters.opened.Add(1)
 			}
-			logger.Warn("breaker changed", "instance", name, "from", from.String(), "to", to.String())
+			in.logger.Warn("breaker changed", "instance", in.name, "from", from.String(), "to", to.String())
 		},
 	})
-	return in, nil
+}
+
+// state is the breaker's, in a word.
+func (in *Instance) state() string {
+	if b := in.breaker.Load(); b != nil {
+		return b.State().String()
+	}
+	return gobreaker.StateClosed.String()
 }
 
 // Name returns the instance's name.

@@ -64,7 +64,7 @@ type Bucket struct {
 func (in *Instance) Stats() Stats {
 	n := &in.counters
 	s := Stats{
-		Name: in.name, System: in.system, Breaker: in.breaker.State().String(),
+		Name: in.name, System: in.system, Breaker: in.state(),
 		InFlight: in.inFlight.Load(), MaxInFlight: in.cfg.MaxInFlight,
 		OK: n.ended[classOK].Load(), Refused: n.ended[classRefused].Load(), Timeouts: n.ended[classTimeout].Load(),
 		NotSent: n.ended[classNotSent].Load(), Failed: n.ended[classFailed].Load(),
