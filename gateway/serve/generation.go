@@ -45,8 +45,9 @@ type loader struct {
 	flows  []*flow.Flow
 	env    func(string) (string, bool)
 	logger *slog.Logger
-	ledger *ledger.Ledger // nil: nothing will be called
-	shut   bool           // credentials stay unread
+	ledger *ledger.Ledger            // nil: nothing will be called
+	shut   bool                      // credentials stay unread
+	zones  map[string]*time.Location // of this generation so far: each is a file of the system's
 }
 
 // Check reads the configuration at path and proves it, without opening anything. Credentials are read only if asked for:
@@ -63,6 +64,7 @@ func Check(path string, flows []*flow.Flow, env func(string) (string, bool), cre
 // load reads a new generation. Venues whose files are what they were in old are taken over, breakers and connections and
 // all. Every mistake of every file is reported.
 func (l *loader) load(old *Generation) (*Generation, error) {
+	l.zones = map[string]*time.Location{}
 	f, err := config.ReadFile(l.path, l.env)
 	if err != nil {
 		return nil, err
@@ -126,8 +128,8 @@ func (l *loader) prove(g *Generation, f *config.File) error {
 
 func (l *loader) loadVenues(names []string, g, old *Generation) error {
 	var errs []error
-	for _, name := range names {
-		v, err := l.loadVenue(name, g, old)
+	for name, read := range l.ahead(names) {
+		v, err := l.loadVenue(read, g, old)
 		if err != nil {
 			errs = append(errs, err)
 			continue
@@ -166,20 +168,16 @@ func (l *loader) resolve(c *Config) {
 	}
 }
 
-func (l *loader) loadVenue(name string, g, old *Generation) (*venue, error) {
-	f, text, err := l.readVenue(name)
+func (l *loader) loadVenue(read readVenue, g, old *Generation) (*venue, error) {
+	f, file, err := read.f, read.file, read.err
 	if err != nil {
-		return nil, err
-	}
-	var file venueFile
-	if err := f.Decode(&file); err != nil {
 		return nil, err
 	}
 	secrets, err := l.readSecrets(f, &file)
 	if err != nil {
 		return nil, err
 	}
-	digest := sha256.Sum256(fmt.Appendf(nil, "%s\x00%v\x00%+v", text, secrets, g.Config.Instances))
+	digest := sha256.Sum256(fmt.Appendf(nil, "%s\x00%v\x00%+v", read.text, secrets, g.Config.Instances))
 	if old != nil {
 		if v := old.venues[file.ID]; v != nil && v.digest == digest {
 			return v, nil
@@ -200,21 +198,6 @@ func (l *loader) loadVenue(name string, g, old *Generation) (*venue, error) {
 	return v, nil
 }
 
-// readVenue reads a venue's file; the text is as it stands after the environment's values have been put in.
-func (l *loader) readVenue(name string) (*config.File, string, error) {
-	raw, err := os.ReadFile(name)
-	if err != nil {
-		return nil, "", fmt.Errorf("cannot read a venue: %w", err)
-	}
-	used := &strings.Builder{}
-	f, err := config.Read(name, raw, func(key string) (string, bool) {
-		value, there := l.env(key)
-		fmt.Fprintf(used, "%s=%s %t\x00", key, value, there)
-		return value, there
-	})
-	return f, string(raw) + used.String(), err
-}
-
 // describe reads everything of a venue but its connectors.
 func (l *loader) describe(f *config.File, file *venueFile, v *venue) (*flow.VenueKind, error) {
 	var wrong []error
@@ -230,7 +213,7 @@ func (l *loader) describe(f *config.File, file *venueFile, v *venue) (*flow.Venu
 	if file.Name.Zh == "" || file.Name.En == "" {
 		refuse("name", "must be there in zh and en")
 	}
-	zone, err := time.LoadLocation(file.TimeZone)
+	zone, err := l.zone(file.TimeZone)
 	if err != nil || file.TimeZone == "" || file.TimeZone == "Local" {
 		wrong = append(wrong, f.Place("", badZone(file.TimeZone)))
 	}
@@ -245,6 +228,18 @@ func (l *loader) describe(f *config.File, file *venueFile, v *venue) (*flow.Venu
 	}
 	v.Venue = &gateway.Venue{ID: file.ID, Kind: file.Kind, Tenant: file.Tenant, Name: file.Name, Location: zone, Settings: settings}
 	return kind, errors.Join(wrong...)
+}
+
+// zone returns a time zone, the same for all venues that are in it.
+func (l *loader) zone(name string) (*time.Location, error) {
+	if z := l.zones[name]; z != nil {
+		return z, nil
+	}
+	z, err := time.LoadLocation(name)
+	if err == nil {
+		l.zones[name] = z
+	}
+	return z, err
 }
 
 func badZone(name string) error {

@@ -38,20 +38,16 @@ func Places(path string, env func(string) (string, bool)) ([]Place, error) {
 	}
 	var all []Place
 	var wrong []error
-	for _, name := range names {
-		places, err := l.placesOf(name)
+	for _, read := range l.ahead(names) {
+		places, err := placesOf(read)
 		all, wrong = append(all, places...), append(wrong, err)
 	}
 	return all, config.Join(wrong...)
 }
 
-func (l *loader) placesOf(name string) ([]Place, error) {
-	f, _, err := l.readVenue(name)
+func placesOf(read readVenue) ([]Place, error) {
+	f, file, err := read.f, read.file, read.err
 	if err != nil {
-		return nil, err
-	}
-	var file venueFile
-	if err := f.Decode(&file); err != nil {
 		return nil, err
 	}
 	zone, err := time.LoadLocation(file.TimeZone)
