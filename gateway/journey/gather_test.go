@@ -340,6 +340,33 @@ func searches(t *testing.T, random *rand.Rand) {
 		time.Sleep(time.Duration(2*random.IntN(80)) * tick)
 	}
 	h.engine.Wait()
+	for hotel, n := range asking {
+		if n != 0 {
+			t.Errorf("the engine did not wait for the call to %s", hotel)
+		}
+	}
+}
+
+// A caller who has less than the slice gets what has arrived by then. What that leaves behind is waited for before the
+// engine's end, however much it is.
+func TestEngineWaitsForWhatAGatherHasLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := 2 * crewSize
+		h := newHotels(t, n)
+		var landed atomic.Int64
+		h.serve = func(context.Context, string) (int, error) {
+			time.Sleep(time.Minute)
+			return int(landed.Add(1)), nil
+		}
+		o, took := h.ask(h.search(call.Policy{Slice: 50 * tick, Parallel: n}, AtMost(n)), 45*tick, ids(1, n)...) // less the overhead: 25 ms
+		if took != 25*tick || o.Value[0].Why() != call.TimedOut {
+			t.Errorf("after %v: %+v", took, o.Value[0])
+		}
+		h.engine.Wait()
+		if landed.Load() != int64(n)-1 {
+			t.Errorf("%d of %d calls have landed", landed.Load(), n-1)
+		}
+	})
 }
 
 // A run whose gather knows everything costs a handful of allocations in all.
