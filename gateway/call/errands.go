@@ -220,7 +220,7 @@ func (g *errands[A, O]) refresh(e *errand[A, O]) {
 // known ends the flight f with what the cache holds, where others have made it fresh.
 func (g *errands[A, O]) known(f *flight[O], key string, now time.Time) bool {
 	kept, entry := g.read.lookup(g.c, key)
-	if entry == nil || g.policy.Cache.use(entry.Absent, now.Sub(entry.AsOf)) != useFresh {
+	if entry == nil || g.policy.Cache.use(entry.Absent, now.Sub(entry.AsOf), g.c.cache.Doubted(entry)) != useFresh {
 		return false
 	}
 	f.out, f.asOf = kept, entry.AsOf

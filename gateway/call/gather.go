@@ -116,7 +116,7 @@ func (g *gathering[A, O]) use(e *errand[A, O], key string) use {
 	if e.kept, e.entry = g.read.lookup(g.c, key); e.entry == nil {
 		return useNot
 	}
-	return g.policy.Cache.use(e.entry.Absent, g.start.Sub(e.entry.AsOf))
+	return g.policy.Cache.use(e.entry.Absent, g.start.Sub(e.entry.AsOf), g.c.cache.Doubted(e.entry))
 }
 
 // address finds whom argument i is asked of and appends its key to w's. A panic of the flow's own code is the error.

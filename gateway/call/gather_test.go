@@ -65,8 +65,8 @@ func (w *town) spawn(f func()) {
 	w.behind.Go(f)
 }
 
-// landed is what one argument came to.
-type landed struct {
+// came is what one argument came to.
+type came struct {
 	out    int
 	source gateway.Source
 	err    error
@@ -74,10 +74,10 @@ type landed struct {
 }
 
 // gather asks args and says how long it took.
-func (w *town) gather(ctx context.Context, p Policy, args ...int) ([]landed, time.Duration) {
-	all, begun := make([]landed, len(args)), time.Now()
+func (w *town) gather(ctx context.Context, p Policy, args ...int) ([]came, time.Duration) {
+	all, begun := make([]came, len(args)), time.Now()
 	w.read.Gather(ctx, w.caller, Many[int]{At: w.venue, Go: w.spawn}, p, begun, args, func(i, out int, s gateway.Source, err error) {
-		all[i] = landed{out: out, source: s, err: err, times: all[i].times + 1}
+		all[i] = came{out: out, source: s, err: err, times: all[i].times + 1}
 	})
 	return all, time.Since(begun)
 }
@@ -404,7 +404,7 @@ func history(t *testing.T, random *rand.Rand) {
 	if took != min(end, last) {
 		t.Fatalf("it took %v: the slice was %v, the last came after %v", took, end, last)
 	}
-	before := append([]landed(nil), got...)
+	before := append([]came(nil), got...)
 	w.behind.Wait()
 	for i := range got {
 		if got[i] != before[i] {

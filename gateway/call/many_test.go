@@ -88,7 +88,7 @@ func TestGatheringsAreBoundedTogether(t *testing.T) {
 		if n := most.Load(); n < maxRunners || n > maxRunners+crowd {
 			t.Errorf("%d calls at once, want %d and at most one for each of %d more", n, maxRunners, crowd)
 		}
-		if n := w.caller.runners.Load(); n != 0 || answers.Load() < 3*maxRunners {
+		if n := w.caller.runners.Load(); n != 0 || answers.Load() < 2*maxRunners { // a place that one gathering leaves is taken when another looks again
 			t.Errorf("%d runners are left; %d answers", n, answers.Load())
 		}
 	})
