@@ -1,0 +1,76 @@
+package wire
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/warmgate/warmgate/gateway"
+)
+
+// The bounds of an amount.
+const (
+	maxDigits = 30
+	maxMinor  = int64(1e15)
+)
+
+// Money reads an amount that a system writes as a JSON number of whole units ("580", "580.5", "1.2E7"), and its currency
+// (ISO 4217), as minor units. It is exact: no amount ever becomes a binary fraction. What is finer than the minor unit is
+// rounded up, since a price must not be shown for less than is asked. The result is false for a negative amount, one past
+// 10^15 minor units, and what is no number or no currency.
+func Money(number, currency string) (gateway.Money, bool) {
+	if len(currency) != 3 || strings.Trim(currency, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" {
+		return gateway.Money{}, false
+	}
+	mantissa, exponent, has := strings.Cut(strings.ToLower(number), "e")
+	shift := 0
+	if has {
+		var err error
+		if shift, err = strconv.Atoi(exponent); err != nil || shift < -maxDigits || shift > maxDigits {
+			return gateway.Money{}, false
+		}
+	}
+	whole, fraction, _ := strings.Cut(mantissa, ".")
+	digits := whole + fraction
+	if whole == "" || len(digits) > maxDigits || strings.Trim(digits, "0123456789") != "" {
+		return gateway.Money{}, false
+	}
+	minor, ok := scaled(digits, decimals(currency)+shift-len(fraction))
+	if !ok {
+		return gateway.Money{}, false
+	}
+	return gateway.Money{Minor: minor, Currency: currency}, true
+}
+
+// scaled returns digits × 10^shift, rounded up.
+func scaled(digits string, shift int) (int64, bool) {
+	rest := ""
+	if shift >= 0 {
+		digits += strings.Repeat("0", shift)
+	} else {
+		cut := max(len(digits)+shift, 0)
+		digits, rest = "0"+digits[:cut], digits[cut:]
+	}
+	digits = strings.TrimLeft(digits, "0")
+	if len(digits) > 18 {
+		return 0, false
+	}
+	n, err := strconv.ParseInt("0"+digits, 10, 64)
+	if err != nil {
+		return 0, false
+	}
+	if strings.Trim(rest, "0") != "" {
+		n++
+	}
+	return n, n <= maxMinor
+}
+
+// decimals returns how many digits a currency's minor unit has: 2, but for those that ISO 4217 lists with none or three.
+func decimals(currency string) int {
+	switch currency {
+	case "BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF":
+		return 0
+	case "BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND":
+		return 3
+	}
+	return 2
+}
