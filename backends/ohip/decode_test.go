@@ -18,6 +18,7 @@ func FuzzAnswer(f *testing.F) {
 	info := `{"reservationIdList":[{"id":"1","type":"Reservation"}],"reservationStatus":"Reserved","roomStay":{"arrivalDate":"2026-05-02","departureDate":"2026-05-03"}}`
 	for _, body := range []string{`{"reservations":{"reservationInfo":[` + info + `],"hasMore":false}}`, `{"reservation":[` + info + `],"warnings":[{"code":"secret"}]}`,
 		`{"hotelRoomsDetails":{"room":[{"roomId":"1","roomType":{"roomType":"STD"},"housekeeping":{"roomStatus":{"roomStatus":"Clean","frontOfficeStatus":"Vacant"}}}]}}`,
+		`{"hotelAvailability":[{"hotelId":"H","hasMore":true,"pagingKey":"A,R","roomStays":[{"roomRates":[{"roomType":"A","ratePlanCode":"R","numberOfUnits":3,"total":{"amountAfterTax":5.8e2,"currencyCode":"CNY"}}]}]}]}`,
 		`{"roomKeysInfoList":[{"roomId":"1","keyCount":"x","keyStartDate":"never"}]}`, `{}`, `[]`, `null`, ``, `{"reservations":null}`,
 		`{"type":"t","title":"secret","detail":"secret","o:errorCode":"FOF00066"}`, `{"type":"t","title":"t","o:errorCode":"secret secret"}`,
 		`{"type":"t","title":"t","o:errorDetails":[{"o:errorCode":"FOF00107"},null]}`, strings.Repeat(`[`, 20000)} {
@@ -66,7 +67,13 @@ func FuzzAnswer(f *testing.F) {
 		}
 		_, err4 := c.Keys(ctx, "1")
 		err5 := c.CheckIn(ctx, "1", "2")
-		for _, err := range []error{err1, err2, err3, err4, err5} {
+		has, err6 := c.Availability(ctx, StayQuery{From: "2026-05-02", To: "2026-05-04", Adults: 1})
+		for i := 0; err6 == nil && i < len(has.Offers); i++ {
+			if o := &has.Offers[i]; o.RoomType == "" || o.RatePlan == "" || o.Free < 0 || o.Price.Minor < 0 || o.Price.Minor > 0 && len(o.Price.Currency) != 3 {
+				t.Errorf("half an offer: %+v", o)
+			}
+		}
+		for _, err := range []error{err1, err2, err3, err4, err5, err6} {
 			e, ok := err.(*wire.Error)
 			if err != nil && (!ok || e.Fate == wire.NotSent && s != 204 || strings.Contains(err.Error(), "secret secret")) {
 				t.Errorf("%v", err)

@@ -35,7 +35,7 @@ func (c *Client) do(ctx context.Context, x *exchange) error {
 			return err
 		}
 		a, err := c.wire.Do(ctx, &wire.Request{Op: x.op, Method: x.method, Path: x.path, Raw: body, Type: mediaType,
-			Header: []wire.Header{{Name: "Authorization", Value: "Bearer " + bearer}}})
+			Header: []wire.Header{{Name: "Authorization", Value: "Bearer " + bearer}, {Name: "x-hotelid", Value: c.hotel}}})
 		if err != nil {
 			return err
 		}

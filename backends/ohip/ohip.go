@@ -1,5 +1,5 @@
-// Package ohip speaks the property interface of Oracle OPERA Cloud (OHIP) for one hotel's front desk, and holds the sandbox
-// twin of a hotel that speaks the same protocol (NewTwin).
+// Package ohip speaks the property interface of Oracle OPERA Cloud (OHIP) for one hotel's front desk and for whoever looks
+// for a room there, and holds the sandbox twin of a hotel that speaks the same protocol (NewTwin).
 //
 // The client does one attempt for each call: caching, retries, hedges and breakers belong to gateway/call. Every failure
 // is a *wire.Error that says whether nothing was sent, the hotel definitely refused, or the outcome is unknown. OAuth is
@@ -17,6 +17,7 @@
 //	VerifyCheckIn     GET  /fof/v1/hotels/{h}/reservations/{r}/verifyCheckIns
 //	Rooms, Room       GET  /fof/v1/hotels/{h}/rooms
 //	Keys              GET  /fof/v1/hotels/{h}/reservations/{r}/roomKeys                                          (*)
+//	Availability      GET  /par/v1/hotels/{h}/availability?roomStayStartDate=&roomStayEndDate=&adults=&children=
 //
 //	effect            request                                                has it happened?
 //	AssignRoom        POST /fof/v1/hotels/{h}/reservations/{r}/roomAssignments  Reservation: RoomID is the room
@@ -47,6 +48,7 @@ import (
 	"fmt"
 	"net/url"
 	"regexp"
+	"slices"
 	"time"
 
 	"github.com/warmgate/warmgate/backends/wire"
@@ -83,14 +85,20 @@ type Config struct {
 	MaxBody      int                // bytes of an answer, 1 KiB to 256 MiB; 0: 1 MiB. A page of rooms takes some 100 KiB
 	Idle         time.Duration      // an unused connection is closed after this; 0: 4 s
 	RootCAs      *x509.CertPool     // for https; nil: the system's
+
+	AccessibleFeatures []string // codes of room features that this hotel gives to rooms for people who use a wheelchair
+	BreakfastPackages  []string // codes of packages that are breakfast here, beside the meal plans that say so themselves
 }
 
 // Client speaks for one hotel. It is safe for concurrent use.
 type Client struct {
-	hotel string
-	wire  *wire.Client
-	token *token
-	codes map[string]Refusal
+	hotel      string
+	wire       *wire.Client
+	token      *token
+	codes      map[string]Refusal
+	accessible []string
+	breakfast  []string
+	borrowed   bool // connections and token are another client's
 }
 
 var (
@@ -113,7 +121,7 @@ func New(cfg Config) (*Client, error) {
 	}
 	calls, err := wire.New(wire.Config{Connector: connector, BaseURL: cfg.GatewayURL, MaxConns: cfg.MaxConns,
 		MaxBody: cfg.MaxBody, Idle: cfg.Idle, RootCAs: cfg.RootCAs,
-		Header: []wire.Header{{Name: "x-app-key", Value: cfg.AppKey}, {Name: "x-hotelid", Value: cfg.HotelID}}})
+		Header: []wire.Header{{Name: "x-app-key", Value: cfg.AppKey}}})
 	if err != nil {
 		return nil, err
 	}
@@ -121,7 +129,19 @@ func New(cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Client{hotel: cfg.HotelID, wire: calls, token: t, codes: codes}, nil
+	return &Client{hotel: cfg.HotelID, wire: calls, token: t, codes: codes, accessible: slices.Clone(cfg.AccessibleFeatures),
+		breakfast: slices.Clone(cfg.BreakfastPackages)}, nil
+}
+
+// At returns a client of another hotel behind the same gateway, one of a chain: with the same credential, token, connections
+// (Config.MaxConns bounds them all together) and codes. It costs some hundred bytes. Close it or not; it lives as long as c.
+func (c *Client) At(hotelID string) (*Client, error) {
+	if !wire.IsVisible(hotelID, maxRoomID) {
+		return nil, fmt.Errorf("cannot use ohip hotel_id: want 1 to %d visible ASCII characters, got %d bytes", maxRoomID, len(hotelID))
+	}
+	other := *c
+	other.hotel, other.borrowed = hotelID, true
+	return &other, nil
 }
 
 func (cfg *Config) check() error {
@@ -147,8 +167,12 @@ func (cfg *Config) check() error {
 // HotelID returns the hotel's code.
 func (c *Client) HotelID() string { return c.hotel }
 
-// Close stops the renewal of the token and closes the idle connections. Calls in flight end at their deadlines.
+// Close stops the renewal of the token and closes the idle connections. Calls in flight end at their deadlines. Of a client
+// that At returned it does nothing.
 func (c *Client) Close() {
+	if c.borrowed {
+		return
+	}
 	c.token.close()
 	c.wire.Close()
 }

@@ -132,7 +132,7 @@ func (j *judge) hold(r *http.Request, rec *httptest.ResponseRecorder) {
 
 func TestAgainstThePublishedDocuments(t *testing.T) {
 	j := &judge{t: t, seen: map[string]int{}, beyond: map[string]int{}}
-	for _, name := range []string{"subset-oauth.json", "subset-rsv.json", "subset-fof.json"} {
+	for _, name := range []string{"subset-oauth.json", "subset-rsv.json", "subset-fof.json", "subset-par.json"} {
 		j.routers = append(j.routers, document(t, name))
 	}
 	var front *httptest.Server
@@ -146,7 +146,7 @@ func TestAgainstThePublishedDocuments(t *testing.T) {
 	defer front.Close()
 	exercise(t, w)
 	const one = "/hotels/{hotelId}/reservations/{reservationId}"
-	for _, want := range []string{"POST /tokens", "GET /hotels/{hotelId}/reservations", "GET /hotels/{hotelId}/rooms",
+	for _, want := range []string{"POST /tokens", "GET /hotels/{hotelId}/reservations", "GET /hotels/{hotelId}/rooms", "GET /hotels/{hotelId}/availability",
 		"GET " + one + "/verifyCheckIns", "POST " + one + "/roomAssignments", "POST " + one + "/checkIns",
 		"DELETE " + one + "/checkIns", "POST " + one + "/roomKeys"} {
 		if j.seen[want] == 0 {
@@ -209,4 +209,9 @@ func exercise(t *testing.T, w world) {
 	_, err = w.client.Rooms(ctx, ohip.RoomQuery{Types: []string{"STD", "TWN"}, Floor: "2", Housekeeping: []ohip.Housekeeping{ohip.Clean, ohip.Dirty},
 		FrontOffice: ohip.Vacant, From: today, To: tomorrow})
 	must(err)
+	for _, q := range []ohip.StayQuery{tonight(), {From: "2026-06-01", To: "2026-08-30", Adults: 2, ChildAges: []int{3}}, {From: today, To: tomorrow, Adults: 9},
+		{From: today, To: tomorrow, Adults: 1, Types: []string{"STE", "DLX"}}} {
+		_, err = w.client.Availability(ctx, q)
+		must(err)
+	}
 }

@@ -31,6 +31,7 @@ type TwinConfig struct {
 	Location     *time.Location   // the hotel's time zone; nil: UTC
 	TokenLife    time.Duration    // of an access token; 0: an hour
 	Rooms        []TwinRoom       // nil: DefaultRooms
+	Types        []TwinType       // how types of room sell; what is not in it, or empty in it, is made up from the seed
 }
 
 // TwinRoom is a room of the twin's hotel. Rooms next to each other in the list with the same Pair have a door between them.
@@ -117,6 +118,11 @@ func NewTwin(cfg TwinConfig) (*Twin, error) {
 		return nil, fmt.Errorf("cannot make an ohip twin: token life: want a second or more, got %s", cfg.TokenLife)
 	case len(cfg.Rooms) == 0:
 		return nil, errors.New("cannot make an ohip twin: it has no rooms")
+	}
+	for _, k := range cfg.Types {
+		if !isText(k.Code, maxRoomID) || k.People < 0 || k.Price < 0 {
+			return nil, fmt.Errorf("cannot make an ohip twin: type %q: want a code of 1 to %d bytes, people and price not negative", k.Code, maxRoomID)
+		}
 	}
 	t := &Twin{cfg: cfg, tokens: map[string]time.Time{}, asks: map[askKey]*ask{}}
 	rooms := make([]*twinRoom, 0, len(cfg.Rooms))

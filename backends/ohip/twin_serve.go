@@ -57,6 +57,7 @@ func twinRoutes() []twinRoute {
 	const one = "/reservations/{}"
 	return []twinRoute{
 		{method: "GET", module: "rsv", path: "/reservations", query: searchParameters(), serve: (*Twin).getReservations},
+		{method: "GET", module: "par", path: "/availability", query: availabilityParameters(), serve: (*Twin).getAvailability},
 		{method: "GET", module: "fof", path: "/rooms", query: roomParameters(), serve: (*Twin).getRooms},
 		{method: "GET", module: "fof", path: one + "/verifyCheckIns", query: map[string]func(string) bool{
 			"verifyCheckinInstructions": oneOf("AuthorizationInfo", "ExcludeRoomSuggestion", "Keys", "Voucher", "ScheduledRoomMoves",
