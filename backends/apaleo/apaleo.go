@@ -1,5 +1,5 @@
-// Package apaleo speaks the public API of Apaleo, a hotel system (PMS): a narrow client for check-in and check-out, and
-// the sandbox twin of a hotel that speaks the same interface (NewTwin).
+// Package apaleo speaks the public API of Apaleo, a hotel system (PMS): a narrow client for check-in and check-out and
+// for what is free, and the sandbox twin of a hotel that speaks the same interface (NewTwin).
 //
 // The client finds a reservation by its number, lists a day's arrivals and the units (rooms) with their condition, gives
 // a reservation a unit, checks it in, takes a check-in back, and checks it out. It makes one attempt for each call:
@@ -18,6 +18,7 @@
 //   - expand=actions says of every action whether it is allowed, and if not, why, in words for machines.
 //   - GET /inventory/v1/units: occupied or not, condition Clean, CleanToBeInspected or Dirty, and maintenance.
 //     GET /availability/v1/reservations/{id}/units: those that a reservation can have for its stay.
+//   - GET /booking/v1/offers: unit groups under rate plans, with how many are free and the gross amount of the whole stay.
 //   - PUT /booking/v1/reservation-actions/{id}/… : assign-unit/{unitId} (200; an error, and nothing assigned, when the unit
 //     is not available), unassign-units (204), checkin (204; from Confirmed with a unit for the whole stay, from the date
 //     of arrival to the departure), revert-checkin, checkout (204; from InHouse, departure not later than tomorrow).
@@ -45,6 +46,7 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -71,14 +73,19 @@ type Config struct {
 	Idle         time.Duration  // an unused connection is closed after this; 0: 4 s
 	TokenTimeout time.Duration  // of a request for a token, at most a minute; 0: 5 s. Whoever waits leaves at its own deadline
 	RootCAs      *x509.CertPool // for https; nil: the system's
+
+	BreakfastRatePlans []string // codes of this hotel's rate plans that have breakfast in them: its offers do not say so
+	AccessibleGroups   []string // codes of its unit groups for people who use a wheelchair: likewise
 }
 
 // Client speaks to one hotel. It is safe for concurrent use. A call holds its connection until its answer or its deadline:
 // cancelling the context does not free it sooner.
 type Client struct {
-	api      *wire.Client
-	tokens   *tokens
-	property string
+	api        *wire.Client
+	tokens     *tokens
+	property   string
+	breakfast  []string
+	accessible []string
 }
 
 // New validates the configuration and returns a client; it does not connect. The error names the field at fault.
@@ -117,7 +124,8 @@ func New(cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot use apaleo identity_url: %w", err)
 	}
-	return &Client{api: api, tokens: newTokens(identity, timeout), property: cfg.Property}, nil
+	return &Client{api: api, tokens: newTokens(identity, timeout), property: cfg.Property,
+		breakfast: slices.Clone(cfg.BreakfastRatePlans), accessible: slices.Clone(cfg.AccessibleGroups)}, nil
 }
 
 // Property returns the hotel's id in its account. A reservation with another one is another hotel's.

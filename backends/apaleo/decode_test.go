@@ -18,6 +18,7 @@ func FuzzAnswer(f *testing.F) {
 	unit := `{"id":"U-1","name":"101","status":{"isOccupied":false,"condition":"Clean","maintenance":{"type":"OutOfOrder"}},` +
 		`"maxPersons":2,"unitGroup":{"id":"G"},"attributes":[{"name":"Floor 1"}]}`
 	for _, body := range []string{aReservation, `{"reservations":[` + aReservation + `],"count":1}`, `{"units":[` + unit + `],"count":1}`,
+		`{"property":{"id":"MUC"},"offers":[{"unitGroup":{"id":"G"},"ratePlan":{"id":"R"},"availableUnits":3,"totalGrossAmount":{"amount":1.5e2,"currency":"EUR"}}]}`,
 		`{"unit":{"id":"U-1"}}`, `{"messages":["secret-9f3c"]}`, `{"messages":null}`, `{}`, `[]`, `null`, ``, `{"reservations":[null]}`,
 		`{"id":"A-1","actions":[{"action":"CheckIn","reasons":[{"code":"secret-9f3c"}]}]}`, strings.Repeat(`[`, 3000)} {
 		for _, status := range []int{200, 204, 400, 401, 404, 422, 429, 500} {
@@ -60,7 +61,13 @@ func FuzzAnswer(f *testing.F) {
 		if errList == nil && list == nil || errUnits == nil && units == nil {
 			t.Error("an empty list is nil")
 		}
-		for _, err := range []error{errOne, errList, errUnits, c.AssignUnit(ctx, "A-1", "U-1"), c.CheckIn(ctx, "A-1"),
+		offers, errOffers := c.Offers(ctx, apaleo.StayQuery{Arrival: "2026-05-02", Departure: "2026-05-04", Adults: 1})
+		for i := 0; errOffers == nil && i < len(offers.All); i++ {
+			if o := &offers.All[i]; o.Group == "" || o.RatePlan == "" || o.Free < 0 || o.Price.Minor < 0 || len(o.Price.Currency) != 3 {
+				t.Errorf("half an offer: %+v", o)
+			}
+		}
+		for _, err := range []error{errOne, errList, errUnits, errOffers, c.AssignUnit(ctx, "A-1", "U-1"), c.CheckIn(ctx, "A-1"),
 			c.RevertCheckIn(ctx, "A-1")} {
 			if err == nil {
 				if answered != 200 && answered != 204 {

@@ -52,6 +52,8 @@ func twinRoutes() []twinRoute {
 		{"GET", "/booking/v1/reservations", []string{"bookingId", "propertyIds", "unitIds", "unitGroupIds", "status", "dateFilter",
 			"from", "to", "externalCode", "textSearch", "pageNumber", "pageSize", "expand"}, (*Twin).getReservations},
 		{"GET", "/booking/v1/reservations/{}", []string{"expand"}, (*Twin).getReservation},
+		{"GET", "/booking/v1/offers", []string{"propertyId", "arrival", "departure", "adults", "childrenAges", "channelCode",
+			"unitGroupIds"}, (*Twin).getOffers},
 		{"GET", "/inventory/v1/units", []string{"propertyId", "unitGroupId", "isOccupied", "maintenanceType", "condition",
 			"pageNumber", "pageSize", "expand"}, (*Twin).getUnits},
 		{"GET", "/availability/v1/reservations/{}/units", []string{"unitCondition", "includeOutOfService", "pageNumber",
