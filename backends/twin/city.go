@@ -52,6 +52,13 @@ type Backend interface {
 	Restore(state []byte) error
 }
 
+// Troubled is a Backend that stands for many systems behind one address, some of which fail by themselves: where the dial says
+// nothing about a request, Trouble does, by its path. It is safe for concurrent use.
+type Troubled interface {
+	Backend
+	Trouble(path string) Dial
+}
+
 // Config says how a city is built.
 type Config struct {
 	Seed    uint64       // of the chance in Dial.Rate
@@ -207,7 +214,7 @@ var errNoTwin = errors.New("there is no such twin")
 // Dial sets the dial of an instance, or of all instances of a kind that have none of their own (name "*"). The zero Dial
 // clears. It holds for every request that arrives after Dial returns; whoever hangs under the old dial is cut off.
 func (c *City) Dial(kind, name string, d Dial) error {
-	if err := d.check(); err != nil {
+	if err := d.Check(); err != nil {
 		return err
 	}
 	c.mu.Lock()

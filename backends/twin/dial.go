@@ -43,7 +43,8 @@ type Dial struct {
 	Path string `json:"path,omitzero"`
 }
 
-func (d Dial) check() error {
+// Check reports what is wrong with the dial; the error names the field at fault.
+func (d Dial) Check() error {
 	switch d.Fault {
 	case "", Hang, Slow, Refuse, Reset, Status5, Status4, Garbage, Endless:
 	default:

@@ -173,6 +173,9 @@ func (i *instance) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	d, changed := i.draw(r.URL.Path)
+	if many, ok := i.backend.(Troubled); ok && d == (Dial{}) {
+		d = many.Trouble(r.URL.Path)
+	}
 	if d == (Dial{}) {
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		i.backend.ServeHTTP(w, r)
