@@ -69,7 +69,9 @@ func DefaultRooms() []TwinRoom {
 // Twin is a hotel that speaks OHIP and refuses what does not fit it. It implements twin.Backend and is safe for concurrent
 // use; it keeps everything in memory, some 2 KB for a reservation.
 type Twin struct {
-	cfg TwinConfig
+	cfg  TwinConfig
+	gate *Twin                                   // who gives the tokens for it; nil: it does
+	sold func(kind, night string, rooms int) int // rooms of a type that other channels have sold; nil: none
 
 	mu       sync.Mutex
 	serial   uint64 // of the next reservation

@@ -178,11 +178,18 @@ func (t *Twin) house() *twinHouse {
 // free returns how many rooms of each type can be had for all of these nights, 0 where more are promised than there are.
 // Rooms that are out of order are nobody's, those out of service can be sold.
 func (t *Twin) free(nights []string) map[string]int {
-	rooms, taken := map[string]int{}, map[string][]int{}
+	all, rooms, taken := map[string]int{}, map[string]int{}, map[string][]int{}
 	for _, r := range t.rooms {
-		if rooms[r.Type] += 0; r.Housekeeping != OutOfOrder {
+		all[r.Type]++
+		if r.Housekeeping != OutOfOrder {
 			rooms[r.Type]++
 		}
+	}
+	add := func(kind string, night, n int) {
+		if taken[kind] == nil {
+			taken[kind] = make([]int, len(nights))
+		}
+		taken[kind][night] += n
 	}
 	today := t.today()
 	for _, s := range t.stays {
@@ -195,16 +202,20 @@ func (t *Twin) free(nights []string) map[string]int {
 		}
 		for i, night := range nights {
 			if s.takes(today, night) {
-				if taken[kind] == nil {
-					taken[kind] = make([]int, len(nights))
-				}
-				taken[kind][i]++
+				add(kind, i, 1)
+			}
+		}
+	}
+	if t.sold != nil {
+		for kind, n := range all {
+			for i, night := range nights {
+				add(kind, i, t.sold(kind, night, n))
 			}
 		}
 	}
 	for kind, n := range rooms {
-		if all := taken[kind]; all != nil {
-			rooms[kind] = max(n-slices.Max(all), 0)
+		if each := taken[kind]; each != nil {
+			rooms[kind] = max(n-slices.Max(each), 0)
 		}
 	}
 	return rooms

@@ -108,17 +108,21 @@ func (t *Twin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			continue
 		}
 		status, out, problem := t.handle(&routes[i], r, id)
-		switch {
-		case problem != nil:
-			writeProblem(w, problem)
-		case out == nil:
-			w.WriteHeader(status)
-		default:
-			writeJSON(w, status, out)
-		}
+		reply(w, status, out, problem)
 		return
 	}
 	writeProblem(w, refuse(http.StatusNotFound, "", "this hotel has no such operation"))
+}
+
+func reply(w http.ResponseWriter, status int, out any, problem *twinProblem) {
+	switch {
+	case problem != nil:
+		writeProblem(w, problem)
+	case out == nil:
+		w.WriteHeader(status)
+	default:
+		writeJSON(w, status, out)
+	}
 }
 
 func (t *Twin) handle(route *twinRoute, r *http.Request, id string) (int, any, *twinProblem) {
@@ -196,6 +200,9 @@ func readBody(r *http.Request, wanted bool, kind string) ([]byte, *twinProblem) 
 
 // accepts reports whether an access token is one of ours and still good.
 func (t *Twin) accepts(bearer string) bool {
+	if t.gate != nil {
+		return t.gate.accepts(bearer)
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	until, ok := t.tokens[bearer]
