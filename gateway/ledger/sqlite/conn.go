@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"reflect"
+	"strconv"
+	"strings"
 
 	"github.com/warmgate/warmgate/gateway/ledger"
 )
@@ -57,7 +59,7 @@ func (c *conn) prepare(ctx context.Context, query string) (*stmt, error) {
 	if st != nil && !st.busy {
 		return st, nil
 	}
-	ds, err := c.dc.(driver.ConnPrepareContext).PrepareContext(ctx, query)
+	ds, err := c.dc.(driver.ConnPrepareContext).PrepareContext(ctx, unnumbered(query))
 	if err != nil {
 		return nil, err
 	}
@@ -67,6 +69,39 @@ func (c *conn) prepare(ctx context.Context, query string) (*stmt, error) {
 		c.stmts[query] = fresh
 	}
 	return fresh, nil
+}
+
+// unnumbered writes the parameters $1, $2, … of a statement as marks without numbers, which mean the same where each is
+// there once and in order; another statement stays as it is. The driver looks a number up for each value that it binds.
+func unnumbered(query string) string {
+	out := make([]byte, 0, len(query))
+	n := 0
+	for i := 0; i < len(query); {
+		c, end := query[i], i+1
+		switch c {
+		case '\'', '"': // a text, or a name
+			closing := strings.IndexByte(query[end:], c)
+			if closing < 0 {
+				return query
+			}
+			end += closing + 1
+		case '?', '-', '/': // another notation; what may be a comment
+			return query
+		case '$':
+			for end < len(query) && query[end] >= '0' && query[end] <= '9' {
+				end++
+			}
+			if n++; query[i+1:end] != strconv.Itoa(n) {
+				return query
+			}
+			out = append(out, '?')
+			i = end
+			continue
+		}
+		out = append(out, query[i:end]...)
+		i = end
+	}
+	return string(out)
 }
 
 // release gives a statement back after its use.
