@@ -41,7 +41,20 @@ func (tx *Tx) Audit(e AuditEntry) error {
 // trail is a writer's chain of the audit trail. Every writer begins a chain of its own with its first link; that link
 // seals the newest link of the chain before, so that no chain can be taken out unnoticed.
 type trail struct {
-	chain int64 // 0: not begun
+	chain  int64      // 0: not begun
+	newest *auditLink // of the chain, as certainly kept; nil: it has to be read
+	sealed *auditLink // of the group at hand, in place of newest once that is kept
+}
+
+// flushed is told whether the group at hand is certainly kept.
+func (t *trail) flushed(kept bool) {
+	switch {
+	case !kept:
+		t.newest = nil
+	case t.sealed != nil:
+		t.newest = t.sealed
+	}
+	t.sealed = nil
 }
 
 // auditLink is a row of audit_links.
@@ -56,6 +69,7 @@ type auditLink struct {
 // seal writes the entries of one group commit as one link. The writer calls it after the last item and before COMMIT, once
 // for every run of the group; without entries it does nothing. It may run again after a rollback.
 func (t *trail) seal(tx *Tx, entries []AuditEntry) error {
+	t.sealed = nil
 	if len(entries) == 0 {
 		return nil
 	}
@@ -75,16 +89,22 @@ func (t *trail) seal(tx *Tx, entries []AuditEntry) error {
 			return fmt.Errorf("cannot write an audit entry: %w", err)
 		}
 	}
+	l.hash = c.sum()
 	_, err := tx.Exec(`INSERT INTO audit_links (`+linkColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
-		l.chain, l.link, l.onto, l.prev, c.sum(), l.entries, l.at)
+		l.chain, l.link, l.onto, l.prev, l.hash, l.entries, l.at)
 	if err != nil {
 		return fmt.Errorf("cannot write an audit link: %w", err)
 	}
+	t.sealed = &l
 	return nil
 }
 
-// place says where the next link goes. What is kept is read, not remembered: a COMMIT may have failed in between.
+// place says where the next link goes. Where it is not certain what is kept, that is read: a COMMIT may have failed.
 func (t *trail) place(tx *Tx, l *auditLink) error {
+	if t.newest != nil {
+		l.chain, l.link, l.prev = t.newest.chain, t.newest.link+1, t.newest.hash
+		return nil
+	}
 	own, found, err := one(tx.QueryRow(`SELECT `+linkColumns+` FROM audit_links WHERE chain = $1 ORDER BY link DESC LIMIT 1`, t.chain), scanLink)
 	if err != nil {
 		return err

@@ -46,6 +46,12 @@ func (tx *Tx) wait(assist, run, place string) error {
 // SettleAssist resolves for the gateway, which is on the audit trail, what is open or claimed of a kind about subject at a
 // venue, because events have settled it. False: there is nothing.
 func (tx *Tx) SettleAssist(venue, kind, subject, resolution string) (bool, error) {
+	var n int // nearly always there is none, and no row to read
+	err := tx.QueryRow(`SELECT COUNT(*) FROM assists WHERE venue = $1 AND kind = $2 AND subject = $3 AND subject <> '' AND state <> 'resolved'`,
+		venue, kind, subject).Scan(&n)
+	if err != nil || n == 0 {
+		return false, err
+	}
 	a, found, err := tx.unresolvedAbout(venue, kind, subject)
 	if err != nil || !found {
 		return false, err

@@ -157,6 +157,7 @@ func (w *writer) flush(stx StoreTx, runs int) {
 	start := time.Now()
 	err := stx.Commit()
 	took := time.Since(start)
+	w.trail.flushed(err == nil)
 	switch {
 	case err == nil:
 		w.recovered()

@@ -21,6 +21,7 @@ var faultTests = map[string]func(*testing.T, Open){
 	"a broken disk ends it":        testBroken,
 	"a hung Close gives up":        testHungClose,
 	"failures beside a lost flush": testLostBesideFailures,
+	"audit over failed flushes":    testAuditOverFailures,
 }
 
 func testFull(t *testing.T, open Open) {
@@ -160,4 +161,37 @@ func testHungClose(t *testing.T, open Open) {
 	}
 	store.Set(AtCommit, None)
 	is(t, "Close again", l.Close(), nil)
+}
+
+// testAuditOverFailures lets flushes fail in every way between others that succeed: the chain goes on from what was kept.
+func testAuditOverFailures(t *testing.T, open Open) {
+	l, f := faulty(t, open, ledger.Config{})
+	entry := func(run string, err error) work {
+		return func(tx *ledger.Tx) error {
+			return errors.Join(insert(run)(tx), tx.Audit(ledger.AuditEntry{Run: run, Actor: "suite", Action: "disclose"}), err)
+		}
+	}
+	links := int64(0)
+	for i, fault := range []Fault{None, Lost, Full, None, Lost, Lost, ReadOnly, Full, None, None} {
+		f.Set(AtCommit, fault)
+		_ = l.commit(entry(fmt.Sprint("fails ", i), errNo)) // has its group run again
+		_ = l.commit(entry(fmt.Sprint("entry ", i), nil))
+		if fault == None || fault == Lost {
+			links++
+		}
+	}
+	f.Set(AtCommit, None)
+	if n := l.number(`SELECT COUNT(*) FROM audit_links`); n != links {
+		t.Errorf("%d links, want %d", n, links)
+	}
+	err := l.View(t.Context(), func(q ledger.Querier) error {
+		report, err := ledger.VerifyAudit(t.Context(), q, nil)
+		if err == nil && (report.Mismatch != "" || report.Links != int(links)) {
+			err = fmt.Errorf("the trail is not as it was sealed: %+v", report)
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
 }
