@@ -110,6 +110,9 @@ const beyond = "g"
 
 // ownBefore returns the newest journey of the owner's before an id.
 func ownBefore(q Querier, o Owner, before string) (id string, found bool, err error) {
+	if err := runsOf(q); err != nil {
+		return "", false, err
+	}
 	began, isBegan, err := one(q.QueryRow(`SELECT id FROM runs WHERE principal = $1 AND id < $2 ORDER BY id DESC LIMIT 1`, o.Actor, before), scanText)
 	if err != nil {
 		return "", false, err

@@ -37,6 +37,9 @@ func (tx *Tx) DropIdempotency(scope []byte, run string) error {
 
 // BeginRecovery takes a running run whose lease is over for dead. It reports false when it has ended meanwhile.
 func (tx *Tx) BeginRecovery(run string) (bool, error) {
+	if err := tx.writeRun(); err != nil {
+		return false, err
+	}
 	n, err := tx.Exec(`UPDATE runs SET state = $1 WHERE id = $2 AND state = 'running' AND lease_until <= $3`,
 		RunRecovering, run, millis(tx.Now()))
 	if err != nil {

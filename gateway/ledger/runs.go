@@ -46,8 +46,24 @@ func scanRun(r Row) (Run, error) {
 	return v, err
 }
 
-// BeginRun enters a run. An id that is there already is an error: ids are made once.
+// BeginRun enters a run. An id that is there already is an error, by the end of the item at the latest: ids are made once.
+// The row is written with the first thing that reads or changes it through this package, or behind the rest of the item, so
+// that what the item says of the run meanwhile (DraftRun, EndRun) is written with it.
 func (tx *Tx) BeginRun(r Run) error {
+	if err := tx.writeRun(); err != nil {
+		return err
+	}
+	tx.run = &r
+	return nil
+}
+
+// writeRun writes the run that the item has begun, if that is still to be done.
+func (tx *Tx) writeRun() error {
+	r := tx.run
+	if r == nil {
+		return nil
+	}
+	tx.run = nil
 	n, err := tx.Exec(`INSERT INTO runs (`+runColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
 		ON CONFLICT (id) DO NOTHING`,
 		r.ID, r.Plan, r.Tenant, r.Venue, r.Principal, r.Lang, r.State, r.Pivot, r.Key, r.IdemScope,
@@ -56,16 +72,39 @@ func (tx *Tx) BeginRun(r Run) error {
 		return fmt.Errorf("cannot begin run %s: %w", r.ID, err)
 	}
 	if n == 0 {
-		return fmt.Errorf("cannot begin run %s: it is there already", r.ID)
+		return tx.note(fmt.Errorf("cannot begin run %s: it is there already", r.ID))
 	}
 	return nil
+}
+
+// runsOf makes the table of runs ready to be read.
+func runsOf(q Querier) error {
+	if tx, ok := q.(*Tx); ok {
+		return tx.writeRun()
+	}
+	return nil
+}
+
+// begun returns the run of that id where the item has begun it and it is not written yet. Any other one is written.
+func (tx *Tx) begun(id string) (*Run, error) {
+	if tx.run != nil && tx.run.ID == id {
+		return tx.run, nil
+	}
+	return nil, tx.writeRun()
 }
 
 // EndRun notes how a run has ended, with its answer; or that it is recovering. A run ends once: where it has ended nothing
 // changes.
 func (tx *Tx) EndRun(id string, state RunState, pivot bool, status int, body []byte) error {
-	_, err := tx.Exec(`UPDATE runs SET state = $1, pivot = $2, status = $3, body = $4, ended_at = $5, draft_status = 0, draft = NULL
-		WHERE id = $6 AND state IN ('running', 'recovering')`, state, pivot, status, body, millis(tx.Now()), id)
+	r, err := tx.begun(id)
+	if r != nil && (r.State == RunRunning || r.State == RunRecovering) {
+		r.State, r.Pivot, r.Status, r.Body, r.EndedAt, r.DraftStatus, r.Draft = state, pivot, status, body, tx.Now(), 0, nil
+		return nil
+	}
+	if err == nil && r == nil {
+		_, err = tx.Exec(`UPDATE runs SET state = $1, pivot = $2, status = $3, body = $4, ended_at = $5, draft_status = 0, draft = NULL
+			WHERE id = $6 AND state IN ('running', 'recovering')`, state, pivot, status, body, millis(tx.Now()), id)
+	}
 	if err != nil {
 		return fmt.Errorf("cannot end run %s: %w", id, err)
 	}
@@ -75,7 +114,14 @@ func (tx *Tx) EndRun(id string, state RunState, pivot bool, status int, body []b
 // DraftRun keeps the answer that a running run comes to if everything that it has begun comes about, in place of an earlier
 // one; a nil body: none.
 func (tx *Tx) DraftRun(id string, status int, body []byte) error {
-	_, err := tx.Exec(`UPDATE runs SET draft_status = $1, draft = $2 WHERE id = $3 AND state = 'running'`, status, body, id)
+	r, err := tx.begun(id)
+	if r != nil && r.State == RunRunning {
+		r.DraftStatus, r.Draft = status, body
+		return nil
+	}
+	if err == nil && r == nil {
+		_, err = tx.Exec(`UPDATE runs SET draft_status = $1, draft = $2 WHERE id = $3 AND state = 'running'`, status, body, id)
+	}
 	if err != nil {
 		return fmt.Errorf("cannot draft the answer of run %s: %w", id, err)
 	}
@@ -84,8 +130,11 @@ func (tx *Tx) DraftRun(id string, status int, body []byte) error {
 
 // FulfilRun ends a run as done, with its draft as its answer. Where it has ended nothing changes.
 func (tx *Tx) FulfilRun(id string, pivot bool) error {
-	_, err := tx.Exec(`UPDATE runs SET state = 'done', pivot = $1, status = draft_status, body = draft, ended_at = $2, draft_status = 0, draft = NULL
-		WHERE id = $3 AND state IN ('running', 'recovering') AND draft IS NOT NULL`, pivot, millis(tx.Now()), id)
+	err := tx.writeRun()
+	if err == nil {
+		_, err = tx.Exec(`UPDATE runs SET state = 'done', pivot = $1, status = draft_status, body = draft, ended_at = $2, draft_status = 0, draft = NULL
+			WHERE id = $3 AND state IN ('running', 'recovering') AND draft IS NOT NULL`, pivot, millis(tx.Now()), id)
+	}
 	if err != nil {
 		return fmt.Errorf("cannot end run %s as it was drafted: %w", id, err)
 	}
@@ -117,7 +166,11 @@ func (tx *Tx) EraseRun(id, actor string) (erased bool, err error) {
 
 // FindRun reads a run; false when there is none.
 func FindRun(q Querier, id string) (Run, bool, error) {
-	if err := catchUp(q, id); err != nil {
+	err := catchUp(q, id)
+	if err == nil {
+		err = runsOf(q)
+	}
+	if err != nil {
 		return Run{}, false, err
 	}
 	return one(q.QueryRow(`SELECT `+runColumns+` FROM runs WHERE id = $1`, id), scanRun)
@@ -125,6 +178,9 @@ func FindRun(q Querier, id string) (Run, bool, error) {
 
 // AbandonedRuns returns up to limit running runs whose lease is over at now, the longest abandoned first.
 func AbandonedRuns(q Querier, now time.Time, limit int) ([]Run, error) {
+	if err := runsOf(q); err != nil {
+		return nil, err
+	}
 	rows, err := q.Query(`SELECT `+runColumns+` FROM runs WHERE state = 'running' AND lease_until <= $1
 		ORDER BY lease_until LIMIT $2`, millis(now), limit)
 	return list(rows, err, scanRun)

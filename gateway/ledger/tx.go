@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"time"
@@ -21,6 +22,7 @@ type Tx struct {
 	failed  error     // its first failed statement
 	open    []*txRows // not closed yet
 	audited int       // entries of the items before it
+	run     *Run      // that it has begun and that is not written yet
 }
 
 // Now returns the instant of the group commit, in UTC, with millisecond precision. It is the same for every item of a
@@ -69,11 +71,14 @@ func (tx *Tx) note(err error) error {
 }
 
 // begin makes the Tx ready for the next item.
-func (tx *Tx) begin() { tx.changed, tx.failed, tx.audited = false, nil, len(tx.audit) }
+func (tx *Tx) begin() { tx.changed, tx.failed, tx.audited, tx.run = false, nil, len(tx.audit), nil }
 
 // end closes what the item left open and returns the item's error: its own, or that of a statement it let pass. An item
 // that is not kept has nothing on the audit trail.
 func (tx *Tx) end(err error) error {
+	if err == nil || isKept(err) {
+		err = cmp.Or(tx.writeRun(), err)
+	}
 	err = tx.settle(err)
 	if err != nil && !isKept(err) {
 		tx.audit = tx.audit[:tx.audited]
