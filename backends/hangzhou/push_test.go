@@ -113,8 +113,12 @@ func TestTheLotIsToldAgainAfterTheCityWasRestored(t *testing.T) {
 func TestAPushIsAcknowledgedOnlyOnceItIsHandled(t *testing.T) {
 	w := newWorld(t)
 	var failures atomic.Int32
+	var second atomic.Bool
 	ear := w.listen(t, w.settings(), func(p hangzhou.Push) error {
-		if p.Departure.Limit == 1 && failures.Add(1) <= 3 {
+		if p.Departure.Limit == 2 {
+			second.Store(true)
+		}
+		if p.Departure.Limit == 1 && (failures.Add(1) <= 3 || !second.Load()) {
 			return fmt.Errorf("the ledger is full: %s", p.Departure.Plate)
 		}
 		return nil
@@ -125,18 +129,17 @@ func TestAPushIsAcknowledgedOnlyOnceItIsHandled(t *testing.T) {
 		t.Fatal(err)
 	}
 	arrive(t, w, 1)
+	if p := ear.next(); p.Departure.Limit != 1 {
+		t.Fatalf("push = %+v", p)
+	}
 	high := hangzhou.Policy{NoSense: true, LeaveFirst: true, Limit: 2}
 	if err := w.twin.Do(hangzhou.Want{Plate: plate, Policy: &high}); err != nil { // another push, of the same stay
 		t.Fatal(err)
 	}
-	if p := ear.next(); p.Departure.Limit != 1 {
-		t.Fatalf("push = %+v", p)
-	}
-	if p := ear.next(); p.Departure.Limit != 2 { // not held up
-		t.Fatalf("push = %+v", p)
+	for p := ear.next(); p.Departure.Limit != 2; p = ear.next() { // the first one fails until it comes: it is not held up
 	}
 	w.await(t, "both acknowledged in the end", allConfirmed(2))
-	if n := failures.Load(); n != 4 {
+	if n := failures.Load(); n < 4 {
 		t.Errorf("the handler was asked %d times for the first", n)
 	}
 	for _, p := range w.twin.ReadBooks().Pushes {
