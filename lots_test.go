@@ -194,6 +194,9 @@ func TestTheLotsOfTheSandboxCollect(t *testing.T) {
 // TestACarIsChargedOnceThroughFaultsAndAKill: the provider takes the charge and its answer is lost, the gateway is killed, and
 // is back while the provider still fails. The car pays once.
 func TestACarIsChargedOnceThroughFaultsAndAKill(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes a quarter of a minute")
+	}
 	data := t.TempDir()
 	b := sandboxtest.Start(t, "--data="+data)
 	for _, l := range lots(t, b) {
