@@ -43,7 +43,7 @@ func modelPrice(entered, left time.Time) (minor int64) {
 	return (minor + modelTo - 1) / modelTo * modelTo
 }
 
-// TestHistories takes random histories; its full form is -parking.histories 100000 -timeout 20m. What is wrong is told with the
+// TestHistories takes random histories; its full form is -parking.histories 100000 -timeout 30m. What is wrong is told with the
 // seed of its history, which -parking.histories 1 -parking.seed SEED replays.
 func TestHistories(t *testing.T) {
 	if testing.Short() {
