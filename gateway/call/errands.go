@@ -12,14 +12,14 @@ import (
 
 // errand is one argument of a gathering for which the cache was not enough.
 type errand[A, O any] struct {
-	i     int
-	op    *bound[A, O]
-	key   string       // "": not shared
-	entry *cache.Entry // what is known, too old to be enough; nil: nothing
-	kept  O            // its value
+	i        int
+	op       *bound[A, O]
+	key      string       // "": not shared
+	personal bool         // key is one of a person
+	entry    *cache.Entry // what is known, too old to be enough; nil: nothing
+	kept     O            // its value
 
 	f      *flight[O] // the call that it waits for; nil once begun: too little time was left
-	fresh  bool       // others have brought it since it was looked up
 	begun  bool       // the gathering's own goroutine knows f
 	landed bool
 }
@@ -137,15 +137,18 @@ func (g *errands[A, O]) land(e *errand[A, O], land Land[O]) {
 		err = NotSent(fmt.Errorf("%w: its turn did not come within %v", ErrTooLate, g.end.Sub(g.start)))
 	case !isOver(e.f.done):
 		err = fmt.Errorf("no answer within %v: %w", g.end.Sub(g.start), context.DeadlineExceeded)
-	case e.fresh:
-		land(e.i, e.f.out, gateway.Source{System: e.op.in.system, AsOf: e.f.asOf, State: gateway.Cached}, nil)
+	case e.f.from != gateway.Live && e.f.err == nil:
+		land(e.i, e.f.out, g.read.unasked(e.op, e.f.landed), nil)
 		return
 	default:
 		out, asOf, err = e.f.out, e.f.asOf, e.f.err
 	}
-	if err != nil && e.entry != nil && OutcomeOf(err) != RefusedOutcome && g.policy.Cache.mayBackUp(e.entry.Absent, time.Since(e.entry.AsOf)) {
-		land(e.i, e.kept, g.read.stale(e.op, e.entry), nil)
-		return
+	if err != nil && OutcomeOf(err) != RefusedOutcome {
+		second := g.read.second(g.c, g.policy, e.personal)
+		if kept, entry := g.read.spare(g.c, g.policy.Cache, second, e.key, e.kept, e.entry); entry != nil {
+			land(e.i, kept, g.read.stale(e.op, entry), nil)
+			return
+		}
 	}
 	out, source, err := g.read.answer(e.op, out, asOf, err)
 	land(e.i, out, source, err)
@@ -160,47 +163,55 @@ func isOver(done <-chan struct{}) bool {
 	}
 }
 
-// runner makes calls until nothing is left to ask for.
+// runner makes calls until nothing is left to ask for: at last again for what it was told stale by the second level.
 func (g *errands[A, O]) runner() {
 	defer g.c.runners.Add(-1)
+	var again []int
 	for k := int(g.next.Add(1)) - 1; k < len(g.all); k = int(g.next.Add(1)) - 1 {
 		g.hire(false)
 		switch e := &g.all[k]; {
 		case k >= g.open:
 			g.refresh(e)
 		case e.f == nil:
-			g.ask(k, e)
+			if g.ask(k, e) == gateway.Stale {
+				again = append(again, k)
+			}
 		}
+	}
+	for _, k := range again {
+		g.refresh(&g.all[k])
 	}
 }
 
-// ask makes the call of an open errand, unless another one is under way. Once begun says so the errand is not the
-// runner's any more.
-func (g *errands[A, O]) ask(k int, e *errand[A, O]) {
+// ask makes the call of an open errand, unless another one is under way, and returns where its answer is from. Once begun
+// says so the errand is not the runner's any more, but for what never changes in it.
+func (g *errands[A, O]) ask(k int, e *errand[A, O]) gateway.State {
 	now := time.Now()
 	if left := g.end.Sub(now); left <= 0 || left < g.policy.Min {
 		g.begun <- k
-		return
+		return gateway.Missing
 	}
 	j := g.job(e, now)
 	if e.key == "" {
-		f := &flight[O]{done: make(chan struct{})}
+		f := &flight[O]{done: make(chan struct{}), landed: landed[O]{from: gateway.Live}}
 		e.f = f
 		g.begun <- k
 		j.alone(f)
-		return
+		return gateway.Live
 	}
+	j.part = g.part(now)
 	f, leads := join[O](g.c, e.key, true, true)
-	e.f, e.fresh = f, leads && g.known(f, e.key, now)
-	key, in := e.key, e.op.in
+	known := leads && g.known(f, e.key, now)
+	e.f = f
 	g.begun <- k
 	switch {
 	case !leads:
-		in.counters.coalesced.Add(1)
-	case e.fresh:
-	default:
-		g.read.fly(j, f, key)
+		e.op.in.counters.coalesced.Add(1)
+		return gateway.Live // whoever makes it asks again
+	case !known:
+		g.read.fly(j, f, e.key)
 	}
+	return f.from
 }
 
 // refresh asks again for what was stale, unless that is under way, or done by now, or the gathering's time is over.
@@ -214,7 +225,9 @@ func (g *errands[A, O]) refresh(e *errand[A, O]) {
 		return
 	}
 	e.op.in.counters.refreshes.Add(1)
-	g.read.fly(g.job(e, now), f, e.key)
+	j := g.job(e, now)
+	j.behind = true
+	g.read.fly(j, f, e.key)
 }
 
 // known ends the flight f with what the cache holds, where others have made it fresh.
@@ -223,9 +236,19 @@ func (g *errands[A, O]) known(f *flight[O], key string, now time.Time) bool {
 	if entry == nil || g.policy.Cache.use(entry.Absent, now.Sub(entry.AsOf), g.c.cache.Doubted(entry)) != useFresh {
 		return false
 	}
-	f.out, f.asOf = kept, entry.AsOf
+	f.out, f.asOf, f.from = kept, entry.AsOf, gateway.Cached
 	f.end(g.c, key)
 	return true
+}
+
+// part is how long the second level may be asked from now on, for an errand that is waited for: all of them share one
+// part of the slice. Less than half of it is nothing, since what has no time to answer would be taken for out of order.
+func (g *errands[A, O]) part(now time.Time) time.Duration {
+	whole := g.policy.Cache.SecondLevel
+	if left := whole - now.Sub(g.start); left >= whole/2 {
+		return left
+	}
+	return 0
 }
 
 // job returns the call of e that begins now. A shared one has the whole slice; one that nobody else can have any use of
@@ -233,6 +256,7 @@ func (g *errands[A, O]) known(f *flight[O], key string, now time.Time) bool {
 func (g *errands[A, O]) job(e *errand[A, O], now time.Time) *job[A, O] {
 	j := &job[A, O]{order: order[A, O]{
 		c: g.c, in: e.op.in, f: e.op.f, arg: g.args[e.i], policy: g.policy, trace: g.trace, start: now, deadline: now.Add(g.policy.Slice),
+		second: g.read.second(g.c, g.policy, e.personal), part: g.policy.Cache.SecondLevel,
 	}}
 	if e.key == "" && g.end.Before(j.deadline) {
 		j.deadline, j.cut = g.end, true

@@ -37,6 +37,9 @@ func (p Policy) AtOnce() int { return p.normal().Parallel }
 // instance whose last attempt failed is asked after all others, so that it keeps no place from them. Then, behind the
 // answer, what was stale is asked for again.
 //
+// The second level is asked as by Call, within one part of the slice that all of args share: what begins after the first
+// half of it asks its backend.
+//
 // A call that the gather has begun has the whole slice, as every shared one: what comes too late for this gather is kept
 // for the next. It lands in memory of its own, never in what the caller was given.
 func (r *Read[A, O]) Gather(ctx context.Context, c *Caller, m Many[A], p Policy, start time.Time, args []A, land Land[O]) {
@@ -72,20 +75,20 @@ func (g *gathering[A, O]) look(at func(a A) (*Bindings, error), land Land[O]) (o
 		if err != nil {
 			var none O
 			land(i, none, gateway.Source{System: g.read.name, State: gateway.Missing}, fmt.Errorf("cannot call %s: %w", g.read.name, err))
-			w.ops, w.ends = append(w.ops, nil), append(w.ends, len(w.key.buf))
+			w.asked = append(w.asked, addressed{end: len(w.key.buf)})
 			continue
 		}
-		w.ops, w.ends = append(w.ops, op), append(w.ends, len(w.key.buf))
+		w.asked = append(w.asked, addressed{op: op, end: len(w.key.buf), personal: w.key.personal})
 	}
 	keys, from := string(w.key.buf), 0 // one for all: a key of its own is made for what is asked for
 	var suspect []errand[A, O]
-	for i, to := range w.ends {
-		op, asked := w.ops[i].(*bound[A, O])
-		key := keys[from:to]
-		if from = to; !asked {
+	for i, to := range w.asked {
+		op, asked := to.op.(*bound[A, O])
+		key := keys[from:to.end]
+		if from = to.end; !asked {
 			continue
 		}
-		e := errand[A, O]{i: i, op: op}
+		e := errand[A, O]{i: i, op: op, personal: to.personal}
 		use := g.use(&e, key)
 		switch use {
 		case useFresh:
@@ -134,7 +137,7 @@ func (g *gathering[A, O]) address(w *wide, at func(a A) (*Bindings, error), i in
 	if op, err = find[*bound[A, O]](b, g.read.name); err != nil || g.read.spec.Key == nil {
 		return op, err
 	}
-	w.key.domain = g.read.domain
+	w.key.domain, w.key.personal = g.read.domain, false
 	w.key.buf = append(w.key.buf, op.prefix...)
 	g.read.spec.Key(&w.key, g.args[i])
 	return op, nil
@@ -142,9 +145,15 @@ func (g *gathering[A, O]) address(w *wide, at func(a A) (*Bindings, error), i in
 
 // wide is what looking up many keys needs; a Caller keeps some.
 type wide struct {
-	key  Key // all keys, one after the other
-	ops  []served
-	ends []int // of each key
+	key   Key // all keys, one after the other
+	asked []addressed
+}
+
+// addressed is whom one argument is asked of.
+type addressed struct {
+	op       served // nil: nobody
+	end      int    // of its key
+	personal bool
 }
 
 func (c *Caller) wide() *wide {
@@ -157,7 +166,7 @@ func (c *Caller) wide() *wide {
 }
 
 func (c *Caller) narrow(w *wide) {
-	clear(w.ops) // what a reload replaces must not stay
-	w.key.buf, w.ops, w.ends = w.key.buf[:0], w.ops[:0], w.ends[:0]
+	clear(w.asked) // what a reload replaces must not stay
+	w.key.buf, w.asked = w.key.buf[:0], w.asked[:0]
 	c.wides.Put(w)
 }

@@ -157,7 +157,7 @@ func TestGatherNeverWaitsPastItsSlice(t *testing.T) {
 			ctx, cancel := context.WithTimeout(context.Background(), 90*ms)
 			defer cancel()
 			got, took := w.gather(ctx, p, 0, 1, 2)
-			if took != 90*ms || got[0].out != 1 || got[1].out != 2 || WhyOf(got[2].err) != TimedOut {
+			if took != 90*ms || got[0].out != 1 || got[1].out != 2 || got[1].source.State != gateway.Live || WhyOf(got[2].err) != TimedOut {
 				t.Errorf("after %v: %+v", took, got)
 			}
 			w.behind.Wait()
@@ -273,6 +273,14 @@ func TestGatherAsksForNothingThatIsKnownByNow(t *testing.T) {
 		crowd.Wait()
 		if n := w.called(); n != 10 {
 			t.Errorf("%d calls to 10 hotels", n)
+		}
+		answers := uint64(0) // each is counted as what it was: a call, another's call, or known
+		for _, in := range w.ins {
+			s := in.Stats()
+			answers += s.OK + s.Coalesced + s.CacheHits
+		}
+		if answers != 3*10 {
+			t.Errorf("%d answers are counted", answers)
 		}
 	})
 }

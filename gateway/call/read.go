@@ -111,10 +111,7 @@ func (r *Read[A, O]) CallFrom(ctx context.Context, c *Caller, b *Bindings, p Pol
 	j := r.newJob(ctx, c, op, p, a, start, personal)
 	l := r.shared(ctx, j, key)
 	if l.err != nil && OutcomeOf(l.err) != RefusedOutcome {
-		if k, e := r.lookup(c, key); e != nil && j.second != nil { // the second level has known more
-			kept, entry = k, e
-		}
-		if entry != nil && p.Cache.mayBackUp(entry.Absent, time.Since(entry.AsOf)) {
+		if kept, entry = r.spare(c, p.Cache, j.second, key, kept, entry); entry != nil {
 			return kept, r.stale(op, entry), nil
 		}
 	}

@@ -108,6 +108,41 @@ func TestColdReplicaWarmsFromRedis(t *testing.T) {
 	}
 }
 
+// A cold replica gathers what another one has asked, its age kept, while the backend is down.
+func TestColdReplicaGathersFromRedis(t *testing.T) {
+	s, keys := redistest.Start(t), newSealKeys(t)
+	warm, cold := newReplica(t, s, keys), newReplica(t, s, keys)
+	const many = 50
+	args := make([]string, many)
+	for n := range args {
+		args[n] = strconv.Itoa(n)
+	}
+	// No more at once than may ask Redis at once.
+	p := Policy{Slice: 10 * time.Second, Parallel: 8, Cache: CachePolicy{Fresh: time.Minute, SecondLevel: 5 * time.Second}}
+	gather := func(r *replica) (sources [many]gateway.Source) {
+		var behind sync.WaitGroup
+		at := Many[string]{At: func(string) (*Bindings, error) { return r.b, nil }, Go: behind.Go}
+		r.read.Gather(t.Context(), r.caller, at, p, time.Now(), args, func(i, o int, source gateway.Source, err error) {
+			if sources[i] = source; err != nil || o != i {
+				t.Errorf("%d: got %d, %+v, %v", i, o, source, err)
+			}
+		})
+		behind.Wait()
+		return sources
+	}
+	asked := gather(warm)
+	redistest.Await(t, "all is written", func() bool { return warm.shared.Stats().Written == many })
+	cold.down.Store(true)
+	for i, source := range gather(cold) {
+		if source.State != gateway.Cached || !source.AsOf.Equal(asked[i].AsOf.Truncate(time.Microsecond)) {
+			t.Errorf("%d: %+v; asked at %v", i, source, asked[i].AsOf)
+		}
+	}
+	if n := cold.calls.Load(); n != 0 {
+		t.Errorf("the cold one has asked its backend %d times", n)
+	}
+}
+
 // Redis is killed, emptied, hangs and comes back in the middle of load: every answer is right and in time, what waits for a
 // server that hangs is no more than what is under way when it begins to, and afterwards Redis answers again.
 func TestFaultsInTheMiddleOfLoad(t *testing.T) {

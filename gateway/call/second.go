@@ -10,6 +10,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"github.com/warmgate/warmgate/gateway"
+	"github.com/warmgate/warmgate/gateway/cache"
 )
 
 // Codec turns answers into bytes and back. Both functions are safe for concurrent use; what Decode makes of what Encode
@@ -59,24 +60,29 @@ func shapeOf(t reflect.Type) uint64 {
 	return h.Sum64()
 }
 
-// newJob is a call of r that may ask the second level: one that identifies a person never does.
+// newJob is a call of r that may ask the second level.
 func (r *Read[A, O]) newJob(ctx context.Context, c *Caller, op *bound[A, O], p Policy, a A, start time.Time, personal bool) *job[A, O] {
 	j := newJob(ctx, c, op.in, p, op.f, a, start)
-	if p.Cache.SecondLevel > 0 && !personal && r.spec.Share != nil && c.cache != nil {
-		j.second = c.cache.Second()
-	}
+	j.second, j.part = r.second(c, p, personal), p.Cache.SecondLevel
 	return j
+}
+
+// second returns what a call of r may ask before the backend, nil: nothing. One that identifies a person asks nobody.
+func (r *Read[A, O]) second(c *Caller, p Policy, personal bool) cache.Second {
+	if p.Cache.SecondLevel > 0 && !personal && r.spec.Share != nil && c.cache != nil {
+		return c.cache.Second()
+	}
+	return nil
 }
 
 // askSecond asks the second level within its part of the slice, and reports whether that is the call's answer. What it
 // knows is in the memory afterwards, so that it may still back up a call that fails.
 func (r *Read[A, O]) askSecond(j *job[A, O], f *flight[O], key string) bool {
-	part := j.policy.Cache.SecondLevel
 	asked := time.Now()
-	if !j.enough(j.deadline.Sub(asked) - part) {
+	if j.part <= 0 || !j.enough(j.deadline.Sub(asked)-j.part) {
 		return false
 	}
-	k, ok := j.second.Get(key, r.shape, part)
+	k, ok := j.second.Get(key, r.shape, j.part)
 	j.start = time.Now() // the attempts begin now
 	if !ok {
 		return false
@@ -118,15 +124,34 @@ func decoded[O any](decode func([]byte) (O, error), b []byte) (out O, err error)
 
 // fromSecond answers with what the second level knew. Where that is stale it is asked for again behind the answer.
 func (r *Read[A, O]) fromSecond(ctx context.Context, c *Caller, op *bound[A, O], p Policy, a A, key string, l landed[O]) (O, gateway.Source) {
-	source := gateway.Source{System: op.in.system, AsOf: l.asOf, State: l.from}
-	if l.from == gateway.Cached {
-		op.in.counters.hits.Add(1)
-		return l.out, source
+	if l.from == gateway.Stale {
+		r.refresh(r.newJob(ctx, c, op, p, a, time.Now(), false), key)
 	}
-	op.in.counters.stale.Add(1)
-	j := r.newJob(ctx, c, op, p, a, time.Now(), false)
-	r.refresh(j, key)
-	return l.out, source
+	return l.out, r.unasked(op, l)
+}
+
+// unasked counts an answer that no backend was asked for, fresh or stale, and says so in its source.
+func (r *Read[A, O]) unasked(op *bound[A, O], l landed[O]) gateway.Source {
+	if l.from == gateway.Stale {
+		op.in.counters.stale.Add(1)
+	} else {
+		op.in.counters.hits.Add(1)
+	}
+	return gateway.Source{System: op.in.system, AsOf: l.asOf, State: l.from}
+}
+
+// spare returns what may answer after a failure: what was known before, or what the second level has known more; nil:
+// nothing may.
+func (r *Read[A, O]) spare(c *Caller, p CachePolicy, second cache.Second, key string, kept O, entry *cache.Entry) (O, *cache.Entry) {
+	if second != nil {
+		if k, e := r.lookup(c, key); e != nil {
+			kept, entry = k, e
+		}
+	}
+	if entry == nil || !p.mayBackUp(entry.Absent, time.Since(entry.AsOf)) {
+		return kept, nil
+	}
+	return kept, entry
 }
 
 // drop ends what is known under key, also at other replicas where this process knew something that they may know too.

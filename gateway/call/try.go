@@ -20,10 +20,11 @@ type order[A, O any] struct {
 	trace    *trace
 	start    time.Time
 	deadline time.Time
-	cut      bool         // deadline is the caller's, sooner than the slice's
-	write    bool         // tried again only when definitely not sent, never hedged
-	second   cache.Second // asked before the backend; nil: it is not
-	behind   bool         // nobody waits: only a fresh answer of the second level will do
+	cut      bool          // deadline is the caller's, sooner than the slice's
+	write    bool          // tried again only when definitely not sent, never hedged
+	second   cache.Second  // asked before the backend, told behind it; nil: neither
+	part     time.Duration // in which it is asked; 0 or less: it is only told
+	behind   bool          // nobody waits: only a fresh answer of the second level will do
 }
 
 // job is one call on its way to the backend. It lies in one piece of memory with its first attempt, which most calls

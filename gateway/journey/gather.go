@@ -98,12 +98,17 @@ func (d *declaration) validateGather(n *node) {
 	}
 }
 
-// fitsRounds refuses a slice in which the last of the step's calls could not even begin.
+// fitsRounds refuses a slice in which the last of the step's calls could not even begin. The second level has one part
+// of it, however many rounds there are.
 func (n *node) fitsRounds(p call.Policy) error {
-	rounds := (n.max + p.AtOnce() - 1) / p.AtOnce()
-	if least := time.Duration(rounds) * p.Min; least > p.Slice {
-		return field("slice", "%d calls, %d at once, are %d rounds of at least %s, which do not fit the slice of %s",
-			n.max, p.AtOnce(), rounds, p.Min, p.Slice)
+	rounds, second := (n.max+p.AtOnce()-1)/p.AtOnce(), p.Cache.SecondLevel
+	if least := time.Duration(rounds) * p.Min; second+least > p.Slice {
+		also := ""
+		if second > 0 {
+			also = fmt.Sprintf(" after second_level %s", second)
+		}
+		return field("slice", "%d calls, %d at once, are %d rounds of at least %s, which do not fit the slice of %s%s",
+			n.max, p.AtOnce(), rounds, p.Min, p.Slice, also)
 	}
 	return nil
 }

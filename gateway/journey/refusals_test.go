@@ -37,6 +37,17 @@ func askOnly(b *Builder, in Ref[string]) Ref[string] { return Ask(b, "look", loo
 
 func gatherOnly(b *Builder, in Ref[string]) Ref[string] { return many(b, in, AtMost(200)) }
 
+func gatherShared(b *Builder, in Ref[string]) Ref[string] {
+	read := call.NewRead("kit.share", call.ReadSpec[string, string]{Key: func(k *call.Key, a string) { k.Text(a) }, Share: call.JSON[string]()})
+	return Check(b, "joined", joined, Gather(b, "hotels", read, Check(b, "list", asList, in), AtMost(200)))
+}
+
+// roundsAndSecond is a gather's policy of four rounds after the second level's part: 20 of 100 ms.
+func roundsAndSecond(least time.Duration) call.Policy {
+	return call.Policy{Slice: 100 * time.Millisecond, Min: least, Parallel: 50,
+		Cache: call.CachePolicy{Fresh: time.Second, SecondLevel: 20 * time.Millisecond}}
+}
+
 func commitOnly(b *Builder, in Ref[string]) Ref[string] {
 	return Commit(b, "sell", sell, in, later, sold)
 }
@@ -88,10 +99,11 @@ var mustNotStart = map[string]func() error{
 	"gather-over-the-budget": proved(gatherOnly, with(func(t *Timing) { t.Machine = 110 * time.Millisecond }, "hotels")),
 	"gather-rounds-over-the-slice": proved(gatherOnly, policy("hotels", call.Policy{
 		Slice: 100 * time.Millisecond, Min: 30 * time.Millisecond, Parallel: 50})),
-	"gather-cached-without-key": proved(gatherOnly, policy("hotels", call.Policy{Slice: time.Millisecond, Cache: call.CachePolicy{Fresh: time.Second}})),
-	"parallel-over-its-bound":   proved(gatherOnly, policy("hotels", call.Policy{Slice: time.Second, Parallel: 5000})),
-	"parallel-ask":              proved(askOnly, policy("look", call.Policy{Slice: time.Second, Parallel: 2})),
-	"parallel-write":            proved(commitOnly, policy("sell", call.Policy{Slice: time.Second, Parallel: 2})),
+	"gather-rounds-after-the-second-level": proved(gatherShared, policy("hotels", roundsAndSecond(24*time.Millisecond))),
+	"gather-cached-without-key":            proved(gatherOnly, policy("hotels", call.Policy{Slice: time.Millisecond, Cache: call.CachePolicy{Fresh: time.Second}})),
+	"parallel-over-its-bound":              proved(gatherOnly, policy("hotels", call.Policy{Slice: time.Second, Parallel: 5000})),
+	"parallel-ask":                         proved(askOnly, policy("look", call.Policy{Slice: time.Second, Parallel: 2})),
+	"parallel-write":                       proved(commitOnly, policy("sell", call.Policy{Slice: time.Second, Parallel: 2})),
 	"expects-another-thing": define(func(b *Builder, in Ref[string]) Ref[string] {
 		return Commit(b, "sell", sell, in, later, sold, Expect(func(string) int { return 1 }))
 	}),
@@ -262,6 +274,13 @@ func TestPlansThatMustNotStart(t *testing.T) {
 		if name := strings.TrimSuffix(f.Name(), ".txt"); mustNotStart[name] == nil {
 			t.Errorf("testdata/refusals/%s belongs to no plan", f.Name())
 		}
+	}
+}
+
+// What the second level leaves of the slice is enough for exactly so many rounds.
+func TestRoundsFitAfterTheSecondLevel(t *testing.T) {
+	if err := proved(gatherShared, policy("hotels", roundsAndSecond(20*time.Millisecond)))(); err != nil {
+		t.Error(err)
 	}
 }
 
