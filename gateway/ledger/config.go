@@ -26,7 +26,7 @@ const (
 // Config is the section "ledger" of the gateway's file.
 type Config struct {
 	Queue  int           `yaml:"queue"`  // items that may wait for the writer; 1 to 1,048,576; 0: 4096
-	Batch  int           `yaml:"batch"`  // items in one group commit, at most; 1 to 4096; 0: 256
+	Batch  int           `yaml:"batch"`  // items in one group commit, at most, of those that somebody waits for; 1 to 4096; 0: 256
 	Linger time.Duration `yaml:"linger"` // that items lie beside which are kept behind answers; 1 ms to 1 s; 0: 20 ms
 	Upkeep time.Duration `yaml:"upkeep"` // between two checkpoints in the background; 10 ms to 1 h; 0: 200 ms
 

@@ -30,6 +30,7 @@ type Ledger struct {
 
 	queue   queue
 	behind  behind
+	delays  delays // of those that somebody waits for
 	scopes  scopes
 	stats   recorder
 	stop    context.CancelFunc // ends upkeep, and a Begin that waits
@@ -82,7 +83,7 @@ func (l *Ledger) commit(ctx context.Context, w Work) (isKept bool, err error) {
 	if err := ctx.Err(); err != nil {
 		return false, unavailable(err)
 	}
-	it := l.queue.item(w)
+	it := l.queue.item(w, isPatient(ctx))
 	if err := l.queue.push(it); err != nil {
 		l.stats.refused()
 		return false, unavailable(err)
@@ -90,13 +91,16 @@ func (l *Ledger) commit(ctx context.Context, w Work) (isKept bool, err error) {
 	select {
 	case <-it.done:
 		isKept, err = it.isKept, it.err
+		if now := time.Now(); !it.patient {
+			l.delays.add(now.Sub(it.since)-it.flush, now)
+		}
 		l.queue.recycle(it)
 		return isKept, err
 	case <-ctx.Done():
 	}
 	// From here on the item is left to the garbage collector: the writer may still hold it.
 	if it.state.CompareAndSwap(queued, withdrawn) {
-		l.queue.withdrew()
+		l.queue.withdrew(it)
 		l.stats.withdrew()
 		return false, unavailable(ctx.Err())
 	}

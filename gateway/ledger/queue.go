@@ -23,9 +23,13 @@ type item struct {
 	then  func(error)   // instead of done, where nobody waits
 	names []string      // of what it is about, where nobody waits
 
+	patient bool      // it lets the others go first
+	since   time.Time // it waits; of a patient one it is not kept
+
 	// written by the writer before done
 	err    error
 	isKept bool
+	flush  time.Duration // that its group took to be flushed
 }
 
 // answer tells the caller.
@@ -38,64 +42,102 @@ func (it *item) answer(err error, isKept bool) {
 	it.done <- struct{}{}
 }
 
-// queue holds the items that wait, bounded, first come first served. Those that nobody waits for lie beside: until they are
-// due, or are asked for, so that many of them share one flush.
-type queue struct {
-	mu        sync.Mutex
+// lane holds items in the order in which they came.
+type lane struct {
 	items     []*item
 	limit     int
-	behind    []*item // that nobody waits for
-	names     map[string]int
-	linger    time.Duration
-	timed     bool  // a timer runs for them
-	due       bool  // they go with the next group
-	withdrawn bool  // items may hold some whose callers have left
-	closed    error // why nothing more is accepted
-	wake      chan struct{}
+	withdrawn bool // it may hold some whose callers have left
+}
+
+// push appends it, unless the lane is full.
+func (l *lane) push(it *item) error {
+	if len(l.items) >= l.limit && l.withdrawn {
+		l.items = slices.DeleteFunc(l.items, func(it *item) bool { return it.state.Load() == withdrawn })
+		l.withdrawn = false
+	}
+	if len(l.items) >= l.limit {
+		return fmt.Errorf("its queue is full (%d items)", l.limit)
+	}
+	l.items = append(l.items, it)
+	return nil
+}
+
+// take moves the first n items, or as many as there are, to the end of into.
+func (l *lane) take(into []*item, n int) []*item {
+	n = min(n, len(l.items))
+	into = append(into, l.items[:n]...)
+	l.items = slices.Delete(l.items, 0, n)
+	return into
+}
+
+// patientMost is how many patient items one group takes, at most: so few that nobody who comes meanwhile waits long for
+// them, and never none, so that they get on however many are in front.
+const patientMost = 8
+
+// queue holds the items that wait, bounded: those that somebody waits for, first come first served; behind them, as they
+// came too, the patient ones. What nobody waits for at all lies beside: until it is due, or is asked for, so that many of
+// them share one flush.
+type queue struct {
+	mu      sync.Mutex
+	prompt  lane
+	patient lane
+	limit   int
+	behind  []*item // that nobody waits for
+	names   map[string]int
+	linger  time.Duration
+	timed   bool  // a timer runs for them
+	due     bool  // they go with the next group
+	closed  error // why nothing more is accepted
+	wake    chan struct{}
 
 	pool sync.Pool
 }
 
 func (q *queue) init(limit int, linger time.Duration) {
 	q.limit, q.linger = limit, linger
+	q.prompt.limit, q.patient.limit = limit, limit
 	q.names = map[string]int{}
 	q.wake = make(chan struct{}, 1)
 	q.pool.New = func() any { return &item{done: make(chan struct{}, 1)} }
 }
 
 // item returns a fresh item for w.
-func (q *queue) item(w Work) *item {
+func (q *queue) item(w Work, patient bool) *item {
 	it := q.pool.Get().(*item)
-	it.work = w
+	it.work, it.patient = w, patient
 	return it
 }
 
 // recycle takes back an item whose done was received: nobody else holds it.
 func (q *queue) recycle(it *item) {
-	it.work, it.err, it.isKept = nil, nil, false
+	it.work, it.err, it.isKept, it.flush = nil, nil, false, 0
 	it.state.Store(queued)
 	q.pool.Put(it)
 }
 
-// push appends it, unless the queue is full or closed.
+// push appends it to its lane, unless that is full or the queue is closed.
 func (q *queue) push(it *item) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.closed != nil {
 		return q.closed
 	}
-	if len(q.items) >= q.limit && q.withdrawn {
-		q.items = slices.DeleteFunc(q.items, func(it *item) bool { return it.state.Load() == withdrawn })
-		q.withdrawn = false
+	if !it.patient {
+		it.since = time.Now()
 	}
-	if len(q.items) >= q.limit {
-		return fmt.Errorf("its queue is full (%d items)", q.limit)
+	if err := q.lane(it).push(it); err != nil {
+		return err
 	}
-	q.items = append(q.items, it)
-	if len(q.items) == 1 {
-		q.signal()
-	}
+	q.signal()
 	return nil
+}
+
+// lane is where an item waits.
+func (q *queue) lane(it *item) *lane {
+	if it.patient {
+		return &q.patient
+	}
+	return &q.prompt
 }
 
 // lay puts an item beside that nobody waits for, unless there are too many or the queue is closed.
@@ -180,15 +222,15 @@ func (q *queue) signal() {
 	}
 }
 
-// withdrew notes that a caller left.
-func (q *queue) withdrew() {
+// withdrew notes that an item's caller left.
+func (q *queue) withdrew(it *item) {
 	q.mu.Lock()
-	q.withdrawn = true
+	q.lane(it).withdrawn = true
 	q.mu.Unlock()
 }
 
-// take moves up to n items to the end of into, behind those that lay beside and are due, waiting for the first. None are
-// left, ever, when it returns false.
+// take moves a group to the end of into, waiting for the first item: all that lay beside and is due, up to n items that
+// somebody waits for, and a few patient ones. None are left, ever, when it returns false.
 func (q *queue) take(into []*item, n int) ([]*item, bool) {
 	for {
 		q.mu.Lock()
@@ -196,9 +238,8 @@ func (q *queue) take(into []*item, n int) ([]*item, bool) {
 		if q.due || closed {
 			into = q.pickLocked(into)
 		}
-		n := min(n, len(q.items))
-		into = append(into, q.items[:n]...)
-		q.items = slices.Delete(q.items, 0, n)
+		into = q.prompt.take(into, n)
+		into = q.patient.take(into, min(n, patientMost))
 		q.mu.Unlock()
 		if len(into) > 0 {
 			return into, true
@@ -224,5 +265,5 @@ func (q *queue) close(why error) {
 func (q *queue) length() int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return len(q.items)
+	return len(q.prompt.items) + len(q.patient.items)
 }

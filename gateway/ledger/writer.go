@@ -163,6 +163,7 @@ func (w *writer) flush(stx StoreTx, runs int) {
 		w.recovered()
 		w.l.stats.flushed(len(w.live), len(w.left), runs, took)
 		for i, it := range w.live {
+			it.flush = took
 			if k, ok := errors.AsType[*kept](w.verdict[i]); ok {
 				it.answer(k.err, true)
 				continue

@@ -25,7 +25,7 @@ func Run(t *testing.T, open Open) {
 		tests map[string]func(*testing.T, Open)
 	}{
 		{"group", groupTests}, {"faults", faultTests}, {"callers", callerTests}, {"data", dataTests}, {"model", modelTests},
-		{"behind", behindTests},
+		{"behind", behindTests}, {"patient", patientTests},
 	}
 	for _, g := range groups {
 		t.Run(g.name, func(t *testing.T) {
