@@ -49,8 +49,12 @@ func (o *Outbox) stopped() bool {
 // round leases and starts what is ready and has room, and says how long nothing more will be: a delivery that ends kicks.
 func (o *Outbox) round() (wait time.Duration, err error) {
 	for {
+		most := o.paced()
+		if o.stopped() {
+			return o.cfg.Poll, nil
+		}
 		ctx, cancel := context.WithTimeout(o.life, commitWait)
-		n, next, err := o.leaseReady(ctx)
+		n, next, err := o.leaseReady(ctx, most)
 		cancel()
 		if err != nil || o.stopped() {
 			return o.cfg.Poll, err
@@ -61,9 +65,24 @@ func (o *Outbox) round() (wait time.Duration, err error) {
 	}
 }
 
-// leaseReady is one look at the ledger. It returns how many deliveries it started, and in how long the next message with
-// room will be ready.
-func (o *Outbox) leaseReady(ctx context.Context) (started int, next time.Duration, err error) {
+// paced waits until the pace lets deliveries begin, and says how many may.
+func (o *Outbox) paced() int {
+	most, pause := o.pace.turn(o.ledger.Waited(), time.Now())
+	if pause > 0 {
+		timer := time.NewTimer(pause)
+		defer timer.Stop()
+		select {
+		case <-o.stop:
+		case <-o.life.Done():
+		case <-timer.C:
+		}
+	}
+	return most
+}
+
+// leaseReady is one look at the ledger, for at most so many deliveries. It returns how many it started, and in how long the
+// next message with room will be ready.
+func (o *Outbox) leaseReady(ctx context.Context, most int) (started int, next time.Duration, err error) {
 	var venues []ledger.VenueQueue
 	err = o.ledger.View(ctx, func(q ledger.Querier) (err error) {
 		venues, err = ledger.WaitingVenues(q)
@@ -82,7 +101,7 @@ func (o *Outbox) leaseReady(ctx context.Context) (started int, next time.Duratio
 			next = min(next, v.Next.Sub(now))
 		}
 	}
-	shares := o.divide(ready)
+	shares := o.divide(ready, most)
 	if len(shares) == 0 {
 		return 0, next, nil
 	}
@@ -119,12 +138,13 @@ func (w *lease) Apply(tx *ledger.Tx) error {
 // String names the work in the ledger's log lines.
 func (w *lease) String() string { return "outbox lease" }
 
-// divide gives the free workers to the ready venues, one each in turn, as far as each has room. The turn goes on where it
+// divide gives the free workers, at most so many, to the ready venues, one each in turn, as far as each has room. The turn
+// goes on where it
 // ended the last time, so that no venue waits for ever when there are fewer workers than venues.
-func (o *Outbox) divide(ready []string) []share {
+func (o *Outbox) divide(ready []string, most int) []share {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	free := o.cfg.Workers - o.total
+	free := min(o.cfg.Workers-o.total, most)
 	from := sort.Search(len(ready), func(i int) bool { return ready[i] > o.turn })
 	shares := make([]share, 0, len(ready))
 	for i := range ready {

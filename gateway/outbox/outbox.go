@@ -26,6 +26,7 @@ type Outbox struct {
 	dead     DeadLetter
 	log      *slog.Logger
 
+	pace  pace          // the dispatcher's
 	kick  chan struct{} // capacity 1: look again
 	stop  chan struct{} // closed: lease nothing more
 	once  sync.Once     // closes stop
@@ -65,8 +66,9 @@ func New(l *ledger.Ledger, cfg Config, handlers map[string]Handler, dead DeadLet
 	if dead == nil {
 		return nil, errors.New("cannot make an outbox: nobody takes its dead letters")
 	}
+	cfg = cfg.withDefaults()
 	return &Outbox{
-		ledger: l, cfg: cfg.withDefaults(), handlers: handlers, dead: dead, log: logger,
+		ledger: l, cfg: cfg, pace: pace{workers: cfg.Workers}, handlers: handlers, dead: dead, log: logger,
 		kick: make(chan struct{}, 1), stop: make(chan struct{}),
 		random: rand.New(rand.NewPCG(seed, 0x6f7574626f78)), inFlight: map[string]int{},
 	}, nil
@@ -74,7 +76,7 @@ func New(l *ledger.Ledger, cfg Config, handlers map[string]Handler, dead DeadLet
 
 // Start begins to deliver, once. Deliveries are cancelled when ctx ends; Close ends them in peace.
 func (o *Outbox) Start(ctx context.Context) {
-	o.life, o.abort = context.WithCancel(ctx)
+	o.life, o.abort = context.WithCancel(ledger.Patient(ctx))
 	o.wg.Go(o.dispatch)
 }
 
