@@ -166,7 +166,7 @@ func (w *round) collections(ctx context.Context) error {
 			continue
 		}
 		if d.state == collectionFailed {
-			if _, err := ledger.Do(ctx, w.rt.Ledger, tryAgain, again{number: d.number, rt: w.rt}); err != nil {
+			if _, err := ledger.Do(ledger.Patient(ctx), w.rt.Ledger, tryAgain, again{number: d.number, rt: w.rt}); err != nil {
 				return err
 			}
 			continue
@@ -224,11 +224,11 @@ func (w *round) look(ctx context.Context, d due) error {
 	v, err := w.till.look(asking, d.collection, d.plate, d.left)
 	cancel()
 	if err == nil && v != nil && v.State != collectionAccepted {
-		_, err = ledger.Do(ctx, w.rt.Ledger, settle, *v)
+		_, err = ledger.Do(ledger.Patient(ctx), w.rt.Ledger, settle, *v)
 		return err
 	}
 	l := look{table: "parking_collections", number: d.number, looks: d.looks + 1, bill: d.bill, late: w.rt.Now().Sub(d.ordered) > decideWithin}
-	_, kept := ledger.Do(ctx, w.rt.Ledger, lookLater, l)
+	_, kept := ledger.Do(ledger.Patient(ctx), w.rt.Ledger, lookLater, l)
 	if kept != nil {
 		return kept
 	}
@@ -307,12 +307,12 @@ func (w *round) back(ctx context.Context, r *refund, total int64) error {
 		v, err = Verdict{Number: r.number, State: collectionFailed, Reason: "refused"}, nil
 	}
 	if err == nil {
-		if _, err := ledger.Do(ctx, w.rt.Ledger, settleBack, v); err != nil || v.State != collectionAccepted {
+		if _, err := ledger.Do(ledger.Patient(ctx), w.rt.Ledger, settleBack, v); err != nil || v.State != collectionAccepted {
 			return err
 		}
 	}
 	l := look{table: "parking_refunds", number: r.number, looks: r.looks + 1, bill: r.bill, late: w.rt.Now().Sub(r.ordered) > decideWithin}
-	if _, kept := ledger.Do(ctx, w.rt.Ledger, lookLater, l); kept != nil {
+	if _, kept := ledger.Do(ledger.Patient(ctx), w.rt.Ledger, lookLater, l); kept != nil {
 		return kept
 	}
 	return err
@@ -330,7 +330,7 @@ func (w *round) parked(ctx context.Context) error {
 		return err
 	})
 	if err == nil && waiting {
-		_, err = ledger.Do(ctx, w.rt.Ledger, unpark, unparking{rt: w.rt, venue: w.till.venue, connector: w.till.connector})
+		_, err = ledger.Do(ledger.Patient(ctx), w.rt.Ledger, unpark, unparking{rt: w.rt, venue: w.till.venue, connector: w.till.connector})
 	}
 	return err
 }

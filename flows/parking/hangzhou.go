@@ -136,7 +136,7 @@ func (c *cityTill) received(ctx context.Context, _ string, r Received) (none Tol
 
 // apply asks the city to collect a bill. That it was taken is not that it was paid: a push says that, or the day's bills.
 func (c *cityTill) apply(ctx context.Context, _ string, charge Charge) (none Told, err error) {
-	o, err := ledger.Do(ctx, c.ledger, orderOf, charge)
+	o, err := ledger.Do(ledger.Patient(ctx), c.ledger, orderOf, charge)
 	switch {
 	case err != nil:
 		return none, err
@@ -157,13 +157,13 @@ func (c *cityTill) apply(ctx context.Context, _ string, charge Charge) (none Tol
 	if err != nil {
 		return none, c.told(err)
 	}
-	_, err = ledger.Do(ctx, c.ledger, settle, v)
+	_, err = ledger.Do(ledger.Patient(ctx), c.ledger, settle, v)
 	return none, err
 }
 
 // applied asks whether the city has the collection of a bill, and keeps how it stands.
 func (c *cityTill) applied(ctx context.Context, _ string, charge Charge) (none Told, happened bool, err error) {
-	o, err := ledger.Do(ctx, c.ledger, orderOf, charge)
+	o, err := ledger.Do(ledger.Patient(ctx), c.ledger, orderOf, charge)
 	switch {
 	case err != nil:
 		return none, false, err
@@ -175,9 +175,9 @@ func (c *cityTill) applied(ctx context.Context, _ string, charge Charge) (none T
 	case err != nil:
 		return none, false, c.told(err)
 	case v != nil:
-		_, err = ledger.Do(ctx, c.ledger, settle, *v)
+		_, err = ledger.Do(ledger.Patient(ctx), c.ledger, settle, *v)
 	case o.Look:
-		_, err = ledger.Do(ctx, c.ledger, settle, stopped(o.Number))
+		_, err = ledger.Do(ledger.Patient(ctx), c.ledger, settle, stopped(o.Number))
 	default:
 		return none, false, nil
 	}

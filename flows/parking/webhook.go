@@ -56,13 +56,13 @@ func webhook(rt *flow.Runtime, t *tills) edge.Route {
 	}
 }
 
-// takeNotice keeps what a till has told. The error is a problem.
+// takeNotice keeps what a till has told. Nobody stands at a barrier for it. The error is a problem.
 func takeNotice(ctx context.Context, l *ledger.Ledger, from *till, heard Heard) error {
 	n, err := newNotice(l.Keys(), from.connector, from.venue.ID, heard)
 	if err != nil {
 		return err
 	}
-	_, err = ledger.Do(ctx, l, take, n)
+	_, err = ledger.Do(ledger.Patient(ctx), l, take, n)
 	if errors.Is(err, ledger.ErrUnavailable) || errors.Is(err, ledger.ErrUnknown) {
 		return gateway.ProblemLedgerUnavailable.Error(gateway.Text{}).WithRetryAfter(time.Second).WithCause(err)
 	}

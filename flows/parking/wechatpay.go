@@ -87,13 +87,13 @@ func (w *wechatTill) announce(ctx context.Context, _ string, c CarIn) (none Told
 			permission.State = permitGranted
 		}
 	}
-	_, err = ledger.Do(ctx, w.ledger, permitCar, permission)
+	_, err = ledger.Do(ledger.Patient(ctx), w.ledger, permitCar, permission)
 	return none, err
 }
 
 // charge asks the provider to collect a bill, and keeps what it says. Accepted is not paid: that is told, or asked for, later.
 func (w *wechatTill) charge(ctx context.Context, _ string, c Charge) (none Told, err error) {
-	o, err := ledger.Do(ctx, w.ledger, orderOf, c)
+	o, err := ledger.Do(ledger.Patient(ctx), w.ledger, orderOf, c)
 	switch {
 	case err != nil:
 		return none, err
@@ -110,7 +110,7 @@ func (w *wechatTill) charge(ctx context.Context, _ string, c Charge) (none Told,
 	if c.Try == 1 && c.Reference != "" {
 		order.ParkingID = c.Reference
 		if t, err = w.client.CreateTransaction(ctx, order); err == nil {
-			_, err = ledger.Do(ctx, w.ledger, settle, wechatVerdict(t))
+			_, err = ledger.Do(ledger.Patient(ctx), w.ledger, settle, wechatVerdict(t))
 			return none, err
 		}
 		if wechatpay.RefusalOf(err) != wechatpay.RefusedState {
@@ -127,7 +127,7 @@ func (w *wechatTill) charge(ctx context.Context, _ string, c Charge) (none Told,
 	if err != nil {
 		return none, w.refused(ctx, o.Number, err)
 	}
-	_, err = ledger.Do(ctx, w.ledger, settle, wechatVerdict(t))
+	_, err = ledger.Do(ledger.Patient(ctx), w.ledger, settle, wechatVerdict(t))
 	return none, err
 }
 
@@ -147,7 +147,7 @@ func (w *wechatTill) order(c Charge, o Ordered) (wechatpay.Charge, error) {
 func (w *wechatTill) refused(ctx context.Context, number string, err error) error {
 	switch kind := wechatpay.RefusalOf(err); kind {
 	case wechatpay.RefusedLimit, wechatpay.RefusedNotFound, wechatpay.RefusedPayer, wechatpay.RefusedState:
-		_, err := ledger.Do(ctx, w.ledger, settle, Verdict{Number: number, State: collectionFailed, Reason: string(kind)})
+		_, err := ledger.Do(ledger.Patient(ctx), w.ledger, settle, Verdict{Number: number, State: collectionFailed, Reason: string(kind)})
 		return err
 	case wechatpay.RefusedOtherUse:
 		t, asked := w.client.QueryTransaction(ctx, number)
@@ -155,7 +155,7 @@ func (w *wechatTill) refused(ctx context.Context, number string, err error) erro
 			return wechatFate(asked)
 		}
 		if t != nil {
-			_, err := ledger.Do(ctx, w.ledger, settle, wechatVerdict(t))
+			_, err := ledger.Do(ledger.Patient(ctx), w.ledger, settle, wechatVerdict(t))
 			return err
 		}
 		return call.Refuse(string(kind), err)
@@ -165,7 +165,7 @@ func (w *wechatTill) refused(ctx context.Context, number string, err error) erro
 
 // charged asks whether the provider has a charge, and keeps how it stands.
 func (w *wechatTill) charged(ctx context.Context, _ string, c Charge) (none Told, happened bool, err error) {
-	o, err := ledger.Do(ctx, w.ledger, orderOf, c)
+	o, err := ledger.Do(ledger.Patient(ctx), w.ledger, orderOf, c)
 	switch {
 	case err != nil:
 		return none, false, err
@@ -177,9 +177,9 @@ func (w *wechatTill) charged(ctx context.Context, _ string, c Charge) (none Told
 	case err != nil:
 		return none, false, wechatFate(err)
 	case t != nil:
-		_, err = ledger.Do(ctx, w.ledger, settle, wechatVerdict(t))
+		_, err = ledger.Do(ledger.Patient(ctx), w.ledger, settle, wechatVerdict(t))
 	case o.Look:
-		_, err = ledger.Do(ctx, w.ledger, settle, stopped(o.Number))
+		_, err = ledger.Do(ledger.Patient(ctx), w.ledger, settle, stopped(o.Number))
 	default:
 		return none, false, nil
 	}
