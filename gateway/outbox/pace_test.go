@@ -54,3 +54,16 @@ func TestPaceYieldsAtOnce(t *testing.T) {
 		t.Errorf("%d deliveries began at once of 2", most)
 	}
 }
+
+func TestShareOfATurnGoesRound(t *testing.T) {
+	o := &Outbox{cfg: Config{Workers: 8, PerVenue: 4}, inFlight: map[string]int{}}
+	for _, want := range []string{"a", "b", "c", "a"} {
+		if got := o.divide([]string{"a", "b", "c"}, 1); len(got) != 1 || got[0] != (share{venue: want, limit: 1}) {
+			t.Errorf("one delivery may begin: %v, want one of %s", got, want)
+		}
+	}
+	o.total = 7
+	if got := o.divide([]string{"a", "b", "c"}, 8); len(got) != 1 || got[0].limit != 1 {
+		t.Errorf("one worker is free: %v", got)
+	}
+}
