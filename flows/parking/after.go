@@ -136,7 +136,7 @@ func (w *round) late(ctx context.Context) error {
 		return err
 	})
 	if err == nil && waiting {
-		_, err = ledger.Do(ctx, w.rt.Ledger, collectLate, lateCollecting{rt: w.rt, venue: w.till.venue, by: w.till.collector})
+		_, err = ledger.Do(ledger.Patient(ctx), w.rt.Ledger, collectLate, lateCollecting{rt: w.rt, venue: w.till.venue, by: w.till.collector})
 	}
 	return err
 }
@@ -160,7 +160,7 @@ func (w *round) collections(ctx context.Context) error {
 	}
 	for _, d := range all {
 		if d.state == collectionPaid {
-			if _, err := ledger.Do(ctx, w.rt.Ledger, tellReceived, again{number: d.number, rt: w.rt, city: w.city}); err != nil {
+			if _, err := ledger.Do(ledger.Patient(ctx), w.rt.Ledger, tellReceived, again{number: d.number, rt: w.rt, city: w.city}); err != nil {
 				return err
 			}
 			continue

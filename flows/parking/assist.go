@@ -120,7 +120,7 @@ func watchParked(ctx context.Context, rt *flow.Runtime) error {
 	for {
 		for _, v := range rt.Venues(Kind) {
 			for more := true; more; {
-				n, err := ledger.Do(ctx, rt.Ledger, askOverdue, overdue{rt, v, rt.Now().Add(-settingsOf(v).ParkedFor)})
+				n, err := ledger.Do(ledger.Patient(ctx), rt.Ledger, askOverdue, overdue{rt, v, rt.Now().Add(-settingsOf(v).ParkedFor)})
 				if err != nil && ctx.Err() == nil {
 					rt.Logger.Warn("cannot hand exits without an entry to a person; it will be tried again", "venue", v.ID, "error", err)
 				}

@@ -59,7 +59,7 @@ func watchPrepaid(ctx context.Context, rt *flow.Runtime) {
 	for {
 		for _, v := range rt.Venues(Kind) {
 			for more := true; more; {
-				n, err := ledger.Do(ctx, rt.Ledger, askPrepaid, overdue{rt, v, rt.Now().Add(-settingsOf(v).ParkedFor)})
+				n, err := ledger.Do(ledger.Patient(ctx), rt.Ledger, askPrepaid, overdue{rt, v, rt.Now().Add(-settingsOf(v).ParkedFor)})
 				if err != nil && ctx.Err() == nil {
 					rt.Logger.Warn("cannot hand payments without a visit to a person; it will be tried again", "venue", v.ID, "error", err)
 				}

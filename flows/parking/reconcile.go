@@ -152,7 +152,7 @@ func (r *reconciling) run(ctx context.Context) error {
 	if r.out.Unasked > 0 {
 		return fmt.Errorf("the collector could not be asked how %d of them stand; have it done again", r.out.Unasked)
 	}
-	_, err = ledger.Do(ctx, r.rt.Ledger, endReconciling, r)
+	_, err = ledger.Do(ledger.Patient(ctx), r.rt.Ledger, endReconciling, r)
 	return err
 }
 
@@ -185,7 +185,7 @@ func (r *reconciling) take(ctx context.Context, some []Entry) error {
 // decide commits, and gives the ledger to the gates for as long as that has taken.
 func (r *reconciling) decide(ctx context.Context, all []asked) ([]asked, error) {
 	begin := time.Now()
-	m, err := ledger.Do(ctx, r.rt.Ledger, matchEntries, matching{r: r, entries: all})
+	m, err := ledger.Do(ledger.Patient(ctx), r.rt.Ledger, matchEntries, matching{r: r, entries: all})
 	if err != nil {
 		return nil, err
 	}
@@ -209,7 +209,7 @@ func (r *reconciling) settle(ctx context.Context, e asked) error {
 		if e.Refund {
 			d = settleBack
 		}
-		if _, err := ledger.Do(ctx, r.rt.Ledger, d, *v); err != nil {
+		if _, err := ledger.Do(ledger.Patient(ctx), r.rt.Ledger, d, *v); err != nil {
 			return err
 		}
 	}

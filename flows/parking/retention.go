@@ -104,7 +104,7 @@ type forgetting struct {
 func (f forgetter) sweep(ctx context.Context, what *ledger.Decision[forgetting, int64], o forgetting) (n int64, err error) {
 	for more := true; more; {
 		began := time.Now()
-		gone, err := ledger.Do(ctx, f.rt.Ledger, what, o)
+		gone, err := ledger.Do(ledger.Patient(ctx), f.rt.Ledger, what, o)
 		n += gone
 		if err != nil {
 			return n, fmt.Errorf("%s: %w", what.Name, err)
@@ -141,7 +141,7 @@ func (f forgetter) visits(ctx context.Context, o forgetting) (n int64, err error
 		for ; err == nil && len(due) > 0; due = due[min(len(due), forgetAtOnce):] {
 			o.visits = due[:min(len(due), forgetAtOnce)]
 			var gone int64
-			gone, err = ledger.Do(ctx, f.rt.Ledger, forgetVisits, o)
+			gone, err = ledger.Do(ledger.Patient(ctx), f.rt.Ledger, forgetVisits, o)
 			n += gone
 		}
 		if err != nil {
