@@ -115,7 +115,10 @@ func (g *garages) write(text string, lot *garage, changes map[string]string) err
 	for at := range barriers {
 		gates = append(gates, fmt.Sprintf("b%d", at+1))
 	}
-	all := map[string]string{`(?m)^  gates: .*`: "  gates: [" + strings.Join(gates, ", ") + "]", `(?m)^id: .*`: "id: " + lot.id}
+	all := map[string]string{
+		`(?m)^  gates: .*`: "  gates: [" + strings.Join(gates, ", ") + "]", `(?m)^id: .*`: "id: " + lot.id,
+		`(?m)^  collect: .*`: "  collect: [payment, city]",
+	}
 	maps.Copy(all, changes)
 	for old, new := range all {
 		pattern := regexp.MustCompile(old)
