@@ -111,7 +111,15 @@ func (s *sower) multiply(stay string, from, to int) error {
 			printf('00000000-0000-7000-8000-%012x', 2*k), printf('00000000-0000-7000-8000-%012x', 2*k+1), printf('%08x', k), randomblob(32), 8*$3 + k*50 FROM n`, from, to, day)); err != nil {
 		return err
 	}
-	names := map[string]string{stay: "sid", bill: "bid", entry: "ein", exit: "eout", runIn: "rin", runOut: "rout"}
+	names := map[string]string{stay: "seeds.sid", bill: "seeds.bid", entry: "seeds.ein", exit: "seeds.eout", runIn: "seeds.rin", runOut: "seeds.rout"}
+	numbers, err := peekRows(s.ctx, &peek{db: s.db}, func(r *sql.Rows, n *string) error { return r.Scan(n) },
+		`SELECT number FROM parking_collections WHERE bill = $1`, bill)
+	if err != nil {
+		return err
+	}
+	for _, n := range numbers { // as copy names them where they are a column
+		names[n] = "'" + n + "/' || seeds.k"
+	}
 	for _, t := range []struct{ table, where string }{
 		{"parking_stays", `id = '` + stay + `'`}, {"parking_events", `stay = '` + stay + `'`}, {"parking_bills", `id = '` + bill + `'`},
 		{"parking_permissions", `plate = x'` + plate + `'`}, {"parking_movements", `bill = '` + bill + `'`},
@@ -127,7 +135,8 @@ func (s *sower) multiply(stay string, from, to int) error {
 	return s.do(`DROP TABLE seeds`)
 }
 
-// copy copies the rows of a table for every seed. What names a thing of the visit names the copy's then, by a seed's column.
+// copy copies the rows of a table for every seed. What names a thing of the visit names the copy's then, by an expression over
+// the seed.
 func (s *sower) copy(table, where string, renamed map[string]string) error {
 	if err := s.do(`CREATE TEMP TABLE original AS SELECT * FROM ` + table + ` WHERE ` + where); err != nil {
 		return err
@@ -155,7 +164,7 @@ func (s *sower) copy(table, where string, renamed map[string]string) error {
 					return err
 				}
 				if n > 0 {
-					value = fmt.Sprintf("replace(%s, '%s', seeds.%s)", value, name, by)
+					value = fmt.Sprintf("replace(%s, '%s', %s)", value, name, by)
 				}
 			}
 		case strings.HasSuffix(c.name, "_at"):
