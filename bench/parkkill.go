@@ -19,7 +19,7 @@ const (
 	parkKillsMost     = 4                      // in a block, before everything must have its answer
 	killsPerGarage    = 50                     // then everything must be settled, and a new city and a new ledger begin
 	silentFrom        = 20                     // kills in a city, from which its provider may tell nothing for a while
-	parkSettledWithin = 45 * time.Second       // of the last restart: what was not told is asked for after thirty
+	parkSettledWithin = 100 * time.Second      // of the last restart: what was not told is asked for after thirty seconds, then after sixty
 )
 
 // provesParkingKill kills the real program at random moments while cars come in and leave, and while the payment provider and
