@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -105,9 +106,9 @@ func TestAvailabilityUnderEveryFault(t *testing.T) {
 
 // TestPagesShareOneDeadline: the second page has what the first one left.
 func TestPagesShareOneDeadline(t *testing.T) {
-	n := 0
+	var n atomic.Int32
 	client := served(t, func(r *http.Request) string {
-		if n++; n > 1 {
+		if n.Add(1) > 1 {
 			<-r.Context().Done()
 		}
 		return `{"hotelAvailability":[{"roomStays":[{"roomRates":[{"roomType":"A","ratePlanCode":"R"}]}],"hasMore":true,"pagingKey":"A"}]}`
@@ -116,7 +117,7 @@ func TestPagesShareOneDeadline(t *testing.T) {
 		_, err := client.Availability(ctx, tonight())
 		return err
 	})
-	if n != 2 {
+	if n := n.Load(); n != 2 {
 		t.Errorf("%d requests", n)
 	}
 }
