@@ -270,7 +270,7 @@ func (t *traffic) all() (cars []*car, visits map[*car][]*carVisit) {
 // before its process died, the retry is told to wait until recovery has.
 func (t *traffic) again() (asked, changed int, err error) {
 	cars, _ := t.all()
-	until := time.Now().Add(parkSettledWithin)
+	until := time.Now().Add(parkAnswerWithin)
 	for i, c := range cars {
 		for _, v := range c.visits {
 			heard, final, done := v.exit.answered()

@@ -42,7 +42,7 @@ func parkFaults() [parkKinds]string {
 		parkInvented:  "in the books, and never charged",
 		parkUntold:    "visits that the city does not know of, and with nobody",
 		parkRefused:   "events that were refused",
-		parkEndless:   "events without a final answer 100 s after the restart",
+		parkEndless:   "events without a final answer 45 s after the restart",
 		parkChanged:   "answers that changed when the exit was told again",
 		parkBooks:     "ledgers whose books do not hold (books verify)",
 		parkLate:      "cities not settled within 100 s of the last restart",

@@ -19,6 +19,7 @@ const (
 	parkKillsMost     = 4                      // in a block, before everything must have its answer
 	killsPerGarage    = 50                     // then everything must be settled, and a new city and a new ledger begin
 	silentFrom        = 20                     // kills in a city, from which its provider may tell nothing for a while
+	parkAnswerWithin  = 45 * time.Second       // of the last restart: every event has its answer by then
 	parkSettledWithin = 100 * time.Second      // of the last restart: what was not told is asked for after thirty seconds, then after sixty
 )
 
@@ -106,7 +107,7 @@ func (k *parkKiller) city(number, kills int) (err error) {
 			done += n
 			fmt.Fprintf(k.run.progress, "parking-kill: %d of %d\n", k.totals.kills, k.run.n)
 		}
-		k.traffic.empty(k.restart.Add(parkSettledWithin), k.chance)
+		k.traffic.empty(k.restart.Add(parkAnswerWithin), k.chance)
 		return k.settle()
 	})
 }
@@ -135,7 +136,7 @@ func (k *parkKiller) block(n int) error {
 		return errors.Join(err, k.traffic.end(time.Now()))
 	}
 	k.totals.blocks++
-	if err := k.traffic.end(k.restart.Add(parkSettledWithin)); err != nil {
+	if err := k.traffic.end(k.restart.Add(parkAnswerWithin)); err != nil {
 		return err
 	}
 	return k.glance()
