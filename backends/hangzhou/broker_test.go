@@ -15,6 +15,7 @@ import (
 	"github.com/mochi-mqtt/server/v2/packets"
 
 	"github.com/warmgate/warmgate/backends/hangzhou"
+	"github.com/warmgate/warmgate/backends/twin/twintest"
 )
 
 // script is a broker that says what it was told, whatever it hears: after CONNECT, then after SUBSCRIBE.
@@ -173,7 +174,7 @@ func TestABrokerThatBreaksTheProtocol(t *testing.T) {
 			url, _ := script(t, test.steps...)
 			s := w.settings()
 			s.Broker, s.Timeout, s.KeepAlive = url, 200*time.Millisecond, time.Second
-			err := w.client.SessionOf(within(t, 10*time.Second), s, func(context.Context, hangzhou.Push) error { return nil })
+			err := w.client.SessionOf(twintest.Within(t, 10*time.Second), s, func(context.Context, hangzhou.Push) error { return nil })
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("got %v", err)
 			}

@@ -11,6 +11,7 @@ import (
 	"github.com/warmgate/warmgate/backends/city"
 	"github.com/warmgate/warmgate/backends/hangzhou"
 	"github.com/warmgate/warmgate/backends/twin"
+	"github.com/warmgate/warmgate/backends/twin/twintest"
 )
 
 // TestTheSandboxHandsOverItsKeys: a client that knows the city's addresses and the files of its secrets is believed, and
@@ -44,7 +45,7 @@ func TestTheSandboxHandsOverItsKeys(t *testing.T) {
 		ear := w.listen(t, s, nil)
 		a := arrival()
 		a.Entry = strconv.Itoa(round)
-		if err := c.Arrive(within(t, 5*time.Second), a); err != nil {
+		if err := c.Arrive(twintest.Within(t, 5*time.Second), a); err != nil {
 			t.Fatal(err)
 		}
 		if p := ear.next(); p.Departure == nil {

@@ -5,13 +5,14 @@ import (
 	"time"
 
 	"github.com/warmgate/warmgate/backends/hangzhou"
+	"github.com/warmgate/warmgate/backends/twin/twintest"
 )
 
 // TestAStayFromArrivalToPayment: the whole conversation, over real sockets, every call twice.
 func TestAStayFromArrivalToPayment(t *testing.T) {
 	w := newWorld(t)
 	ear := w.listen(t, w.settings(), nil)
-	ctx := within(t, 20*time.Second)
+	ctx := twintest.Within(t, 20*time.Second)
 	for range 2 {
 		if err := w.client.Arrive(ctx, arrival()); err != nil {
 			t.Fatal(err)

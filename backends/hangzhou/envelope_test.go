@@ -17,6 +17,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/warmgate/warmgate/backends/hangzhou"
+	"github.com/warmgate/warmgate/backends/twin/twintest"
 )
 
 // TestTheEnvelopeIsWhatTheInterfaceSays: taken apart with nothing but arithmetic, as another implementation would.
@@ -190,10 +191,10 @@ func TestConfigurationsAreValidated(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if e := asError(t, c.Heartbeat(within(t, time.Second))); e.Reason != "input" {
+	if e := asError(t, c.Heartbeat(twintest.Within(t, time.Second))); e.Reason != "input" {
 		t.Errorf("without keys: %v", e)
 	}
-	if err := c.Subscribe(within(t, time.Second), hangzhou.Settings{Broker: "mqtt://127.0.0.1:1", Password: "x"}, nil); err == nil {
+	if err := c.Subscribe(twintest.Within(t, time.Second), hangzhou.Settings{Broker: "mqtt://127.0.0.1:1", Password: "x"}, nil); err == nil {
 		t.Error("without keys: subscribed")
 	}
 }
@@ -201,7 +202,7 @@ func TestConfigurationsAreValidated(t *testing.T) {
 // TestArgumentsAreJudgedBeforeTheyAreSent: and no error shows one.
 func TestArgumentsAreJudgedBeforeTheyAreSent(t *testing.T) {
 	c := newClient(t, "http://127.0.0.1:1", nil) // nothing may reach it
-	ctx := within(t, 5*time.Second)
+	ctx := twintest.Within(t, 5*time.Second)
 	arrive := func(change func(*hangzhou.Arrival)) error {
 		a := arrival()
 		change(&a)

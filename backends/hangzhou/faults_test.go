@@ -2,8 +2,6 @@ package hangzhou_test
 
 import (
 	"context"
-	"errors"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -13,6 +11,7 @@ import (
 
 	"github.com/warmgate/warmgate/backends/hangzhou"
 	"github.com/warmgate/warmgate/backends/twin"
+	"github.com/warmgate/warmgate/backends/twin/twintest"
 	"github.com/warmgate/warmgate/backends/wire"
 )
 
@@ -105,41 +104,21 @@ func effects(b hangzhou.Books, op, uid, bill string) (times int) {
 
 // TestEveryFaultHasItsFate is the client's half of the budget matrix.
 func TestEveryFaultHasItsFate(t *testing.T) {
-	want := map[twin.Fault]wire.Error{
-		twin.Hang:    {Fate: wire.Unknown, Reason: wire.ReasonTimeout},
-		twin.Slow:    {Fate: wire.Unknown, Reason: wire.ReasonTimeout},
-		twin.Refuse:  {Fate: wire.NotSent, Reason: wire.ReasonDial},
-		twin.Reset:   {Fate: wire.Unknown, Reason: wire.ReasonReset},
-		twin.Status5: {Fate: wire.Unknown, Reason: wire.ReasonStatus, Status: 500},
-		twin.Status4: {Fate: wire.Unknown, Reason: wire.ReasonRateLimited, Status: 429},
-		twin.Garbage: {Fate: wire.Unknown, Reason: wire.ReasonGarbage, Status: 200},
-		twin.Endless: {Fate: wire.Unknown, Reason: wire.ReasonTooLarge},
-	}
 	w := newWorld(t)
+	fates := twintest.Fates()
 	for n, fault := range twin.Faults() {
-		limit := 10 * time.Second // for what is noticed at once, on a busy machine too
-		if want[fault].Reason == wire.ReasonTimeout {
-			limit = 200 * time.Millisecond
-		}
-		all := operations(w, n)
+		want, all := fates[fault], operations(w, n)
 		uid, bill := w.client.UID(strconv.Itoa(n), noon), "bill-"+strconv.Itoa(n)
 		for _, op := range inOrder() {
 			t.Run(string(fault)+" "+op, func(t *testing.T) {
 				before := effects(w.twin.ReadBooks(), op, uid, bill)
 				dial(t, w, "hangzhou", twin.Dial{Fault: fault})
-				begin := time.Now()
-				err := all[op](within(t, limit))
-				took := time.Since(begin)
-				e, expect := asError(t, err), want[fault]
-				if e.Fate != expect.Fate || e.Reason != expect.Reason || e.Status != expect.Status || e.Op != op {
-					t.Errorf("want %+v, got %+v", expect, e)
-				}
-				if took > limit+700*time.Millisecond {
-					t.Errorf("took %s, the deadline was %s", took, limit)
-				}
-				if e.Reason == wire.ReasonTimeout != errors.Is(err, context.DeadlineExceeded) {
-					t.Errorf("%v: context.DeadlineExceeded belongs to a timeout, and to it alone", err)
-				}
+				want.Op = op
+				twintest.Meet(t, want, 200*time.Millisecond, func(ctx context.Context) error {
+					err := all[op](ctx)
+					asError(t, err)
+					return err
+				})
 				dial(t, w, "hangzhou", twin.Dial{})
 				slow := 0
 				if fault == twin.Slow && op != "DailyBills" { // the one that has its effect
@@ -148,7 +127,7 @@ func TestEveryFaultHasItsFate(t *testing.T) {
 				if got := effects(w.twin.ReadBooks(), op, uid, bill) - before; got != slow {
 					t.Errorf("it happened %d times", got)
 				}
-				if err := all[op](within(t, 5*time.Second)); err != nil { // the same again, and what the next operation needs
+				if err := all[op](twintest.Within(t, 5*time.Second)); err != nil { // the same again, and what the next operation needs
 					t.Fatalf("after the fault: %v", err)
 				}
 			})
@@ -166,24 +145,18 @@ func dial(t testing.TB, w world, kind string, d twin.Dial) {
 // TestTheAnswerIsLostAfterTheEffect: what exactly-once depends on. The same again succeeds and changes nothing.
 func TestTheAnswerIsLostAfterTheEffect(t *testing.T) {
 	w := newWorld(t)
-	faults := []twin.Fault{"", twin.Hang, twin.Reset, twin.Status5, twin.Status4, twin.Garbage, twin.Endless}
-	for n, fault := range faults {
-		d := twin.Dial{Fault: fault, AfterEffect: true}
-		if fault == "" {
-			d.LatencyMS = 400
-		}
-		all := operations(w, n)
+	losses := twintest.Losses()
+	for n, loss := range losses {
+		fault, all := loss.Fault, operations(w, n)
 		uid, bill := w.client.UID(strconv.Itoa(n), noon), "bill-"+strconv.Itoa(n)
 		for _, op := range []string{"Arrive", "Depart", "ApplyPayment", "Pay"} {
-			dial(t, w, "hangzhou", d)
-			if e := asError(t, all[op](within(t, 200*time.Millisecond))); e.Fate != wire.Unknown {
-				t.Errorf("%q %s: %+v", fault, op, e)
-			}
+			dial(t, w, "hangzhou", loss)
+			twintest.Lose(t, loss, all[op])
 			dial(t, w, "hangzhou", twin.Dial{})
 			if got := effects(w.twin.ReadBooks(), op, uid, bill); got != 1 {
 				t.Errorf("%q %s happened %d times", fault, op, got)
 			}
-			if err := all[op](within(t, 5*time.Second)); err != nil {
+			if err := all[op](twintest.Within(t, 5*time.Second)); err != nil {
 				t.Errorf("%q %s again: %v", fault, op, err)
 			}
 			if got := effects(w.twin.ReadBooks(), op, uid, bill); got != 1 {
@@ -192,7 +165,7 @@ func TestTheAnswerIsLostAfterTheEffect(t *testing.T) {
 		}
 	}
 	b := w.twin.ReadBooks()
-	if len(b.Stays) != len(faults) || len(b.Bills) != len(faults) || len(b.Payments) != len(faults) || len(b.Refused) != 0 {
+	if len(b.Stays) != len(losses) || len(b.Bills) != len(losses) || len(b.Payments) != len(losses) || len(b.Refused) != 0 {
 		t.Errorf("books = %+v", b)
 	}
 	for i := range b.Stays {
@@ -205,13 +178,8 @@ func TestTheAnswerIsLostAfterTheEffect(t *testing.T) {
 // answerer is a city that answers every request with one prepared answer.
 func answerer(t testing.TB, status int, body string) *hangzhou.Client {
 	t.Helper()
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, _ = io.Copy(io.Discard, r.Body)
-		w.WriteHeader(status)
-		_, _ = io.WriteString(w, body)
-	}))
-	t.Cleanup(server.Close)
-	return newClient(t, server.URL+"/city/", func(c *hangzhou.Config) { c.MaxBody = 4096 })
+	base := twintest.Serve(t, twintest.Answer{Status: status, Body: body})
+	return newClient(t, base+"/city/", func(c *hangzhou.Config) { c.MaxBody = 4096 })
 }
 
 func TestAnswersAreJudged(t *testing.T) {
@@ -259,7 +227,7 @@ func TestAnswersAreJudged(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			c := answerer(t, test.status, test.body)
-			err := operations(world{client: c}, 1)[test.op](within(t, 5*time.Second))
+			err := operations(world{client: c}, 1)[test.op](twintest.Within(t, 5*time.Second))
 			if test.fate == 0 {
 				if err != nil {
 					t.Fatal(err)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/warmgate/warmgate/backends/hangzhou"
 	"github.com/warmgate/warmgate/backends/twin"
+	"github.com/warmgate/warmgate/backends/twin/twintest"
 )
 
 const (
@@ -25,7 +26,7 @@ const permission = `{"plateNo":"浙A12345","parkingCode":"riverside","noSense":1
 // arrive tells of the arrival number n.
 func arrive(t testing.TB, w world, n int) {
 	t.Helper()
-	if err := operations(w, n)["Arrive"](within(t, 5*time.Second)); err != nil {
+	if err := operations(w, n)["Arrive"](twintest.Within(t, 5*time.Second)); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -82,7 +83,7 @@ func TestTheLotIsToldAgainAfterTheCityWasRestored(t *testing.T) {
 	if err := w.twin.Do(hangzhou.Want{Policy: &hold}); err != nil { // the result is an hour away
 		t.Fatal(err)
 	}
-	if err := operations(w, 1)["ApplyPayment"](within(t, 5*time.Second)); err != nil {
+	if err := operations(w, 1)["ApplyPayment"](twintest.Within(t, 5*time.Second)); err != nil {
 		t.Fatal(err)
 	}
 	state, err := w.twin.Save()
@@ -397,14 +398,14 @@ func TestSettingsAreValidated(t *testing.T) {
 	} {
 		s := w.settings()
 		change(&s)
-		err := w.client.Subscribe(within(t, 5*time.Second), s, nil)
+		err := w.client.Subscribe(twintest.Within(t, 5*time.Second), s, nil)
 		if err == nil || !strings.Contains(err.Error(), strings.TrimSpace(field)) || s.Password == "a\nb" && strings.Contains(err.Error(), "a\nb") {
 			t.Errorf("%s: %v", field, err)
 		}
 	}
 	s := w.settings()
 	s.Password = "another"
-	if err := w.client.SessionOf(within(t, 5*time.Second), s, nil); err == nil || !strings.Contains(err.Error(), "code 4") && !strings.Contains(err.Error(), "code 5") {
+	if err := w.client.SessionOf(twintest.Within(t, 5*time.Second), s, nil); err == nil || !strings.Contains(err.Error(), "code 4") && !strings.Contains(err.Error(), "code 5") {
 		t.Errorf("another password: %v", err)
 	}
 }

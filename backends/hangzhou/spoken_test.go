@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/warmgate/warmgate/backends/hangzhou"
+	"github.com/warmgate/warmgate/backends/twin/twintest"
 )
 
 // TestWhatIsSpoken: every operation, member by member, whatever zone its times come in.
@@ -66,7 +67,7 @@ func TestWhatIsSpoken(t *testing.T) {
 		{func(ctx context.Context) error { return c.ConfirmPayResult(ctx, "R1", []byte(`{}`)) },
 			`/api/v2/cp/confirmPayResult {"data":{"requestId":"R1","success":true,"params":{}}}`},
 	} {
-		if err := test.do(within(t, 5*time.Second)); err != nil {
+		if err := test.do(twintest.Within(t, 5*time.Second)); err != nil {
 			t.Fatal(err)
 		}
 		if got := <-said; got != test.want {

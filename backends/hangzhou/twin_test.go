@@ -18,13 +18,14 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/warmgate/warmgate/backends/hangzhou"
+	"github.com/warmgate/warmgate/backends/twin/twintest"
 	"github.com/warmgate/warmgate/backends/wire"
 )
 
 // post sends a body and returns the answer.
 func post(t testing.TB, to, body, kind string) (int, string) {
 	t.Helper()
-	r, err := http.NewRequestWithContext(within(t, 5*time.Second), http.MethodPost, to, strings.NewReader(body))
+	r, err := http.NewRequestWithContext(twintest.Within(t, 5*time.Second), http.MethodPost, to, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,7 +146,7 @@ func answered(t *testing.T, name, text, want string) {
 // TestContradictionsAreRefused: the same again is not one, and leaves nothing behind.
 func TestContradictionsAreRefused(t *testing.T) {
 	w := newWorld(t)
-	ctx := within(t, 10*time.Second)
+	ctx := twintest.Within(t, 10*time.Second)
 	all := operations(w, 1)
 	for _, op := range []string{"Depart", "ApplyPayment", "Pay"} {
 		refusedWith(t, all[op](ctx), hangzhou.CodeUnknown)
@@ -214,7 +215,7 @@ func TestContradictionsAreRefused(t *testing.T) {
 // TestThePermissionDecides: who may leave first, and up to which amount; and what becomes of a collection.
 func TestThePermissionDecides(t *testing.T) {
 	w := newWorld(t)
-	ctx := within(t, 10*time.Second)
+	ctx := twintest.Within(t, 10*time.Second)
 	ear := w.listen(t, w.settings(), nil)
 	arrive(t, w, 1)
 	ear.next()
@@ -326,7 +327,7 @@ func TestManyCopiesOfOneBill(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 50 {
 		wg.Go(func() {
-			if err := operations(w, 1)["ApplyPayment"](within(t, 10*time.Second)); err != nil {
+			if err := operations(w, 1)["ApplyPayment"](twintest.Within(t, 10*time.Second)); err != nil {
 				t.Error(err)
 			}
 		})
@@ -341,11 +342,11 @@ func TestManyCopiesOfOneBill(t *testing.T) {
 func TestTheTwinRemembers(t *testing.T) {
 	w := newWorld(t)
 	for _, op := range []string{"Arrive", "Depart", "ApplyPayment", "Pay", "Heartbeat"} {
-		if err := operations(w, 1)[op](within(t, 5*time.Second)); err != nil {
+		if err := operations(w, 1)[op](twintest.Within(t, 5*time.Second)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	refusedWith(t, operations(w, 2)["Depart"](within(t, 5*time.Second)), hangzhou.CodeUnknown)
+	refusedWith(t, operations(w, 2)["Depart"](twintest.Within(t, 5*time.Second)), hangzhou.CodeUnknown)
 	state, err := w.twin.Save()
 	if err != nil {
 		t.Fatal(err)
@@ -381,7 +382,7 @@ func TestTheTwinRemembers(t *testing.T) {
 func TestBooksShowNoPlate(t *testing.T) {
 	w := newWorld(t)
 	for _, op := range []string{"Arrive", "Depart", "ApplyPayment", "Pay"} {
-		if err := operations(w, 1)[op](within(t, 5*time.Second)); err != nil {
+		if err := operations(w, 1)[op](twintest.Within(t, 5*time.Second)); err != nil {
 			t.Fatal(err)
 		}
 	}

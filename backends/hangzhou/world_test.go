@@ -3,7 +3,6 @@ package hangzhou_test
 import (
 	"bytes"
 	"context"
-	"errors"
 	"log/slog"
 	"strings"
 	"sync"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/warmgate/warmgate/backends/hangzhou"
 	"github.com/warmgate/warmgate/backends/twin"
+	"github.com/warmgate/warmgate/backends/twin/twintest"
 	"github.com/warmgate/warmgate/backends/wire"
 )
 
@@ -53,15 +53,7 @@ type world struct {
 
 func newWorld(t testing.TB) world {
 	t.Helper()
-	city, err := twin.NewCity(twin.Config{Seed: 7})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := city.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	city := twintest.City(t)
 	brain := newTwin(t, 7)
 	if err := city.Add("hangzhou", lot, brain); err != nil {
 		t.Fatal(err)
@@ -111,18 +103,9 @@ func newClient(t testing.TB, url string, change func(*hangzhou.Config)) *hangzho
 	return c
 }
 
-func within(t testing.TB, d time.Duration) context.Context {
-	ctx, cancel := context.WithTimeout(context.Background(), d)
-	t.Cleanup(cancel)
-	return ctx
-}
-
 func asError(t testing.TB, err error) *wire.Error {
 	t.Helper()
-	e, ok := errors.AsType[*wire.Error](err)
-	if !ok {
-		t.Fatalf("want a *wire.Error, got %v", err)
-	}
+	e := twintest.ErrorOf(t, err)
 	if strings.Contains(err.Error(), plate) || strings.Contains(err.Error(), "12345") {
 		t.Errorf("the error shows the plate: %v", err)
 	}

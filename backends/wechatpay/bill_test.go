@@ -11,13 +11,14 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/warmgate/warmgate/backends/twin/twintest"
 	"github.com/warmgate/warmgate/backends/wechatpay"
 	"github.com/warmgate/warmgate/backends/wire"
 )
 
 func TestTheDaysBill(t *testing.T) {
 	w := newWorld(t, nil)
-	ctx := within(t, 20*time.Second)
+	ctx := twintest.Within(t, 20*time.Second)
 	_, err := w.client.WholeBill(ctx, today())
 	refusedWith(t, err, wechatpay.RefusedNoBill, "NO_STATEMENT_EXIST")
 	_, err = w.client.WholeBill(ctx, "2099-01-01")
@@ -176,7 +177,7 @@ func TestABillIsOnlyBelievedWhole(t *testing.T) {
 			cfg := fakeConfig(f.url, goodSigner())
 			cfg.MchID = test.mchID
 			b := &wechatpay.Bill{}
-			_, err := newClient(t, cfg).TradeBill(within(t, 5*time.Second), "2026-05-02", func(r *wechatpay.BillRow) error {
+			_, err := newClient(t, cfg).TradeBill(twintest.Within(t, 5*time.Second), "2026-05-02", func(r *wechatpay.BillRow) error {
 				b.Rows = append(b.Rows, *r)
 				return nil
 			})
@@ -186,7 +187,7 @@ func TestABillIsOnlyBelievedWhole(t *testing.T) {
 				}
 				return
 			}
-			if e := asError(t, err); len(b.Rows) > 0 || e.Fate != wire.Unknown || e.Reason != test.reason || e.Op != "TradeBill" {
+			if e := twintest.ErrorOf(t, err); len(b.Rows) > 0 || e.Fate != wire.Unknown || e.Reason != test.reason || e.Op != "TradeBill" {
 				t.Errorf("want %s, got %+v", test.reason, e)
 			}
 		})

@@ -9,6 +9,7 @@ import (
 
 	"github.com/warmgate/warmgate/backends/city"
 	"github.com/warmgate/warmgate/backends/twin"
+	"github.com/warmgate/warmgate/backends/twin/twintest"
 	"github.com/warmgate/warmgate/backends/wechatpay"
 )
 
@@ -30,8 +31,8 @@ func TestTheSandboxHandsOverItsKeys(t *testing.T) {
 			SerialNo: wechatpay.TwinSerialNo, PrivateKey: read("private_key"), APIv3Key: read("api_v3_key"), NotifyURL: "http://127.0.0.1:1/none"})
 	}
 	town, client := up()
-	p := must[*wechatpay.Parking](t)(client.CreateParking(within(t, 10*time.Second), entry("in-1", plateA)))
-	must[*wechatpay.Transaction](t)(client.CreateTransaction(within(t, 10*time.Second), charge("pay-1", plateA, p.ID, 100)))
+	p := must[*wechatpay.Parking](t)(client.CreateParking(twintest.Within(t, 10*time.Second), entry("in-1", plateA)))
+	must[*wechatpay.Transaction](t)(client.CreateTransaction(twintest.Within(t, 10*time.Second), charge("pay-1", plateA, p.ID, 100)))
 	if err := town.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -40,7 +41,7 @@ func TestTheSandboxHandsOverItsKeys(t *testing.T) {
 		t.Errorf("the books have mode %v", info.Mode())
 	}
 	town, client = up()
-	if got := must[*wechatpay.Transaction](t)(client.QueryTransaction(within(t, 10*time.Second), "pay-1")); got == nil || got.Total != 100 {
+	if got := must[*wechatpay.Transaction](t)(client.QueryTransaction(twintest.Within(t, 10*time.Second), "pay-1")); got == nil || got.Total != 100 {
 		t.Errorf("after a restart: %+v", got)
 	}
 	if err := town.Close(); err != nil {

@@ -15,6 +15,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/warmgate/warmgate/backends/twin"
+	"github.com/warmgate/warmgate/backends/twin/twintest"
 	"github.com/warmgate/warmgate/backends/wechatpay"
 	"github.com/warmgate/warmgate/backends/wire"
 	"github.com/warmgate/warmgate/gateway"
@@ -52,15 +53,7 @@ type world struct {
 
 func newWorld(t testing.TB, change func(*wechatpay.Config)) *world {
 	t.Helper()
-	city, err := twin.NewCity(twin.Config{Seed: 7})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := city.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	city := twintest.City(t)
 	provider := newTwin(t, 7)
 	if err := city.Add("wechatpay", "riverside", provider); err != nil {
 		t.Fatal(err)
@@ -158,24 +151,9 @@ func (in *inbox) next(t testing.TB) delivery {
 	return delivery{}
 }
 
-func within(t testing.TB, d time.Duration) context.Context {
-	ctx, cancel := context.WithTimeout(context.Background(), d)
-	t.Cleanup(cancel)
-	return ctx
-}
-
-func asError(t testing.TB, err error) *wire.Error {
-	t.Helper()
-	e, ok := errors.AsType[*wire.Error](err)
-	if !ok {
-		t.Fatalf("want a *wire.Error, got %v", err)
-	}
-	return e
-}
-
 func refusedWith(t testing.TB, err error, kind wechatpay.Kind, code string) {
 	t.Helper()
-	if e := asError(t, err); e.Fate != wire.Refused || wechatpay.RefusalOf(err) != kind || e.Code != code || e.Connector != "wechatpay" {
+	if e := twintest.ErrorOf(t, err); e.Fate != wire.Refused || wechatpay.RefusalOf(err) != kind || e.Code != code || e.Connector != "wechatpay" {
 		t.Errorf("want a refusal %s %s, got %+v", kind, code, e)
 	}
 }
@@ -226,21 +204,21 @@ func (w *world) do(t testing.TB, want wechatpay.Want) {
 // park lets a car in.
 func (w *world) park(t testing.TB, number, plate string) *wechatpay.Parking {
 	t.Helper()
-	return must[*wechatpay.Parking](t)(w.client.CreateParking(within(t, 10*time.Second), entry(number, plate)))
+	return must[*wechatpay.Parking](t)(w.client.CreateParking(twintest.Within(t, 10*time.Second), entry(number, plate)))
 }
 
 // paid brings a charge as far as SUCCESS.
 func (w *world) paid(t testing.TB, number, plate string, total int64) *wechatpay.Transaction {
 	t.Helper()
 	p := w.park(t, "in-"+number, plate)
-	must[*wechatpay.Transaction](t)(w.client.CreateTransaction(within(t, 10*time.Second), charge(number, plate, p.ID, total)))
+	must[*wechatpay.Transaction](t)(w.client.CreateTransaction(twintest.Within(t, 10*time.Second), charge(number, plate, p.ID, total)))
 	return w.reached(t, number, wechatpay.Success)
 }
 
 // reached asks until a charge is in a state.
 func (w *world) reached(t testing.TB, number string, state wechatpay.TradeState) *wechatpay.Transaction {
 	t.Helper()
-	ctx := within(t, 10*time.Second)
+	ctx := twintest.Within(t, 10*time.Second)
 	var got *wechatpay.Transaction
 	until(t, func() bool {
 		got = must[*wechatpay.Transaction](t)(w.client.QueryTransaction(ctx, number))
@@ -251,7 +229,7 @@ func (w *world) reached(t testing.TB, number string, state wechatpay.TradeState)
 
 func TestAStayFromEntryToRefund(t *testing.T) {
 	w := newWorld(t, nil)
-	ctx := within(t, 20*time.Second)
+	ctx := twintest.Within(t, 20*time.Second)
 	service, err := w.client.FindPlateService(ctx, wechatpay.PlateQuery{Plate: plateA, Color: wechatpay.Blue, OpenID: "o123"})
 	if err != nil || service.State != wechatpay.ServiceNormal || service.OpenedAt.IsZero() {
 		t.Fatalf("service = %+v, %v", service, err)
@@ -315,7 +293,7 @@ func TestAStayFromEntryToRefund(t *testing.T) {
 
 func TestBadArgumentsAreNotSent(t *testing.T) {
 	w := newWorld(t, nil)
-	ctx := within(t, 10*time.Second)
+	ctx := twintest.Within(t, 10*time.Second)
 	bad := func(change func(*wechatpay.Charge)) error {
 		c := charge("pay-1", plateA, "5K1", 100)
 		change(&c)
@@ -359,7 +337,7 @@ func TestBadArgumentsAreNotSent(t *testing.T) {
 		"no payer":             find(wechatpay.PlateQuery{Plate: plateA, Color: wechatpay.Blue}),
 		"a query in the query": find(wechatpay.PlateQuery{Plate: "a&b", Color: wechatpay.Blue, OpenID: "o"}),
 	} {
-		if e := asError(t, err); e.Fate != wire.NotSent || e.Reason != wire.ReasonInput || e.Cause == nil {
+		if e := twintest.ErrorOf(t, err); e.Fate != wire.NotSent || e.Reason != wire.ReasonInput || e.Cause == nil {
 			t.Errorf("%s: %+v", name, e)
 		}
 		if strings.Contains(err.Error(), "12345") {
@@ -367,7 +345,7 @@ func TestBadArgumentsAreNotSent(t *testing.T) {
 		}
 	}
 	for _, day := range []string{"", "2026-02-30", "20260501"} {
-		if _, err := w.client.WholeBill(ctx, day); asError(t, err).Fate != wire.NotSent {
+		if _, err := w.client.WholeBill(ctx, day); twintest.ErrorOf(t, err).Fate != wire.NotSent {
 			t.Errorf("%q: %v", day, err)
 		}
 	}
@@ -419,10 +397,10 @@ func TestConfigIsChecked(t *testing.T) {
 	cfg := w.cfg
 	cfg.Unread, cfg.PrivateKey, cfg.APIv3Key, cfg.PlatformKeys = true, "unread", "unread", "unread"
 	c := newClient(t, cfg)
-	if _, err := c.QueryTransaction(within(t, time.Second), "pay-1"); asError(t, err).Fate != wire.NotSent {
+	if _, err := c.QueryTransaction(twintest.Within(t, time.Second), "pay-1"); twintest.ErrorOf(t, err).Fate != wire.NotSent {
 		t.Errorf("an unread client has sent: %v", err)
 	}
-	if _, err := c.Notification(within(t, time.Second), func(string) string { return "" }, nil); !errors.Is(err, wechatpay.ErrUnverified) {
+	if _, err := c.Notification(twintest.Within(t, time.Second), func(string) string { return "" }, nil); !errors.Is(err, wechatpay.ErrUnverified) {
 		t.Errorf("an unread client has read: %v", err)
 	}
 	if c.MchID() != w.cfg.MchID {
@@ -432,7 +410,7 @@ func TestConfigIsChecked(t *testing.T) {
 
 func TestRefusals(t *testing.T) {
 	w := newWorld(t, nil)
-	ctx := within(t, 20*time.Second)
+	ctx := twintest.Within(t, 20*time.Second)
 	for i, test := range []struct {
 		code string
 		kind wechatpay.Kind
@@ -457,7 +435,7 @@ func TestRefusals(t *testing.T) {
 		w.do(t, wechatpay.Want{What: wechatpay.MakePlate, Plate: plateA, Color: wechatpay.Blue, Refuse: code})
 		p := w.park(t, "in-"+number, plateA)
 		_, err := w.client.CreateTransaction(ctx, charge(number, plateA, p.ID, 100))
-		if e := asError(t, err); e.Fate != wire.Unknown || e.Reason != wire.ReasonStatus || wechatpay.RefusalOf(err) != "" {
+		if e := twintest.ErrorOf(t, err); e.Fate != wire.Unknown || e.Reason != wire.ReasonStatus || wechatpay.RefusalOf(err) != "" {
 			t.Errorf("%s: %+v", code, e)
 		}
 	}

@@ -2,12 +2,12 @@ package wechatpay_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"testing"
 	"time"
 
 	"github.com/warmgate/warmgate/backends/twin"
+	"github.com/warmgate/warmgate/backends/twin/twintest"
 	"github.com/warmgate/warmgate/backends/wechatpay"
 	"github.com/warmgate/warmgate/backends/wire"
 )
@@ -70,47 +70,31 @@ func happened(w *world, s stays) map[string]bool {
 	return out
 }
 
+// dial sets how the provider behaves.
+func (w *world) dial(t testing.TB, d twin.Dial) {
+	t.Helper()
+	if err := w.city.Dial("wechatpay", "riverside", d); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // TestEveryFaultHasItsFate is the client's half of the budget matrix.
 func TestEveryFaultHasItsFate(t *testing.T) {
-	want := map[twin.Fault]wire.Error{
-		twin.Hang:    {Fate: wire.Unknown, Reason: wire.ReasonTimeout},
-		twin.Slow:    {Fate: wire.Unknown, Reason: wire.ReasonTimeout},
-		twin.Refuse:  {Fate: wire.NotSent, Reason: wire.ReasonDial},
-		twin.Reset:   {Fate: wire.Unknown, Reason: wire.ReasonReset},
-		twin.Status5: {Fate: wire.Unknown, Reason: wire.ReasonStatus, Status: 500},
-		twin.Status4: {Fate: wire.Unknown, Reason: wire.ReasonRateLimited, Status: 429},
-		twin.Garbage: {Fate: wire.Unknown, Reason: wechatpay.ReasonSignature, Status: 200}, // nobody signed it
-		twin.Endless: {Fate: wire.Unknown, Reason: wire.ReasonTooLarge},
-	}
 	w := newWorld(t, nil)
 	w.do(t, wechatpay.Want{What: wechatpay.MakeBehave, Behaviour: wechatpay.Behaviour{Mute: true}})
+	fates := twintest.Fates()
 	for i, fault := range twin.Faults() {
-		limit := 10 * time.Second // for what is noticed at once, on a busy machine too
-		if want[fault].Reason == wire.ReasonTimeout {
-			limit = 150 * time.Millisecond
+		want := fates[fault]
+		if fault == twin.Garbage { // nobody signed it
+			want.Reason = wechatpay.ReasonSignature
 		}
 		s := w.stays(t, string(fault), i)
 		for op, call := range operations(w.client, s) {
 			t.Run(string(fault)+" "+op, func(t *testing.T) {
-				if err := w.city.Dial("wechatpay", "riverside", twin.Dial{Fault: fault}); err != nil {
-					t.Fatal(err)
-				}
-				begin := time.Now()
-				err := call(within(t, limit))
-				took := time.Since(begin)
-				e, expect := asError(t, err), want[fault]
-				if e.Fate != expect.Fate || e.Reason != expect.Reason || e.Status != expect.Status || e.Op != op {
-					t.Errorf("want %+v, got %+v", expect, e)
-				}
-				if took > limit+700*time.Millisecond {
-					t.Errorf("took %s, the deadline was %s", took, limit)
-				}
-				if e.Reason == wire.ReasonTimeout != errors.Is(err, context.DeadlineExceeded) {
-					t.Errorf("%v: context.DeadlineExceeded belongs to a timeout, and to it alone", err)
-				}
-				if err := w.city.Dial("wechatpay", "riverside", twin.Dial{}); err != nil {
-					t.Fatal(err)
-				}
+				w.dial(t, twin.Dial{Fault: fault})
+				want.Op = op
+				twintest.Meet(t, want, 150*time.Millisecond, call)
+				w.dial(t, twin.Dial{})
 			})
 		}
 		for op, did := range happened(w, s) {
@@ -128,22 +112,18 @@ func TestTheFileOfABillHasFates(t *testing.T) {
 	for fault, want := range map[twin.Fault]wire.Reason{twin.Hang: wire.ReasonTimeout, twin.Slow: wire.ReasonTimeout, twin.Refuse: wire.ReasonReset,
 		twin.Reset: wire.ReasonReset, twin.Status5: wire.ReasonStatus, twin.Status4: wire.ReasonRateLimited, twin.Garbage: wechatpay.ReasonSignature,
 		twin.Endless: wire.ReasonTooLarge} {
-		if err := w.city.Dial("wechatpay", "riverside", twin.Dial{Fault: fault, Path: "/v3/billdownload/"}); err != nil {
-			t.Fatal(err)
-		}
+		w.dial(t, twin.Dial{Fault: fault, Path: "/v3/billdownload/"})
 		limit := 10 * time.Second
 		if want == wire.ReasonTimeout {
 			limit = 200 * time.Millisecond
 		}
-		bill, err := w.client.WholeBill(within(t, limit), today())
-		if e := asError(t, err); bill != nil || e.Fate != wire.Unknown || e.Reason != want {
+		bill, err := w.client.WholeBill(twintest.Within(t, limit), today())
+		if e := twintest.ErrorOf(t, err); bill != nil || e.Fate != wire.Unknown || e.Reason != want {
 			t.Errorf("%s: %+v, %+v", fault, bill, e)
 		}
 	}
-	if err := w.city.Dial("wechatpay", "riverside", twin.Dial{}); err != nil {
-		t.Fatal(err)
-	}
-	if bill, err := w.client.WholeBill(within(t, 10*time.Second), today()); err != nil || len(bill.Rows) != 1 {
+	w.dial(t, twin.Dial{})
+	if bill, err := w.client.WholeBill(twintest.Within(t, 10*time.Second), today()); err != nil || len(bill.Rows) != 1 {
 		t.Errorf("after the faults: %+v, %v", bill, err)
 	}
 }
@@ -153,39 +133,30 @@ func TestTheFileOfABillHasFates(t *testing.T) {
 func TestTheAnswerIsLostAfterTheEffect(t *testing.T) {
 	w := newWorld(t, nil)
 	w.do(t, wechatpay.Want{What: wechatpay.MakeBehave, Behaviour: wechatpay.Behaviour{Mute: true}})
-	faults := []twin.Fault{"", twin.Hang, twin.Reset, twin.Status5, twin.Status4, twin.Garbage, twin.Endless}
-	for i, fault := range faults {
+	losses := twintest.Losses()
+	for i, loss := range losses {
+		fault := loss.Fault
 		s := w.stays(t, "lost"+string(fault), i)
-		d := twin.Dial{Fault: fault, AfterEffect: true}
-		if fault == "" {
-			d.LatencyMS = 400
-		}
 		for _, op := range []string{"CreateParking", "CreateTransaction", "CreateRefund"} {
-			if err := w.city.Dial("wechatpay", "*", d); err != nil {
-				t.Fatal(err)
-			}
-			if e := asError(t, operations(w.client, s)[op](within(t, 200*time.Millisecond))); e.Fate != wire.Unknown {
-				t.Errorf("%q %s: %+v", fault, op, e)
-			}
-			if err := w.city.Dial("wechatpay", "*", twin.Dial{}); err != nil {
-				t.Fatal(err)
-			}
+			w.dial(t, loss)
+			twintest.Lose(t, loss, operations(w.client, s)[op])
+			w.dial(t, twin.Dial{})
 			if !happened(w, s)[op] {
 				t.Errorf("%q %s has not happened", fault, op)
 			}
-			if err := operations(w.client, s)[op](within(t, 5*time.Second)); err != nil {
+			if err := operations(w.client, s)[op](twintest.Within(t, 5*time.Second)); err != nil {
 				t.Errorf("%q %s again: %v", fault, op, err)
 			}
 		}
-		if got, err := w.client.QueryTransaction(within(t, 5*time.Second), s.next); err != nil || got == nil || got.Total != 700 {
+		if got, err := w.client.QueryTransaction(twintest.Within(t, 5*time.Second), s.next); err != nil || got == nil || got.Total != 700 {
 			t.Errorf("%q: %+v, %v", fault, got, err)
 		}
-		if got, err := w.client.QueryRefund(within(t, 5*time.Second), "back-"+s.number); err != nil || got == nil || got.Refund != 100 {
+		if got, err := w.client.QueryRefund(twintest.Within(t, 5*time.Second), "back-"+s.number); err != nil || got == nil || got.Refund != 100 {
 			t.Errorf("%q: %+v, %v", fault, got, err)
 		}
 	}
 	b := w.twin.ReadBooks()
-	if len(b.Charges) != 2*len(faults) || len(b.Refunds) != len(faults) {
+	if len(b.Charges) != 2*len(losses) || len(b.Refunds) != len(losses) {
 		t.Errorf("%d charges, %d refunds", len(b.Charges), len(b.Refunds))
 	}
 	for _, c := range b.Charges {

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/warmgate/warmgate/backends/twin/twintest"
 	"github.com/warmgate/warmgate/backends/wechatpay"
 )
 
@@ -58,7 +59,7 @@ func TestNotificationsAreRead(t *testing.T) {
 		{"too much", `"` + strings.Repeat("a", wechatpay.MaxNotification) + `"`, wechatpay.ErrForged},
 	} {
 		header := goodSigner().headers(time.Now(), test.body)
-		n, err := c.Notification(within(t, 5*time.Second), header.Get, []byte(test.body))
+		n, err := c.Notification(twintest.Within(t, 5*time.Second), header.Get, []byte(test.body))
 		if !errors.Is(err, test.why) || (err == nil) != (test.why == nil) {
 			t.Errorf("%s: want %v, got %v", test.name, test.why, err)
 		}
@@ -67,7 +68,7 @@ func TestNotificationsAreRead(t *testing.T) {
 		}
 	}
 	body := note("VEHICLE.ENTRANCE_STATE_CHANGE", parking, key)
-	n, err := c.Notification(within(t, time.Second), goodSigner().headers(time.Now(), body).Get, []byte(body))
+	n, err := c.Notification(twintest.Within(t, time.Second), goodSigner().headers(time.Now(), body).Get, []byte(body))
 	if err != nil || n.Parking.State != wechatpay.Blocked || n.Parking.BlockReason != wechatpay.BlockOverdue || n.Parking.OutParkingNo != "in-1" || n.Transaction != nil {
 		t.Errorf("%+v, %v", n, err)
 	}
@@ -103,19 +104,19 @@ func TestForgedNotifications(t *testing.T) {
 		"an odd serial":                  {set("Wechatpay-Serial", "''"), wechatpay.ErrForged},
 		"a serial when nobody answers":   {set("Wechatpay-Serial", "BEEF"), wechatpay.ErrUnverified},
 	} {
-		n, err := c.Notification(within(t, 5*time.Second), test.header.Get, []byte(body))
+		n, err := c.Notification(twintest.Within(t, 5*time.Second), test.header.Get, []byte(body))
 		if n != nil || !errors.Is(err, test.why) {
 			t.Errorf("%s: want %v, got %+v, %v", name, test.why, n, err)
 		}
 	}
 	header := goodSigner().headers(now, body)
 	for range 2 { // the provider may deliver the very same twice: the id tells
-		if n, err := c.Notification(within(t, time.Second), header.Get, []byte(body)); err != nil || n.ID != "EV-1" {
+		if n, err := c.Notification(twintest.Within(t, time.Second), header.Get, []byte(body)); err != nil || n.ID != "EV-1" {
 			t.Errorf("delivered again: %+v, %v", n, err)
 		}
 	}
 	clock = now.Add(6 * time.Minute)
-	if _, err := c.Notification(within(t, time.Second), header.Get, []byte(body)); !errors.Is(err, wechatpay.ErrStale) {
+	if _, err := c.Notification(twintest.Within(t, time.Second), header.Get, []byte(body)); !errors.Is(err, wechatpay.ErrStale) {
 		t.Errorf("replayed after the leeway: %v", err)
 	}
 }

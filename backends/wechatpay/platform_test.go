@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/warmgate/warmgate/backends/twin"
+	"github.com/warmgate/warmgate/backends/twin/twintest"
 	"github.com/warmgate/warmgate/backends/wechatpay"
 	"github.com/warmgate/warmgate/backends/wire"
 )
@@ -103,7 +104,7 @@ func TestOneFetchForAll(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 20 {
 		wg.Go(func() {
-			if got, err := c.QueryTransaction(within(t, 10*time.Second), "pay-1"); err != nil || got == nil {
+			if got, err := c.QueryTransaction(twintest.Within(t, 10*time.Second), "pay-1"); err != nil || got == nil {
 				t.Error(err)
 			}
 		})
@@ -124,12 +125,12 @@ func TestAHangingListHoldsNobody(t *testing.T) {
 	cfg.PlatformKeys, cfg.KeyTimeout = "", 1500*time.Millisecond
 	c := newClient(t, cfg)
 	begin := time.Now()
-	_, err := c.QueryTransaction(within(t, 150*time.Millisecond), "pay-1")
-	if e := asError(t, err); e.Fate != wire.Unknown || e.Reason != wechatpay.ReasonSignature || time.Since(begin) > 900*time.Millisecond {
+	_, err := c.QueryTransaction(twintest.Within(t, 150*time.Millisecond), "pay-1")
+	if e := twintest.ErrorOf(t, err); e.Fate != wire.Unknown || e.Reason != wechatpay.ReasonSignature || time.Since(begin) > 900*time.Millisecond {
 		t.Errorf("after %s: %+v", time.Since(begin), e)
 	}
 	header := goodSigner().headers(time.Now(), "{}")
-	if _, err := c.Notification(within(t, 100*time.Millisecond), header.Get, []byte("{}")); !errors.Is(err, wechatpay.ErrUnverified) {
+	if _, err := c.Notification(twintest.Within(t, 100*time.Millisecond), header.Get, []byte("{}")); !errors.Is(err, wechatpay.ErrUnverified) {
 		t.Errorf("a notification that cannot be verified now: %v", err)
 	}
 	if n := k.asked.Load(); n != 1 {
@@ -145,14 +146,14 @@ func TestForgedSerialsAskSeldom(t *testing.T) {
 	begin := time.Now()
 	for range 50 {
 		header := stranger.headers(time.Now(), "{}")
-		if _, err := c.Notification(within(t, 5*time.Second), header.Get, []byte("{}")); !errors.Is(err, wechatpay.ErrForged) {
+		if _, err := c.Notification(twintest.Within(t, 5*time.Second), header.Get, []byte("{}")); !errors.Is(err, wechatpay.ErrForged) {
 			t.Fatal(err)
 		}
 	}
 	if n := k.asked.Load(); n > 1+int32(time.Since(begin)/time.Second) {
 		t.Errorf("the list was asked for %d times", n)
 	}
-	if _, err := c.QueryTransaction(within(t, 5*time.Second), "pay-1"); err != nil {
+	if _, err := c.QueryTransaction(twintest.Within(t, 5*time.Second), "pay-1"); err != nil {
 		t.Errorf("what is known is known still: %v", err)
 	}
 }
@@ -184,7 +185,7 @@ func TestTheListIsBelievedOnlyFromTheProvider(t *testing.T) {
 			}
 			send(w, 200, next.headers(time.Now(), aTransaction), aTransaction)
 		})
-		_, err := newClient(t, fakeConfig(f.url, goodSigner())).QueryTransaction(within(t, 5*time.Second), "pay-1")
+		_, err := newClient(t, fakeConfig(f.url, goodSigner())).QueryTransaction(twintest.Within(t, 5*time.Second), "pay-1")
 		if (err == nil) != test.good {
 			t.Errorf("%s: %v", test.name, err)
 		}
@@ -198,7 +199,7 @@ func TestKeysAreRenewedBehind(t *testing.T) {
 	cfg.RenewEvery = time.Second
 	c := newClient(t, cfg)
 	until(t, func() bool { return k.asked.Load() >= 2 })
-	if _, err := c.QueryTransaction(within(t, 5*time.Second), "pay-1"); err != nil {
+	if _, err := c.QueryTransaction(twintest.Within(t, 5*time.Second), "pay-1"); err != nil {
 		t.Error(err)
 	}
 }
@@ -211,8 +212,8 @@ func TestTheListHasFaults(t *testing.T) {
 			t.Fatal(err)
 		}
 		begin := time.Now()
-		_, err := w.client.QueryTransaction(within(t, 10*time.Second), "pay-1")
-		if e := asError(t, err); e.Reason != wechatpay.ReasonSignature || time.Since(begin) > 2*time.Second {
+		_, err := w.client.QueryTransaction(twintest.Within(t, 10*time.Second), "pay-1")
+		if e := twintest.ErrorOf(t, err); e.Reason != wechatpay.ReasonSignature || time.Since(begin) > 2*time.Second {
 			t.Errorf("%s after %s: %+v", fault, time.Since(begin), e)
 		}
 	}

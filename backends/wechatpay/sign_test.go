@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/warmgate/warmgate/backends/twin/twintest"
 	"github.com/warmgate/warmgate/backends/wechatpay"
 	"github.com/warmgate/warmgate/backends/wire"
 )
@@ -56,7 +57,7 @@ func TestRequestsAreSigned(t *testing.T) {
 	cfg.SubMchID, cfg.SubAppID = "1900000109", "wxsub"
 	c := newClient(t, cfg)
 	for _, call := range operations(c, stays{number: "n", plate: plateA, next: "m", other: plateB, parking: "5K1"}) {
-		if err := call(within(t, 10*time.Second)); err == nil {
+		if err := call(twintest.Within(t, 10*time.Second)); err == nil {
 			t.Error("a 500 was taken")
 		}
 	}
@@ -118,14 +119,14 @@ func TestAnswersAreBelievedOnlyWithTheProvidersSignature(t *testing.T) {
 				send(w, test.status, test.header, test.body)
 			})
 			c := newClient(t, fakeConfig(f.url, good))
-			got, err := c.QueryTransaction(within(t, 5*time.Second), "pay-1")
+			got, err := c.QueryTransaction(twintest.Within(t, 5*time.Second), "pay-1")
 			switch test.reason {
 			case "":
 				if err != nil || got.ID != "4200000001" || got.BankType != wechatpay.BankAdvance || got.Repaid || got.Discount != 10 {
 					t.Fatalf("got %+v, %v", got, err)
 				}
-				_, err := c.QueryTransaction(within(t, 5*time.Second), "pay-1") // the very same answer once more
-				if e := asError(t, err); e.Reason != wechatpay.ReasonSignature || !strings.Contains(e.Error(), "before") {
+				_, err := c.QueryTransaction(twintest.Within(t, 5*time.Second), "pay-1") // the very same answer once more
+				if e := twintest.ErrorOf(t, err); e.Reason != wechatpay.ReasonSignature || !strings.Contains(e.Error(), "before") {
 					t.Errorf("a replayed answer: %+v", e)
 				}
 			case "absent":
@@ -133,7 +134,7 @@ func TestAnswersAreBelievedOnlyWithTheProvidersSignature(t *testing.T) {
 					t.Fatalf("got %+v, %v", got, err)
 				}
 			default:
-				if e := asError(t, err); e.Fate != wire.Unknown || e.Reason != test.reason || e.Status != test.status {
+				if e := twintest.ErrorOf(t, err); e.Fate != wire.Unknown || e.Reason != test.reason || e.Status != test.status {
 					t.Fatalf("want %s, got %+v", test.reason, e)
 				}
 			}
@@ -145,7 +146,7 @@ func TestAnswersAreBelievedOnlyWithTheProvidersSignature(t *testing.T) {
 	f := newFake(t, func(w http.ResponseWriter, _ *http.Request, _ []byte) { send(w, 404, nil, found) })
 	cfg := fakeConfig(f.url, good)
 	cfg.UnsignedRefusals = true
-	if got, err := newClient(t, cfg).QueryTransaction(within(t, 5*time.Second), "pay-1"); got != nil || err != nil {
+	if got, err := newClient(t, cfg).QueryTransaction(twintest.Within(t, 5*time.Second), "pay-1"); got != nil || err != nil {
 		t.Errorf("an unsigned refusal, as configured: %+v, %v", got, err)
 	}
 }
@@ -162,8 +163,8 @@ func TestAKeyHoldsInItsTime(t *testing.T) {
 			}
 			send(w, 200, s.headers(now, body), body)
 		})
-		_, err := newClient(t, fakeConfig(f.url, s)).QueryTransaction(within(t, 5*time.Second), "pay-1")
-		if e := asError(t, err); e.Reason != wechatpay.ReasonSignature {
+		_, err := newClient(t, fakeConfig(f.url, s)).QueryTransaction(twintest.Within(t, 5*time.Second), "pay-1")
+		if e := twintest.ErrorOf(t, err); e.Reason != wechatpay.ReasonSignature {
 			t.Errorf("%s: %+v", name, e)
 		}
 	}
@@ -181,7 +182,7 @@ func TestThePublicKeyOfTheProvider(t *testing.T) {
 	})
 	cfg := fakeConfig(f.url, &s)
 	cfg.PlatformKeys, cfg.PlatformKeyID = s.public, s.serial
-	if got, err := newClient(t, cfg).QueryTransaction(within(t, 5*time.Second), "pay-1"); err != nil || got.State != wechatpay.Success {
+	if got, err := newClient(t, cfg).QueryTransaction(twintest.Within(t, 5*time.Second), "pay-1"); err != nil || got.State != wechatpay.Success {
 		t.Errorf("%+v, %v", got, err)
 	}
 	for name, change := range map[string]func(*wechatpay.Config){
@@ -242,14 +243,14 @@ func TestAnswersAreJudged(t *testing.T) {
 			f := newFake(t, func(w http.ResponseWriter, _ *http.Request, _ []byte) {
 				send(w, test.status, goodSigner().headers(time.Now(), test.body), test.body)
 			})
-			got, err := newClient(t, fakeConfig(f.url, goodSigner())).QueryTransaction(within(t, 5*time.Second), "pay-1")
+			got, err := newClient(t, fakeConfig(f.url, goodSigner())).QueryTransaction(twintest.Within(t, 5*time.Second), "pay-1")
 			if test.fate == 0 {
 				if err != nil || got.OutTradeNo != "pay-1" {
 					t.Fatalf("got %+v, %v", got, err)
 				}
 				return
 			}
-			if e := asError(t, err); e.Fate != test.fate || e.Reason != test.reason || strings.Contains(e.Error(), "12345") {
+			if e := twintest.ErrorOf(t, err); e.Fate != test.fate || e.Reason != test.reason || strings.Contains(e.Error(), "12345") {
 				t.Fatalf("want %s (%s), got %v", test.fate, test.reason, e)
 			}
 		})
@@ -258,7 +259,7 @@ func TestAnswersAreJudged(t *testing.T) {
 		body := `{"code":"PARAM_ERROR","message":"m","detail":{"field":"plate 测A12345"}}`
 		send(w, 400, goodSigner().headers(time.Now(), body), body)
 	})
-	if _, err := newClient(t, fakeConfig(odd.url, goodSigner())).QueryTransaction(within(t, 5*time.Second), "pay-1"); strings.Contains(err.Error(), "12345") {
+	if _, err := newClient(t, fakeConfig(odd.url, goodSigner())).QueryTransaction(twintest.Within(t, 5*time.Second), "pay-1"); strings.Contains(err.Error(), "12345") {
 		t.Errorf("the error shows what was sent: %v", err)
 	}
 	f := newFake(t, func(w http.ResponseWriter, _ *http.Request, _ []byte) {
@@ -269,12 +270,12 @@ func TestAnswersAreJudged(t *testing.T) {
 		f := newFake(t, func(w http.ResponseWriter, _ *http.Request, _ []byte) {
 			send(w, 200, goodSigner().headers(time.Now(), body), body)
 		})
-		_, err := newClient(t, fakeConfig(f.url, goodSigner())).CreateTransaction(within(t, 5*time.Second), charge("pay-1", plateA, "5K1", 101))
-		if e := asError(t, err); e.Reason != wire.ReasonGarbage {
+		_, err := newClient(t, fakeConfig(f.url, goodSigner())).CreateTransaction(twintest.Within(t, 5*time.Second), charge("pay-1", plateA, "5K1", 101))
+		if e := twintest.ErrorOf(t, err); e.Reason != wire.ReasonGarbage {
 			t.Errorf("a charge of %s: %+v", name, e)
 		}
 	}
-	_, err := newClient(t, fakeConfig(f.url, goodSigner())).CreateTransaction(within(t, 5*time.Second), charge("pay-1", plateA, "5K1", 100))
+	_, err := newClient(t, fakeConfig(f.url, goodSigner())).CreateTransaction(twintest.Within(t, 5*time.Second), charge("pay-1", plateA, "5K1", 100))
 	refusedWith(t, err, wechatpay.RefusedInput, "PARAM_ERROR")
 	if !strings.HasSuffix(err.Error(), "input at /amount/total") || strings.Contains(err.Error(), "12345") {
 		t.Errorf("the error says %v", err)

@@ -20,6 +20,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/warmgate/warmgate/backends/twin/twintest"
 	"github.com/warmgate/warmgate/backends/wechatpay"
 )
 
@@ -191,7 +192,7 @@ func TestAgainstThePublishedDocumentation(t *testing.T) {
 				c.SubAppID = "wxsub"
 			}
 		})
-		ctx := within(t, 20*time.Second)
+		ctx := twintest.Within(t, 20*time.Second)
 		must[*wechatpay.PlateService](t)(w.client.FindPlateService(ctx, wechatpay.PlateQuery{Plate: plateA, Color: wechatpay.Blue, OpenID: "o1"}))
 		w.do(t, wechatpay.Want{What: wechatpay.MakePlate, Plate: plateB, Color: wechatpay.Blue, State: wechatpay.Blocked, BlockReason: wechatpay.BlockOut})
 		must[*wechatpay.PlateService](t)(w.client.FindPlateService(ctx, wechatpay.PlateQuery{Plate: plateB, Color: wechatpay.Blue, OpenID: "o1"}))

@@ -4,12 +4,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/warmgate/warmgate/backends/twin/twintest"
 	"github.com/warmgate/warmgate/backends/wechatpay"
 )
 
 func TestAPlateIsBlockedWhileItIsInside(t *testing.T) {
 	w := newWorld(t, nil)
-	ctx := within(t, 20*time.Second)
+	ctx := twintest.Within(t, 20*time.Second)
 	p := w.park(t, "in-1", plateA)
 	w.do(t, wechatpay.Want{What: wechatpay.MakePlate, Plate: plateA, Color: wechatpay.Blue, State: wechatpay.Blocked, BlockReason: wechatpay.BlockPaused})
 	n := w.inbox.next(t).read
@@ -40,7 +41,7 @@ func TestAPlateIsBlockedWhileItIsInside(t *testing.T) {
 
 func TestTheTwinTellsEarlyTwiceLateAndInAnotherOrder(t *testing.T) {
 	w := newWorld(t, nil)
-	ctx := within(t, 30*time.Second)
+	ctx := twintest.Within(t, 30*time.Second)
 	pay := func(number, plate string) {
 		t.Helper()
 		p := w.park(t, "in-"+number, plate)

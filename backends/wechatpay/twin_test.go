@@ -16,6 +16,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/warmgate/warmgate/backends/twin"
+	"github.com/warmgate/warmgate/backends/twin/twintest"
 	"github.com/warmgate/warmgate/backends/wechatpay"
 )
 
@@ -197,7 +198,7 @@ func TestTheTwinVerifiesRequests(t *testing.T) {
 
 func TestAnEntryIsChargedOnce(t *testing.T) {
 	w := newWorld(t, nil)
-	ctx := within(t, 20*time.Second)
+	ctx := twintest.Within(t, 20*time.Second)
 	p := w.park(t, "in-1", plateA)
 	if _, err := w.client.CreateTransaction(ctx, charge("pay-1", plateA, p.ID, 100)); err != nil {
 		t.Fatal(err)
@@ -234,7 +235,7 @@ func TestBadWishes(t *testing.T) {
 // TestTheTwinRemembers: books, keys, what is not decided and what is not told.
 func TestTheTwinRemembers(t *testing.T) {
 	w := newWorld(t, nil)
-	ctx := within(t, 20*time.Second)
+	ctx := twintest.Within(t, 20*time.Second)
 	w.paid(t, "pay-1", plateA, 100)
 	w.inbox.next(t)
 	w.do(t, wechatpay.Want{What: wechatpay.MakeBehave, Behaviour: wechatpay.Behaviour{DecideMS: 3_600_000}})
@@ -293,7 +294,7 @@ func TestManyCopiesOfOneCharge(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 30 {
 		wg.Go(func() {
-			if _, err := w.client.CreateTransaction(within(t, 10*time.Second), charge("pay-1", plateA, p.ID, 100)); err != nil {
+			if _, err := w.client.CreateTransaction(twintest.Within(t, 10*time.Second), charge("pay-1", plateA, p.ID, 100)); err != nil {
 				t.Error(err)
 			}
 		})
