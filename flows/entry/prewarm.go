@@ -193,7 +193,7 @@ func (in *incoming) flush() {
 	begin := time.Now()
 	_, in.err = ledger.Do(in.ctx, in.ledger, keepKnown, in.known)
 	in.known.rows = nil // not used again: a commit of unknown outcome may still hold it
-	rest(in.ctx, time.Since(begin))
+	flow.Rest(in.ctx, time.Since(begin))
 }
 
 // prewarmBox returns the data key of a venue's codes, the one that is there or a new one.

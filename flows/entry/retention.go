@@ -81,42 +81,19 @@ type old struct {
 	forget *ledger.Decision[sweep, int64]
 }
 
-// sweepTable walks through a table in pieces. After each it rests for as long as that took: visitors come first.
-func sweepTable(ctx context.Context, rt *flow.Runtime, o old, s sweep) (n int64, err error) {
+// sweepTable walks through a table.
+func sweepTable(ctx context.Context, rt *flow.Runtime, o old, s sweep) (int64, error) {
 	var after place
-	for more := true; more; {
-		began := time.Now()
-		var due []place
-		err := rt.Ledger.View(ctx, func(q ledger.Querier) (err error) {
+	return flow.Sweep(ctx, sweepChunk, func() (due []place, more bool, err error) {
+		err = rt.Ledger.View(ctx, func(q ledger.Querier) (err error) {
 			after, more, due, err = o.page(q, s, after)
 			return err
 		})
-		for ; err == nil && len(due) > 0; due = due[min(len(due), sweepChunk):] {
-			s.rows = due[:min(len(due), sweepChunk)]
-			var gone int64
-			gone, err = ledger.Do(ctx, rt.Ledger, o.forget, s)
-			n += gone
-		}
-		if err != nil {
-			return n, err
-		}
-		if !rest(ctx, time.Since(began)) {
-			return n, ctx.Err()
-		}
-	}
-	return n, nil
-}
-
-// rest waits for d; false: ctx has ended.
-func rest(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
+		return due, more, err
+	}, func(ctx context.Context, rows []place) (int64, error) {
+		s.rows = rows
+		return ledger.Do(ctx, rt.Ledger, o.forget, s)
+	})
 }
 
 // undecided holds for a row of table T whose run is not over, or with a person.

@@ -192,14 +192,10 @@ func (r *reconciling) decide(ctx context.Context, all []asked) ([]asked, error) 
 	r.out.Settled += m.settled
 	r.out.Differences += m.differences
 	r.out.Fresh += m.fresh
-	rest := time.NewTimer(time.Since(begin))
-	defer rest.Stop()
-	select {
-	case <-ctx.Done():
+	if !flow.Rest(ctx, time.Since(begin)) {
 		return nil, ctx.Err()
-	case <-rest.C:
-		return m.open, nil
 	}
+	return m.open, nil
 }
 
 // settle keeps what the collector has said of an entry, and decides about it with that.

@@ -109,7 +109,7 @@ func (f forgetter) sweep(ctx context.Context, what *ledger.Decision[forgetting, 
 		if err != nil {
 			return n, fmt.Errorf("%s: %w", what.Name, err)
 		}
-		if more = gone >= forgetAtOnce; more && !rest(ctx, time.Since(began)) {
+		if more = gone >= forgetAtOnce; more && !flow.Rest(ctx, time.Since(began)) {
 			return n, ctx.Err()
 		}
 	}
@@ -117,51 +117,27 @@ func (f forgetter) sweep(ctx context.Context, what *ledger.Decision[forgetting, 
 }
 
 // visits walks through the visits that are old enough in the order in which they began. Those that have to stay are passed over.
-func (f forgetter) visits(ctx context.Context, o forgetting) (n int64, err error) {
-	after, last := int64(0), ""
-	for more := true; more; {
-		began := time.Now()
-		var due []string
-		err := f.rt.Ledger.View(ctx, func(q ledger.Querier) error {
-			type row struct {
-				id string
-				at int64
-			}
-			all, err := listOf(q, func(r ledger.Row) (v row, err error) { return v, r.Scan(&v.id, &v.at) },
+func (f forgetter) visits(ctx context.Context, o forgetting) (int64, error) {
+	type row struct {
+		id string
+		at int64
+	}
+	var from row
+	return flow.Sweep(ctx, forgetAtOnce, func() (due []string, more bool, err error) {
+		var all []row
+		err = f.rt.Ledger.View(ctx, func(q ledger.Querier) (err error) {
+			all, err = listOf(q, func(r ledger.Row) (v row, err error) { return v, r.Scan(&v.id, &v.at) },
 				`SELECT id, entered_at FROM parking_stays WHERE forgotten_at = 0 AND state <> 'open' AND venue = $1
 				AND (entered_at > $2 OR entered_at = $2 AND id > $3) AND entered_at < $4 ORDER BY entered_at, id LIMIT $5`,
-				o.venue, after, last, o.before.UnixMilli(), forgetLook)
-			due = nil
-			for _, v := range all {
-				due, after, last = append(due, v.id), v.at, v.id
-			}
-			more = len(all) == forgetLook
+				o.venue, from.at, from.id, o.before.UnixMilli(), forgetLook)
 			return err
 		})
-		for ; err == nil && len(due) > 0; due = due[min(len(due), forgetAtOnce):] {
-			o.visits = due[:min(len(due), forgetAtOnce)]
-			var gone int64
-			gone, err = ledger.Do(ledger.Patient(ctx), f.rt.Ledger, forgetVisits, o)
-			n += gone
+		for _, v := range all {
+			due, from = append(due, v.id), v
 		}
-		if err != nil {
-			return n, err
-		}
-		if more && !rest(ctx, time.Since(began)) {
-			return n, ctx.Err()
-		}
-	}
-	return n, nil
-}
-
-// rest waits for d; false: ctx has ended.
-func rest(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
+		return due, len(all) == forgetLook, err
+	}, func(ctx context.Context, ids []string) (int64, error) {
+		o.visits = ids
+		return ledger.Do(ctx, f.rt.Ledger, forgetVisits, o)
+	})
 }
