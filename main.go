@@ -25,6 +25,7 @@ import (
 	"github.com/warmgate/warmgate/backends/city"
 	"github.com/warmgate/warmgate/backends/twin"
 	"github.com/warmgate/warmgate/flows"
+	"github.com/warmgate/warmgate/flows/parking"
 	"github.com/warmgate/warmgate/flows/parking/books"
 	"github.com/warmgate/warmgate/flows/sandbox"
 	"github.com/warmgate/warmgate/gateway/assist/desk"
@@ -409,4 +410,51 @@ func (c *booksVerifyCmd) Run(p *program) (err error) {
 		return fmt.Errorf("the books do not hold: %s", strings.Join(report.Mismatches, "; "))
 	}
 	return nil
+}
+
+type reconcileCmd struct {
+	configFlag
+	logFlag
+	Day   string `required:"" placeholder:"YYYY-MM-DD" help:"The day, which must be over."`
+	Venue string `placeholder:"ID" help:"One lot, with those that share its account; without it: every lot."`
+	Admin string `placeholder:"ADDRESS" help:"The second listener of the gateway that runs; without it: as the gateway's file says."`
+	JSON  bool   `help:"Print one JSON array."`
+}
+
+// Run has a day reconciled. The error says that a bill was not read to its end.
+func (c *reconcileCmd) Run(p *program) error {
+	if _, err := time.Parse(time.DateOnly, c.Day); err != nil {
+		return fmt.Errorf("--day must be YYYY-MM-DD, is %q: %w", c.Day, errUsage)
+	}
+	arg, err := json.Marshal(parking.ToReconcile{Day: c.Day, Venue: c.Venue})
+	if err != nil {
+		return err
+	}
+	journeys, err := flows.All()
+	if err != nil {
+		return err
+	}
+	answer, err := serve.Have(p.ctx, c.Config, c.Admin, serve.Options{Flows: journeys, Env: os.LookupEnv, Logger: c.logger(p.stderr), Now: time.Now},
+		parking.ErrandReconcile, arg)
+	if err != nil {
+		return fmt.Errorf("cannot reconcile %s: %w", c.Day, err)
+	}
+	var all []parking.Reconciled
+	if err := json.Unmarshal(answer, &all); err != nil {
+		return fmt.Errorf("cannot read what the gateway answers: %w", err)
+	}
+	switch {
+	case c.JSON:
+		fmt.Fprintf(p.stdout, "%s\n", answer)
+	case len(all) == 0:
+		fmt.Fprintln(p.stdout, "No lot's collector makes a bill of a day.")
+	}
+	var broken []error
+	for _, r := range all {
+		if !c.JSON {
+			fmt.Fprintln(p.stdout, r)
+		}
+		broken = append(broken, r.Broken())
+	}
+	return errors.Join(broken...)
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -37,6 +38,20 @@ type Reconciled struct {
 	Fresh       int      `json:"fresh"`             // of those, the ones that were not known from an earlier time
 	Unasked     int      `json:"unasked,omitempty"` // not settled and no assist yet: the collector could not be asked
 	Error       string   `json:"error,omitempty"`   // why it has not come to its end
+}
+
+// String says it in a line.
+func (r Reconciled) String() string {
+	return fmt.Sprintf("%s  %s of %s: %d payments and %d refunds in the bill, %d settled by asking, %d differences (%d of them new), each an assist",
+		r.Day, r.Connector, strings.Join(r.Lots, ", "), r.Payments, r.Refunds, r.Settled, r.Differences, r.Fresh)
+}
+
+// Broken says why it has not come to its end; nil: it has.
+func (r Reconciled) Broken() error {
+	if r.Error == "" {
+		return nil
+	}
+	return fmt.Errorf("cannot reconcile %s of %s: %s", r.Day, strings.Join(r.Lots, ", "), r.Error)
 }
 
 var (

@@ -16,23 +16,23 @@ import (
 	"github.com/warmgate/warmgate/gateway/edge/admin"
 )
 
-// Errand does an errand of the flows in this process.
-func (g *Gateway) Errand(ctx context.Context, name string, arg []byte) (any, error) {
-	errand := g.errands[name]
-	if errand == nil {
+// errand does an errand of the flows in this process.
+func (g *Gateway) errand(ctx context.Context, name string, arg []byte) (any, error) {
+	do := g.errands[name]
+	if do == nil {
 		return nil, fmt.Errorf("there is no errand %s", name)
 	}
-	return errand(ctx, arg)
+	return do(ctx, arg)
 }
 
-// ErrNobodyServes says that no process listens where the second listener of a gateway should be.
-var ErrNobodyServes = errors.New("no gateway listens there")
+// errNobodyServes says that no process listens where the second listener of a gateway should be.
+var errNobodyServes = errors.New("no gateway listens there")
 
 const errandAnswer = 4 << 20 // bytes
 
-// Send has a running gateway do an errand, over its second listener at address, however long it takes. The error is
-// ErrNobodyServes where nobody listens, and otherwise what the gateway says.
-func Send(ctx context.Context, address, name string, arg []byte) (jsontext.Value, error) {
+// send has a running gateway do an errand, over its second listener at address, however long it takes. The error is
+// errNobodyServes where nobody listens, and otherwise what the gateway says.
+func send(ctx context.Context, address, name string, arg []byte) (jsontext.Value, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+address+"/errands/"+name, bytes.NewReader(arg))
 	if err != nil {
 		return nil, fmt.Errorf("cannot send the errand to %s: %w", address, err)
@@ -42,7 +42,7 @@ func Send(ctx context.Context, address, name string, arg []byte) (jsontext.Value
 	defer client.CloseIdleConnections()
 	a, err := client.Do(r)
 	if errors.Is(err, syscall.ECONNREFUSED) {
-		return nil, ErrNobodyServes
+		return nil, errNobodyServes
 	}
 	if err != nil {
 		return nil, fmt.Errorf("cannot send the errand: %w", err)
@@ -61,8 +61,33 @@ func Send(ctx context.Context, address, name string, arg []byte) (jsontext.Value
 	return nil, fmt.Errorf("what listens at %s is no gateway, or an older one: it answers %d", address, a.StatusCode)
 }
 
-// AdminAddress reads where the gateway's file at path has the second listener.
-func AdminAddress(path string, env func(string) (string, bool)) (string, error) {
+// Have has an errand done: by the gateway whose second listener is at address, or else at the one that the gateway's file at path
+// names. Where address is "" and nobody listens, this process is a gateway for as long as it takes; it fails where another has
+// the ledger.
+func Have(ctx context.Context, path, address string, opts Options, name string, arg []byte) (answer jsontext.Value, err error) {
+	at := address
+	if at == "" {
+		if at, err = adminAddress(path, opts.Env); err != nil {
+			return nil, err
+		}
+	}
+	if answer, err = send(ctx, at, name, arg); address != "" || !errors.Is(err, errNobodyServes) {
+		return answer, err
+	}
+	g, err := Open(ctx, path, opts)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, g.Close(context.WithoutCancel(ctx))) }()
+	result, err := g.errand(ctx, name, arg)
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(result)
+}
+
+// adminAddress reads where the gateway's file at path has the second listener.
+func adminAddress(path string, env func(string) (string, bool)) (string, error) {
 	f, err := config.ReadFile(path, env)
 	if err != nil {
 		return "", err
