@@ -273,36 +273,61 @@ func TestGatherRunHistories(t *testing.T) {
 	}
 }
 
+// deafHotels answer whenever they do, whatever their context says: at odd milliseconds of the whole history.
+type deafHotels struct {
+	t    *testing.T
+	zero time.Time
+
+	mu      sync.Mutex
+	arrives map[string]time.Time
+	asking  map[string]int
+	delays  map[string]*rand.Rand // of each hotel: which goroutine comes first changes nothing
+}
+
+func (d *deafHotels) serve(_ context.Context, hotel string) (int, error) {
+	d.mu.Lock()
+	d.asking[hotel]++
+	if d.asking[hotel] > 1 {
+		d.t.Errorf("%s is asked %d times at once", hotel, d.asking[hotel])
+	}
+	at := time.Now().Add(time.Duration(d.delays[hotel].IntN(120)) * tick)
+	if at.Sub(d.zero)/tick%2 == 0 {
+		at = at.Add(tick)
+	}
+	d.arrives[hotel] = at
+	d.mu.Unlock()
+	time.Sleep(time.Until(at))
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.asking[hotel]--
+	return 1 + int(at.Sub(d.zero)), nil
+}
+
+// judge holds what a search of these hotels has found to what had arrived by its end.
+func (d *deafHotels) judge(of []string, found []Result[int], end time.Time) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for i, r := range found {
+		arrived := d.arrives[of[i]]
+		switch {
+		case r.Err == nil && (r.Source.State == gateway.Missing || d.zero.Add(time.Duration(r.Value-1)).After(end)):
+			d.t.Errorf("%s: %+v came after the end", of[i], r)
+		case r.Err != nil && (r.Why() != call.TimedOut || !arrived.After(end)):
+			d.t.Errorf("%s: missing (%q, %v), although it arrived %v before the end", of[i], r.Why(), r.Err, end.Sub(arrived))
+		}
+	}
+}
+
 // searches never lets an answer come together with the end of a slice: answers come at odd milliseconds of the whole
 // history, slices end at even ones.
 func searches(t *testing.T, random *rand.Rand) {
 	n := 3 + random.IntN(30)
 	h := newHotels(t, n)
-	zero := time.Now()
-	var mu sync.Mutex
-	arrives, asking := map[string]time.Time{}, map[string]int{}
-	delays := map[string]*rand.Rand{} // of each hotel: which goroutine comes first changes nothing
+	d := &deafHotels{t: t, zero: time.Now(), arrives: map[string]time.Time{}, asking: map[string]int{}, delays: map[string]*rand.Rand{}}
 	for _, hotel := range ids(1, n) {
-		delays[hotel] = rand.New(rand.NewPCG(random.Uint64(), 3))
+		d.delays[hotel] = rand.New(rand.NewPCG(random.Uint64(), 3))
 	}
-	h.serve = func(_ context.Context, hotel string) (int, error) { // deaf to its context
-		mu.Lock()
-		asking[hotel]++
-		if asking[hotel] > 1 {
-			t.Errorf("%s is asked %d times at once", hotel, asking[hotel])
-		}
-		at := time.Now().Add(time.Duration(delays[hotel].IntN(120)) * tick)
-		if at.Sub(zero)/tick%2 == 0 {
-			at = at.Add(tick)
-		}
-		arrives[hotel] = at
-		mu.Unlock()
-		time.Sleep(time.Until(at))
-		mu.Lock()
-		defer mu.Unlock()
-		asking[hotel]--
-		return 1 + int(at.Sub(zero)), nil
-	}
+	h.serve = d.serve
 	policy := call.Policy{Slice: time.Duration(2+2*random.IntN(50)) * tick, Parallel: n}
 	if random.IntN(2) == 0 {
 		policy.Cache = call.CachePolicy{Fresh: time.Duration(random.IntN(200)+1) * tick}
@@ -315,32 +340,21 @@ func searches(t *testing.T, random *rand.Rand) {
 			random.Shuffle(len(of), func(i, k int) { of[i], of[k] = of[k], of[i] })
 			crowd.Go(func() {
 				begun := time.Now()
-				end := begun.Add(policy.Slice)
 				o, took := h.ask(p, time.Second, of...)
 				if took > policy.Slice {
 					t.Errorf("a slice of %v took %v", policy.Slice, took)
 				}
-				mu.Lock()
-				defer mu.Unlock()
-				for i, r := range o.Value {
-					arrived := arrives[of[i]]
-					switch {
-					case r.Err == nil && (r.Source.State == gateway.Missing || zero.Add(time.Duration(r.Value-1)).After(end)):
-						t.Errorf("%s: %+v came after the end", of[i], r)
-					case r.Err != nil && (r.Why() != call.TimedOut || !arrived.After(end)):
-						t.Errorf("%s: missing (%q, %v), although it arrived %v before the end", of[i], r.Why(), r.Err, end.Sub(arrived))
-					}
-				}
+				d.judge(of, o.Value, begun.Add(policy.Slice))
 			})
 		}
 		crowd.Wait()
-		if pause := time.Since(zero) / tick % 2; pause == 1 { // back to an even moment
+		if pause := time.Since(d.zero) / tick % 2; pause == 1 { // back to an even moment
 			time.Sleep(tick)
 		}
 		time.Sleep(time.Duration(2*random.IntN(80)) * tick)
 	}
 	h.engine.Wait()
-	for hotel, n := range asking {
+	for hotel, n := range d.asking {
 		if n != 0 {
 			t.Errorf("the engine did not wait for the call to %s", hotel)
 		}
