@@ -96,7 +96,7 @@ func (p *parkings) sow(r *run) error {
 			}
 			x.leave(inside{p.lots[0], in}, nil)
 		}
-		return errors.Join(x.drain(), x.settled())
+		return errors.Join(x.settled(), x.drain())
 	})
 	if err != nil {
 		return err
@@ -107,17 +107,17 @@ func (p *parkings) sow(r *run) error {
 	return err
 }
 
-// settled waits until every collection is paid.
+// settled waits until every collection is paid, and the city was told where it wants to hear of it.
 func (x *exits) settled() error {
 	ctx, cancel := context.WithTimeout(x.run.ctx, drainAfter)
 	defer cancel()
 	for {
-		open, err := x.peek.number(ctx, `SELECT COUNT(*) FROM parking_collections WHERE state <> 'paid'`)
+		open, err := x.peek.number(ctx, `SELECT COUNT(*) FROM parking_collections WHERE state <> 'paid' OR look_at > 0`)
 		if err != nil || open == 0 {
 			return err
 		}
 		if err := wait(ctx, 20*time.Millisecond); err != nil {
-			return fmt.Errorf("%d collections are not paid: %w", open, err)
+			return fmt.Errorf("%d collections are not paid and told of: %w", open, err)
 		}
 	}
 }

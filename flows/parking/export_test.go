@@ -21,6 +21,11 @@ type Outside struct {
 	Fail func(key string) error
 }
 
+// Forgotten are the statements that look for what is to be forgotten among all rows of a table, with the index of each.
+func Forgotten() map[string]string {
+	return map[string]string{cancelledDue: "parking_bills_no_visit", vehiclesDue: "parking_vehicles_ended"}
+}
+
 // NewQuick is New with a clerk that no test has to wait for.
 func NewQuick() (*flow.Flow, error) { return declare(10 * time.Millisecond) }
 

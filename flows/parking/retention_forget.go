@@ -128,13 +128,20 @@ var forgetReturned = &ledger.Decision[forgetting, int64]{Name: "parking.forget-r
 	return int64(len(due)), eraseRuns(tx, runs)
 }}
 
+// What is looked for among all bills and all bindings, by indexes of their own.
+const (
+	cancelledDue = `SELECT b.id, b.run FROM parking_bills b WHERE b.stay >= 'none/' AND b.stay < 'none0' AND LENGTH(b.plate) > 0 AND b.venue = $1
+		AND b.changed_at < $2 AND b.state IN ('paid', 'waived', 'refunded', 'cancelled')
+		AND NOT EXISTS (SELECT 1 FROM assists a WHERE a.venue = b.venue AND a.subject = b.id AND a.subject <> '' AND a.state <> 'resolved') LIMIT $3`
+	vehiclesDue = `SELECT id, run FROM parking_vehicles v WHERE tenant = $1 AND until_at < $2
+		AND NOT EXISTS (SELECT 1 FROM parking_bills b WHERE b.plate = v.plate AND b.left_at >= v.from_at AND b.left_at < v.until_at) LIMIT $3`
+)
+
 // forgetCancelled makes bills anonymous for which there is no visit any more.
 var forgetCancelled = &ledger.Decision[forgetting, int64]{Name: "parking.forget-cancelled", Run: func(tx *ledger.Tx, o forgetting) (int64, error) {
 	type gone struct{ id, run string }
 	due, err := listOf(tx, func(r ledger.Row) (g gone, err error) { return g, r.Scan(&g.id, &g.run) },
-		`SELECT b.id, b.run FROM parking_bills b WHERE b.stay >= 'none/' AND b.stay < 'none0' AND b.changed_at < $1 AND b.venue = $2 AND b.plate <> $3
-		AND b.state IN ('paid', 'waived', 'refunded', 'cancelled') AND NOT EXISTS (SELECT 1 FROM assists a WHERE a.venue = b.venue AND a.subject = b.id AND a.subject <> '' AND a.state <> 'resolved') LIMIT $4`,
-		o.before.UnixMilli(), o.venue, []byte{}, forgetAtOnce)
+		cancelledDue, o.venue, o.before.UnixMilli(), forgetAtOnce)
 	if err != nil {
 		return 0, err
 	}
@@ -168,9 +175,7 @@ var forgetNotices = &ledger.Decision[forgetting, int64]{Name: "parking.forget-no
 var forgetVehicles = &ledger.Decision[forgetting, int64]{Name: "parking.forget-vehicles", Run: func(tx *ledger.Tx, o forgetting) (int64, error) {
 	type gone struct{ id, run string }
 	due, err := listOf(tx, func(r ledger.Row) (g gone, err error) { return g, r.Scan(&g.id, &g.run) },
-		`SELECT id, run FROM parking_vehicles v WHERE tenant = $1 AND until_at < $2
-		AND NOT EXISTS (SELECT 1 FROM parking_bills b WHERE b.plate = v.plate AND b.left_at >= v.from_at AND b.left_at < v.until_at) LIMIT $3`,
-		o.tenant, o.before.UnixMilli(), forgetAtOnce)
+		vehiclesDue, o.tenant, o.before.UnixMilli(), forgetAtOnce)
 	if err != nil {
 		return 0, err
 	}

@@ -199,3 +199,30 @@ func TestAnOwnerLosesSightOfWhatIsForgotten(t *testing.T) {
 		t.Errorf("found %v", ids)
 	}
 }
+
+// TestForgettingNeverScans holds the plans of the statements to their indexes: a lot has a million bills, and cars wait meanwhile.
+func TestForgettingNeverScans(t *testing.T) {
+	g := start(t, withGrace)
+	for statement, index := range parking.Forgotten() {
+		var plan []string
+		err := g.Runtime.Ledger.View(t.Context(), func(q ledger.Querier) error {
+			rows, err := q.Query("EXPLAIN QUERY PLAN "+statement, "x", 1, 1)
+			if err != nil {
+				return err
+			}
+			defer rows.Close()
+			for rows.Next() {
+				var id, parent, unused int64
+				var detail string
+				if err := rows.Scan(&id, &parent, &unused, &detail); err != nil {
+					return err
+				}
+				plan = append(plan, detail)
+			}
+			return rows.Err()
+		})
+		if all := strings.Join(plan, "; "); err != nil || !strings.Contains(all, index) || strings.Contains(all, "SCAN") {
+			t.Errorf("%s: %s, %v", statement, all, err)
+		}
+	}
+}
