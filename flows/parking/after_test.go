@@ -317,6 +317,23 @@ func TestARefundThatFails(t *testing.T) {
 	}
 }
 
+// TestWhatWasPaidTooMuchIsGivenBackOtherwise: a person who has done so says so; it is booked, and the bill is nobody's concern any more.
+func TestWhatWasPaidTooMuchIsGivenBackOtherwise(t *testing.T) {
+	w := openTown(t)
+	bill := w.visit(plateA, 6*time.Hour, time.Hour)
+	w.becomes(bill, "paid") // with 50.00
+	w.pass("entries", plateA, ago(3*time.Hour))
+	w.Eventually("a person is asked about what was paid too much", func() bool {
+		return w.Number(`SELECT COUNT(*) FROM assists WHERE kind = 'parking-overpaid'`) == 1
+	})
+	wants(t, "saying that nothing is left", w.settle("parking-overpaid", "nothing-left", nil), 409, "parking-bill-overpaid")
+	wants(t, "given back otherwise", w.settle("parking-overpaid", "settled", nil), 201, "")
+	over := w.Number(`SELECT price - waived - paid + refunded FROM parking_bills WHERE id = $1`, bill)
+	if byHand := w.Number(`SELECT SUM(minor) FROM parking_postings WHERE account = 'by-hand'`); over != 0 || byHand != -3000 {
+		t.Errorf("it is %s, %d owed, %d given back by hand", w.state(bill), over, byHand)
+	}
+}
+
 // TestARefundWaitsForTheDispute, which decides about the money: it is given back once.
 func TestARefundWaitsForTheDispute(t *testing.T) {
 	w := openTown(t)
@@ -330,12 +347,14 @@ func TestARefundWaitsForTheDispute(t *testing.T) {
 	})
 	wants(t, "a dispute", w.send(zhang, "/v1/parking-bills/"+bill+"/disputes", m{"reason": "I have a pass"}), 202, "")
 	wants(t, "giving back meanwhile", w.settle("parking-overpaid", "refund", nil), 409, "parking-bill-disputed")
+	wants(t, "saying that nothing is left", w.settle("parking-overpaid", "nothing-left", nil), 409, "parking-bill-disputed")
 	if n := w.Number(`SELECT COUNT(*) FROM parking_refunds`); n != 0 {
 		t.Errorf("%d refunds", n)
 	}
 	w.do(wechatpay.Want{What: wechatpay.MakeBehave, Behaviour: wechatpay.Behaviour{DecideMS: 300}})
 	wants(t, "letting it go", w.settle("parking-bill-disputed", "waive", nil), 201, "")
-	wants(t, "giving back what is on its way", w.settle("parking-overpaid", "refund", nil), 201, "")
+	wants(t, "giving by hand what is on its way", w.settle("parking-overpaid", "settled", nil), 409, "parking-bill-settled")
+	wants(t, "nothing is left to give back", w.settle("parking-overpaid", "nothing-left", nil), 201, "")
 	w.becomes(bill, "refunded")
 	if all := w.provider.ReadBooks().Refunds; len(all) != 1 || all[0].Refund != 5000 {
 		t.Errorf("given back: %+v", all)

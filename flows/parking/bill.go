@@ -50,8 +50,12 @@ type bill struct {
 	issued            time.Time
 }
 
-// due is what is owed in minor units; below zero: more was paid than the visit costs.
-func (b *bill) due() int64 { return b.price - b.paid - b.waived + b.refunded }
+// due is what is owed in minor units; below zero: so much was paid too much and not given back. What was let go before a
+// correction brought the price below it was never paid, and is not given back.
+func (b *bill) due() int64 {
+	due := b.price - b.paid - b.waived + b.refunded
+	return max(due, min(0, b.refunded-b.paid))
+}
 
 const billColumns = `id, tenant, venue, plate, stay, exit, run, state, currency, price, paid, waived, refunded, lines, collect, tries, corrected,
 	entered_at, left_at, issued_at`

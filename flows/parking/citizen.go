@@ -27,6 +27,8 @@ var (
 		Zh: "该账单正在扣款，请稍候", En: "This bill is being paid already; please wait a moment"}}
 	ProblemBillDisputed = &gateway.Problem{Type: "parking-bill-disputed", Kind: gateway.Conflict, Title: gateway.Text{
 		Zh: "该账单已提出异议，等待人工处理", En: "This bill is disputed, and a person decides about it"}}
+	ProblemBillOverpaid = &gateway.Problem{Type: "parking-bill-overpaid", Kind: gateway.Conflict, Title: gateway.Text{
+		Zh: "该账单仍有多付款项", En: "More was paid for this bill than it comes to"}}
 	ProblemAmountWrong = &gateway.Problem{Type: "parking-amount-wrong", Kind: gateway.Unprocessable, Title: gateway.Text{
 		Zh: "金额与应付金额不符", En: "This is not the amount that is owed"}}
 	ProblemCurrencyWrong = &gateway.Problem{Type: "parking-currency-wrong", Kind: gateway.Unprocessable, Title: gateway.Text{
@@ -36,7 +38,7 @@ var (
 )
 
 func citizenProblems() []*gateway.Problem {
-	return []*gateway.Problem{ProblemLotUnknown, ProblemBillUnknown, ProblemBillSettled, ProblemBillPending, ProblemBillDisputed, ProblemAmountWrong,
+	return []*gateway.Problem{ProblemLotUnknown, ProblemBillUnknown, ProblemBillSettled, ProblemBillPending, ProblemBillDisputed, ProblemBillOverpaid, ProblemAmountWrong,
 		ProblemCurrencyWrong, ProblemPayAtLot, ProblemWebhookUnknown, ProblemNoticeForged, ProblemNoticeUnreadable, ProblemNoticeUnverified, ProblemNoticeChanged}
 }
 

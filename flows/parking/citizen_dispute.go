@@ -147,6 +147,7 @@ var (
 	sayWaive       = gateway.Text{Zh: "减免，已付的原路退回", En: "Let it go; what was paid is given back"}
 	sayRefund      = gateway.Text{Zh: "多付部分原路退回", En: "Give back what was paid too much"}
 	sayGaveByHand  = gateway.Text{Zh: "已用其他方式退还，登记入账", En: "Given back otherwise; it is booked"}
+	sayNothingLeft = gateway.Text{Zh: "已无可退款项", En: "Nothing is left to give back"}
 	sayRefundAgain = gateway.Text{Zh: "再次原路退款", En: "Give it back the way it came, once more"}
 	sayCollect     = gateway.Text{Zh: "再次扣款", En: "Have it collected once more"}
 	sayLetGoFee    = gateway.Text{Zh: "减免所欠金额", En: "Let go what is owed"}
@@ -156,6 +157,8 @@ var (
 
 func citizenAssists() []flow.Assist {
 	settled := []flow.Resolution{{Word: "settled", Name: saySettled}}
+	byHand := flow.Resolution{Word: "settled", Name: sayGaveByHand, Run: gaveByHand}
+	nothing := flow.Resolution{Word: "nothing-left", Name: sayNothingLeft, Run: nothingLeft}
 	return []flow.Assist{
 		{Kind: handVehicle.Kind, Resolutions: []flow.Resolution{
 			{Word: "verified", Name: sayVerified, Run: verify}, {Word: "refused", Name: sayNotTheirs},
@@ -164,12 +167,12 @@ func citizenAssists() []flow.Assist {
 			{Word: "stands", Name: sayStands, Run: letStand}, {Word: "waive", Name: sayWaive, Run: letDisputedGo},
 		}},
 		{Kind: handOverpaid.Kind, Resolutions: []flow.Resolution{
-			{Word: "refund", Name: sayRefund, Run: giveBack}, {Word: "settled", Name: saySettled},
+			{Word: "refund", Name: sayRefund, Run: giveBack}, byHand, nothing,
 		}},
 		{Kind: handRefund.Kind, Resolutions: []flow.Resolution{
-			{Word: "settled", Name: sayGaveByHand, Run: gaveByHand}, {Word: "try-again", Name: sayRefundAgain, Run: tryRefundAgain},
+			byHand, {Word: "try-again", Name: sayRefundAgain, Run: tryRefundAgain}, nothing,
 		}},
-		{Kind: handByHand.Kind, Resolutions: []flow.Resolution{{Word: "settled", Name: sayGaveByHand, Run: gaveByHand}}},
+		{Kind: handByHand.Kind, Resolutions: []flow.Resolution{byHand, nothing}},
 		{Kind: handArrears.Kind, Resolutions: []flow.Resolution{
 			{Word: "again", Name: sayCollect, Run: collectArrears}, {Word: "waive", Name: sayLetGoFee, Run: waiveArrears}, {Word: "settled", Name: saySettled},
 		}},

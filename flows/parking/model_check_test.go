@@ -214,6 +214,7 @@ func (h *history) checkMoney(b *bill, highest int64, left bool) {
 			}
 		}
 	}
+	back += h.byHand[b.id]
 	switch {
 	case taken != b.paid && !(left && taken > b.paid) || back != b.refunded:
 		h.say("of bill %s %d was taken and %d given back, and %d and %d are booked", b.id, taken, back, b.paid, b.refunded)

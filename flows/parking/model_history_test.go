@@ -41,6 +41,7 @@ type history struct {
 	owned  []owning
 	asking map[string]owning // by assist: who has said that which plate is theirs
 	waived map[string]int64  // by bill
+	byHand map[string]int64  // what staff have given back otherwise, by bill
 	wrong  []string
 }
 
@@ -53,7 +54,7 @@ type sending struct {
 // run takes the history of a seed, and returns what is wrong with it.
 func (m *mill) run(seed uint64, zone *time.Location) []string {
 	ctx := context.Background()
-	h := &history{m: m, r: rand.New(rand.NewPCG(seed, 0x7061726b)), hashes: map[string][]byte{}, asking: map[string]owning{}, waived: map[string]int64{}}
+	h := &history{m: m, r: rand.New(rand.NewPCG(seed, 0x7061726b)), hashes: map[string][]byte{}, asking: map[string]owning{}, waived: map[string]int64{}, byHand: map[string]int64{}}
 	h.v = m.lot(h, seed, zone)
 	for _, of := range "AB" {
 		text := fmt.Sprintf("浙%c%05d", of, seed%100000)

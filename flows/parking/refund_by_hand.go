@@ -1,6 +1,7 @@
 package parking
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/warmgate/warmgate/flows/parking/books"
@@ -67,6 +68,20 @@ func gaveByHand(tx *ledger.Tx, _ *flow.Runtime, a flow.Opened, _ []byte) (any, e
 		return nil, err
 	}
 	return settledBill{Bill: Billed{ID: b.id, State: b.state, Due: b.money(max(b.due(), 0))}, ByHand: minor}, nil
+}
+
+// nothingLeft settles what has settled itself: a bill for which nothing was paid too much any more, or all of that is on its way back.
+func nothingLeft(tx *ledger.Tx, _ *flow.Runtime, a flow.Opened, _ []byte) (any, error) {
+	_, minor, _, err := tooMuch(tx, a)
+	e, refused := errors.AsType[*gateway.Error](err)
+	switch {
+	case refused && e.Problem == ProblemBillSettled:
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	return nil, ProblemBillOverpaid.Error(gateway.Text{Zh: fmt.Sprintf("尚有 %d（最小货币单位）多付，须退还。", minor),
+		En: fmt.Sprintf("%d minor units were paid too much, and have to be given back.", minor)})
 }
 
 // tryRefundAgain has a refund that has failed made again: one that its collector has given up under a new number, and any other
