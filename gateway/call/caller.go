@@ -81,6 +81,11 @@ func join[O any](c *Caller, key string, lead, wait bool) (f *flight[O], leads bo
 	s := c.shard(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return joinAt[O](s, key, lead, wait)
+}
+
+// joinAt is join for who holds s.mu.
+func joinAt[O any](s *flightShard, key string, lead, wait bool) (f *flight[O], leads bool) {
 	if f, ok := s.m[key].(*flight[O]); ok {
 		if f.done == nil {
 			f.done = make(chan struct{})

@@ -200,17 +200,17 @@ func (g *errands[A, O]) ask(k int, e *errand[A, O]) gateway.State {
 		return gateway.Live
 	}
 	j.part = g.part(now)
-	f, leads := join[O](g.c, e.key, true, true)
-	known := leads && g.known(f, e.key, now)
+	f, leads, known := g.join(e.key, now, true)
 	e.f = f
 	g.begun <- k
 	switch {
+	case known:
+		return gateway.Cached
 	case !leads:
 		e.op.in.counters.coalesced.Add(1)
 		return gateway.Live // whoever makes it asks again
-	case !known:
-		g.read.fly(j, f, e.key)
 	}
+	g.read.fly(j, f, e.key)
 	return f.from
 }
 
@@ -220,8 +220,8 @@ func (g *errands[A, O]) refresh(e *errand[A, O]) {
 	if !now.Before(g.end) {
 		return
 	}
-	f, leads := join[O](g.c, e.key, true, false)
-	if !leads || g.known(f, e.key, now) {
+	f, leads, known := g.join(e.key, now, false)
+	if !leads || known {
 		return
 	}
 	e.op.in.counters.refreshes.Add(1)
@@ -230,15 +230,31 @@ func (g *errands[A, O]) refresh(e *errand[A, O]) {
 	g.read.fly(j, f, e.key)
 }
 
-// known ends the flight f with what the cache holds, where others have made it fresh.
-func (g *errands[A, O]) known(f *flight[O], key string, now time.Time) bool {
+// join returns the flight of key, which it begins where there is none; but where others have made the cache fresh by now,
+// a flight that is over. It looks there while no flight of key can begin or end: so nobody joins what was known already,
+// and each answer is counted once, as what it was.
+func (g *errands[A, O]) join(key string, now time.Time, wait bool) (f *flight[O], leads, known bool) {
+	s := g.c.shard(key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.m[key] == nil {
+		if f = g.known(key, now); f != nil {
+			return f, false, true
+		}
+	}
+	f, leads = joinAt[O](s, key, true, wait)
+	return f, leads, false
+}
+
+// known returns what the cache holds fresh for key, as a flight that is over; nil: nothing.
+func (g *errands[A, O]) known(key string, now time.Time) *flight[O] {
 	kept, entry := g.read.lookup(g.c, key)
 	if entry == nil || g.policy.Cache.use(entry.Absent, now.Sub(entry.AsOf), g.c.cache.Doubted(entry)) != useFresh {
-		return false
+		return nil
 	}
-	f.out, f.asOf, f.from = kept, entry.AsOf, gateway.Cached
-	f.end(g.c, key)
-	return true
+	over := make(chan struct{})
+	close(over)
+	return &flight[O]{done: over, landed: landed[O]{out: kept, asOf: entry.AsOf, from: gateway.Cached}}
 }
 
 // part is how long the second level may be asked from now on, for an errand that is waited for: all of them share one
