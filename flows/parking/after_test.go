@@ -281,6 +281,9 @@ func TestTheReceipt(t *testing.T) {
 	if all := w.provider.ReadBooks().Refunds; all[0].Refund+all[1].Refund != 2000 {
 		t.Errorf("given back: %+v", all)
 	}
+	if n := w.Number(`SELECT COUNT(*) FROM assists WHERE kind LIKE 'parking-refund-by-hand%'`); n != 0 {
+		t.Error("a person is to give back what the provider gives back")
+	}
 }
 
 // TestARefundThatFails is a person's: they have it made again, or have given the money back otherwise. It is never given twice.
