@@ -62,11 +62,23 @@ func (p *Principal) ActsFor(v *Venue) bool {
 // A value is immutable; a reload makes a new one.
 type Venue struct {
 	ID       string // lower-case letters, digits and dashes; unique over all kinds
-	Kind     string // "attraction", "hotel", "parking-lot": the word of the flow that serves it
+	Kind     string // "attraction", "hotel", "parking-lot": the word of the flows that serve it
 	Tenant   string
 	Name     Text
 	Location *time.Location // the venue's own time zone: days and slots are cut in it
-	Settings any            // the flow's own validated settings for this venue (its policy, gates, products)
+	Settings any            // the section settings, validated by its flow (its policy, gates, products); nil: there is none
+	Sections map[string]any // the sections of other flows of its kind, by their names, validated likewise; nil: there are none
+}
+
+// SettingsSection is the section of a venue's file that Venue.Settings holds.
+const SettingsSection = "settings"
+
+// Section returns the section of the name; nil where the venue has none.
+func (v *Venue) Section(name string) any {
+	if name == SettingsSection {
+		return v.Settings
+	}
+	return v.Sections[name]
 }
 
 // Source says where a part of an answer comes from and how old that knowledge is.

@@ -58,15 +58,25 @@ func (s *Settings) Validate() error {
 	return wrong.Err()
 }
 
-// settingsOf returns the settings of a hotel.
-func settingsOf(v *gateway.Venue) *Settings { return v.Settings.(*Settings) }
+// settingsOf returns the settings of a hotel. One that has no check-in any more has the usual ones: for what is still to be
+// delivered of its guests.
+func settingsOf(v *gateway.Venue) *Settings {
+	if s, ok := v.Settings.(*Settings); ok {
+		return s
+	}
+	return usual()
+}
 
-// readSettings reads and checks the section. What is not said has the values of defaults.
+// readSettings reads and checks the section. What is not said is as usual.
 func readSettings(decode func(into any) error) (any, error) {
-	return flow.ReadSettings(&Settings{
+	return flow.ReadSettings(usual(), decode)
+}
+
+func usual() *Settings {
+	return &Settings{
 		Keys: keysEncoder, NightEnds: 6 * time.Hour, CheckOutAt: 12 * time.Hour, Face: 0.8, RegistrationDue: time.Hour,
 		Preassigned: keepRoom, Passports: byPerson, MaxGuests: 4,
-	}, decode)
+	}
 }
 
 // dayOf returns the hotel's day of business: until its night ends it is still yesterday.

@@ -78,8 +78,12 @@ func BindWrite[A, O any](b *Bindings, w *Write[A, O], in *Instance, e Effect[A, 
 	b.add(w.name, in, e.Do != nil && e.Find != nil, &boundWrite[A, O]{in: in, effect: e})
 }
 
-// find returns what name is bound to, as T.
+// find returns what name is bound to, as T. Without bindings nothing is.
 func find[T any](b *Bindings, name string) (T, error) {
+	if b == nil {
+		var none T
+		return none, NotSent(notBound(fmt.Sprintf("cannot call %s: the call is of no venue", name)))
+	}
 	op, ok := b.ops[name].(T)
 	if ok {
 		return op, nil

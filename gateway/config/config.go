@@ -121,6 +121,30 @@ func (f *File) Name() string { return f.name }
 // error has every name that is unknown, and the first value that cannot be read.
 func (f *File) Decode(into any) error { return f.decode("", f.body, into) }
 
+// DecodeApart is Decode, but for the names at the top that into has no place for and apart accepts: what stands under them
+// is returned, for its owner to read later. nil: there is none.
+func (f *File) DecodeApart(into any, apart func(name string) bool) (map[string]Section, error) {
+	rest, sections := f.body, map[string]Section(nil)
+	if entries, ok := f.body.(*ast.MappingNode); ok {
+		t := reflect.TypeOf(into).Elem()
+		own := *entries
+		own.Values = nil
+		for _, entry := range entries.Values {
+			name := entry.Key.GetToken().Value
+			if _, known := fieldOf(t, name); known || !apart(name) {
+				own.Values = append(own.Values, entry)
+				continue
+			}
+			if sections == nil {
+				sections = map[string]Section{}
+			}
+			sections[name] = Section{node: entry.Value}
+		}
+		rest = &own
+	}
+	return sections, f.decode("", rest, into)
+}
+
 func (f *File) decode(path string, node ast.Node, into any) error {
 	if node == nil {
 		return nil

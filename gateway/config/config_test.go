@@ -105,3 +105,20 @@ func TestSectionsMistakesArePlaced(t *testing.T) {
 		t.Errorf("error\n%v\nwant\n%s", err, want)
 	}
 }
+
+// TestDecodeApart: what others read later is set aside by name; what nobody knows is a mistake all the same.
+func TestDecodeApart(t *testing.T) {
+	f, err := config.Read("a.yaml", []byte("url: x\nrooms:\n  slice: 1s\nlast: 1\n"), env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var d document
+	sections, err := f.DecodeApart(&d, func(name string) bool { return name == "rooms" || name == "url" })
+	if d.URL != "x" || len(sections) != 1 || err == nil || err.Error() != `a.yaml:4:1: unknown field "last"` {
+		t.Errorf("%+v, apart %v, %v", d, sections, err)
+	}
+	var p part
+	if err := f.DecodeSection("rooms", sections["rooms"], &p); err != nil || p.Slice != time.Second {
+		t.Errorf("the section: %+v, %v", p, err)
+	}
+}

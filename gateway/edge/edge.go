@@ -30,8 +30,9 @@ type Route struct {
 	Public bool   // nobody has to say who they are: no token is read, Principal is nil
 	Scope  string // that the token must hold; "": any good token
 
-	Venue     string // path parameter that names the venue; "": the call belongs to none
-	VenueKind string // kind that the venue must have; with Venue only
+	Venue        string // path parameter that names the venue; "": the call belongs to none
+	VenueKind    string // kind that the venue must have; with Venue only
+	VenueSection string // that the venue must have as well: gateway.Venue.Section; "": any venue of the kind will do
 
 	Query    []string // the query parameters that it takes; any other is refused by name
 	Consumes string   // media type of its body; "": application/json

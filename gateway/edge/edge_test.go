@@ -105,7 +105,7 @@ func TestAnswersCarryTheirHeaders(t *testing.T) {
 	w := newWorld(t)
 	w.on(func(x *Exchange) error {
 		x.serverTiming("find the ticket", 1500*time.Microsecond)
-		x.sources([]gateway.Source{{System: "ticketing", State: gateway.Live}, {System: "occupancy", State: gateway.Stale}})
+		x.Sources([]gateway.Source{{System: "ticketing", State: gateway.Live}, {System: "occupancy", State: gateway.Stale}})
 		return x.JSON(201, map[string]string{"decision": "open"})
 	})
 	const parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"

@@ -70,6 +70,9 @@ func (x *Exchange) Query(name string) (value string, ok bool) {
 	return string(args.Peek(name)), true
 }
 
+// RawQuery returns the query as it was sent, without its question mark. The bytes are lent: they end with Serve.
+func (x *Exchange) RawQuery() []byte { return x.ctx.URI().QueryString() }
+
 // Header returns the value of a request header, "" where there is none, or more than one of that name.
 func (x *Exchange) Header(name string) string {
 	all := x.ctx.Request.Header.PeekAll(name)
@@ -149,8 +152,20 @@ func (x *Exchange) serverTiming(name string, d time.Duration) {
 	x.timings = appendTiming(x.timings, name, d)
 }
 
-// sources says in Cache-Status (RFC 9211) where the parts of the answer come from.
-func (x *Exchange) sources(of []gateway.Source) {
+// Unchanged sets the ETag of what is about to be answered, quotes included, and lets the client keep it, to ask each time
+// whether it still holds (RFC 9111 §5.2.2.4). True: the client has it already and is answered so, with 304.
+func (x *Exchange) Unchanged(etag string) bool {
+	x.SetHeader("ETag", etag)
+	x.SetHeader("Cache-Control", "private, no-cache")
+	if !noneMatch(string(x.ctx.Request.Header.Peek("If-None-Match")), etag) {
+		return false
+	}
+	x.Raw(fasthttp.StatusNotModified, jsonMedia, nil)
+	return true
+}
+
+// Sources says in Cache-Status (RFC 9211) where the parts of the answer come from.
+func (x *Exchange) Sources(of []gateway.Source) {
 	if len(of) > 0 {
 		x.ctx.Response.Header.SetBytesV("Cache-Status", appendCacheStatus(nil, of))
 	}

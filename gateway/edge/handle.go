@@ -162,13 +162,14 @@ func (x *Exchange) authorize(limited bool) error {
 	return nil
 }
 
-// findVenue resolves the venue that the path names; one of another kind is as unknown as one of another tenant.
+// findVenue resolves the venue that the path names; one that the call's journey doesn't serve is as unknown as one of
+// another tenant.
 func (x *Exchange) findVenue() error {
 	if x.route.Venue == "" {
 		return nil
 	}
 	v := x.server.deps.Venues(x.Param(x.route.Venue))
-	if v != nil && v.Kind != x.route.VenueKind {
+	if v != nil && (v.Kind != x.route.VenueKind || x.route.VenueSection != "" && v.Section(x.route.VenueSection) == nil) {
 		v = nil
 	}
 	if err := auth.RequireVenue(x.principal, v); err != nil {

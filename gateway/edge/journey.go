@@ -17,14 +17,19 @@ func (x *Exchange) Request() journey.Request {
 		Principal: x.principal, Lang: x.lang, Trace: x.trace.String(), Idempotency: x.idem}
 }
 
+// Tell says in the answer's headers what a plan met: where its parts come from, and where its time went.
+func (x *Exchange) Tell(a journey.Answer) {
+	for _, s := range a.Steps {
+		x.serverTiming(s.Step, s.Took)
+	}
+	x.Sources(a.Sources)
+}
+
 // Answer answers with what a plan came to: its bytes, where its parts come from, where its time went, and where its
 // state is while a person decides.
 func (x *Exchange) Answer(a journey.Answer) {
 	x.journey = a.ID
-	for _, s := range a.Steps {
-		x.serverTiming(s.Step, s.Took)
-	}
-	x.sources(a.Sources)
+	x.Tell(a)
 	if a.Err != nil {
 		x.problem = a.Err
 		if a.Err.RetryAfter > 0 {

@@ -205,6 +205,7 @@ func (r *Route) check() error {
 	refuse(r.Public && r.Idempotent, "it is public; an idempotency key needs a principal")
 	refuse(r.Idempotent && r.Method != "POST", "only a POST takes an idempotency key")
 	refuse((r.Venue == "") != (r.VenueKind == ""), "Venue and VenueKind go together")
+	refuse(r.VenueSection != "" && r.Venue == "", "VenueSection needs a Venue")
 	refuse(r.Venue != "" && !strings.Contains(r.Path, "{"+r.Venue+"}"), "path %s has no parameter {%s}", r.Path, r.Venue)
 	refuse(r.Venue != "" && r.Public, "it is public and acts for a venue")
 	refuse((r.Budget == nil) != (r.Shortest == nil), "Budget and Shortest go together")

@@ -3,6 +3,7 @@
 package flow
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"time"
@@ -52,17 +53,27 @@ type Plan interface {
 	Prove(t journey.Timing) (proof journey.Proof, adopt func(e *journey.Engine), err error)
 }
 
-// VenueKind is how a flow reads and binds its venues.
+// VenueKind is how a flow reads and binds its venues. Several flows may serve one kind, each with a section of its own: a
+// venue is served by those whose section its file has. A flow that is alone with its kind serves every venue of it.
 type VenueKind struct {
-	Kind string // "attraction"; the value of kind in configs/venues/*.yaml
+	Kind    string // "attraction"; the value of kind in configs/venues/*.yaml
+	Section string // of a venue's file, that this flow reads; no other flow of the kind does. "": settings
 
-	// Settings reads the section settings of a venue's file. decode is strict: it refuses unknown names. The result is
-	// the venue's Settings; mistakes are *gateway.FieldError with a path below the section, joined.
+	// Settings reads the flow's section of a venue's file. decode is strict: it refuses unknown names. The result, never
+	// nil, is what gateway.Venue.Section returns; mistakes are *gateway.FieldError with a path below the section, joined.
 	Settings func(decode func(into any) error) (any, error)
 
-	// Roles are the connectors that a venue needs: role ("ticketing") to connector ("octo") to its binder.
+	// Roles are the connectors that a venue needs: role ("ticketing") to connector ("octo") to its binder. Where several
+	// flows have a role, one connector plays it for all of them: each binds its own operations, to one instance.
 	Roles map[string]map[string]Connect
+
+	// Taken is told of every venue that the flow serves, in the order of their ids, when a configuration takes over, just
+	// before the first request under it. It is not called twice at once. nil: the flow need not know.
+	Taken func(all []*gateway.Venue)
 }
+
+// SectionName is the name of the section of a venue's file that the flow reads.
+func (k *VenueKind) SectionName() string { return cmp.Or(k.Section, gateway.SettingsSection) }
 
 // Connect binds the operations of a flow to a system, for one venue. close is called once the bindings are out of use.
 type Connect func(v *gateway.Venue, to Connection, b *call.Bindings) (close func(), err error)
@@ -73,7 +84,8 @@ type Connection struct {
 	Secrets  map[string]string                // by name, from files or the environment; never logged
 	Unread   bool                             // the secrets stand for themselves: nothing will be called, and a key need not be one
 	Options  func(decode any) error           // strict; the connector's own settings
-	Instance *call.Instance                   // its breaker, bulkhead and counters
+	Instance *call.Instance                   // its breaker, bulkhead and counters: the same for every flow
+	Common   *Common                          // what the flows make once for all of them: Share
 	Ledger   *ledger.Ledger                   // for what a flow knows itself
 	Logger   *slog.Logger                     // says which venue and role it is about
 	Own      func(word string) *call.Instance // an instance of the gateway's own for such reads; word is its system

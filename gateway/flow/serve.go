@@ -56,6 +56,25 @@ func Run[In, Out any](
 	return run(rt, x, at, plan, in, say, nil)
 }
 
+// Look takes a call that is of no venue, such as a search of the city, through a plan that keeps nothing, and returns what
+// came of it, for the caller to answer. Its gathers say with journey.At whom they ask. Where the answer comes from and
+// what each step took is told to the exchange. The error is the plan's refusal.
+func Look[In, Out any](rt *Runtime, x *edge.Exchange, plan *journey.Live[In, Out], in In) (found Out, err error) {
+	var refusal *gateway.Error
+	answer, err := plan.Run(rt.Engine, x.Request(), in, func(o journey.Outcome[Out]) journey.Answer {
+		found, refusal = o.Value, o.Err
+		return journey.Answer{}
+	})
+	if err != nil {
+		return found, err
+	}
+	x.Tell(answer)
+	if refusal != nil {
+		return found, refusal
+	}
+	return found, nil
+}
+
 func run[In, Out any](
 	rt *Runtime, x *edge.Exchange, at *gateway.Venue, plan *journey.Live[In, Out], in In,
 	say func(o journey.Outcome[Out], lang string) Said, unkept func(in In, lang string) (Said, bool),

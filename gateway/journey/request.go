@@ -10,11 +10,11 @@ import (
 
 // Request is what a run needs to know of who asks, where and until when.
 type Request struct {
-	ID          string    // UUIDv7, the journey's id
-	Arrived     time.Time // when the request's head was complete
-	Deadline    time.Time // when the answer must be out: Arrived plus the machine budget, or less if the client says so
-	Venue       *gateway.Venue
-	Bindings    *call.Bindings // the venue's operations, of one configuration generation
+	ID          string         // UUIDv7, the journey's id
+	Arrived     time.Time      // when the request's head was complete
+	Deadline    time.Time      // when the answer must be out: Arrived plus the machine budget, or less if the client says so
+	Venue       *gateway.Venue // nil: of none, which a plan that changes something needs
+	Bindings    *call.Bindings // the venue's operations, of one configuration generation; nil: of none
 	Principal   *gateway.Principal
 	Lang        string
 	Trace       string       // W3C traceparent for the backends

@@ -1,6 +1,7 @@
 package journey
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -12,8 +13,12 @@ import (
 // Run takes one journey through the plan and returns its answer before req.Deadline, as far as the functions bound to
 // its operations honour their contexts' deadlines. render puts the outcome into
 // words; it is pure and may run again inside a ledger commit. The error is ErrKeyReused or ErrKeyRunning where another
-// run holds the idempotency key, and otherwise that of an earlier answer that cannot be read any more.
+// run holds the idempotency key, and otherwise that of an earlier answer that cannot be read any more, or of a request of
+// no venue for a plan that needs one.
 func (p *Proven[In, Out]) Run(e *Engine, req Request, in In, render func(Outcome[Out]) Answer) (Answer, error) {
+	if err := mayRun(p.bound, req); err != nil {
+		return Answer{}, err
+	}
 	r := e.newRun(p.bound, req)
 	r.at[0].value = in
 	r.render = func(r *run) Answer {
@@ -27,6 +32,14 @@ func (p *Proven[In, Out]) Run(e *Engine, req Request, in In, render func(Outcome
 		return render(o)
 	}
 	return r.run()
+}
+
+// mayRun refuses a request of no venue where a run may come into the ledger: by an effect, or by an assist.
+func mayRun(b *bound, req Request) error {
+	if req.Venue == nil && (len(b.effects) > 0 || slices.ContainsFunc(b.nodes, func(n *node) bool { return n.meaning.verdict == assist })) {
+		return fmt.Errorf("cannot run plan %s of no venue: the ledger keeps it at one", b.name)
+	}
+	return nil
 }
 
 // progress is the state of one step.

@@ -51,7 +51,7 @@ func (l *loader) readVenue(name string) (read readVenue) {
 	})
 	read.text = string(raw) + used.String()
 	if read.err == nil {
-		read.err = read.f.Decode(&read.file)
+		read.file.sections, read.err = read.f.DecodeApart(&read.file, l.isSection)
 	}
 	return read
 }

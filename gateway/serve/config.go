@@ -85,7 +85,8 @@ type venueFile struct {
 	Name       gateway.Text         `yaml:"name"`
 	TimeZone   string               `yaml:"time_zone"`
 	Connectors map[string]connector `yaml:"connectors"` // by role
-	Settings   config.Section       `yaml:"settings"`
+
+	sections map[string]config.Section // of the flows, by name
 }
 
 // connector says which system plays a role at a venue, and how to reach it.

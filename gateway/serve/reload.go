@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -17,6 +19,7 @@ import (
 	"github.com/warmgate/warmgate/gateway"
 	"github.com/warmgate/warmgate/gateway/auth"
 	"github.com/warmgate/warmgate/gateway/edge"
+	"github.com/warmgate/warmgate/gateway/flow"
 	"github.com/warmgate/warmgate/gateway/limit"
 )
 
@@ -86,7 +89,23 @@ func (g *Gateway) take(next *Generation) {
 	for _, adopt := range next.adopt {
 		adopt(g.engine)
 	}
+	for _, f := range g.opts.Flows {
+		if f.Venues != nil && f.Venues.Taken != nil {
+			f.Venues.Taken(next.servedBy(f.Venues))
+		}
+	}
 	g.current.Store(next)
+}
+
+// servedBy returns the venues that a flow serves, in the order of their ids.
+func (g *Generation) servedBy(kind *flow.VenueKind) (all []*gateway.Venue) {
+	for _, v := range g.venues {
+		if v.Kind == kind.Kind && v.Section(kind.SectionName()) != nil {
+			all = append(all, v.Venue)
+		}
+	}
+	slices.SortFunc(all, func(a, b *gateway.Venue) int { return strings.Compare(a.ID, b.ID) })
+	return all
 }
 
 // sayFixed logs what the new file says and only a restart can do.

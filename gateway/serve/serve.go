@@ -185,9 +185,7 @@ func (g *Gateway) openDoors() (err error) {
 	problems := append(gateway.Problems(), journey.Problems()...)
 	var documents [][]byte
 	for _, f := range g.opts.Flows {
-		if f.Routes != nil {
-			routes = append(routes, f.Routes(rt)...)
-		}
+		routes = append(routes, routesOf(f, rt)...)
 		problems = append(problems, f.Problems...)
 		if len(f.Document) > 0 {
 			documents = append(documents, f.Document)
@@ -209,6 +207,20 @@ func (g *Gateway) openDoors() (err error) {
 	}, routes)
 	g.admin = admin.New(g.metrics, g.Ready, g.Degraded, g.errands, g.opts.Logger)
 	return err
+}
+
+// routesOf returns the calls of a flow. Those at a venue of its kind are known only where it serves the venue.
+func routesOf(f *flow.Flow, rt *flow.Runtime) []edge.Route {
+	if f.Routes == nil {
+		return nil
+	}
+	routes := f.Routes(rt)
+	for i := range routes {
+		if f.Venues != nil && routes[i].VenueKind == f.Venues.Kind {
+			routes[i].VenueSection = f.Venues.SectionName()
+		}
+	}
+	return routes
 }
 
 func (g *Gateway) startWork(f *flow.Flow, rt *flow.Runtime) {

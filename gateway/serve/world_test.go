@@ -40,6 +40,8 @@ type stall struct {
 	mu        sync.Mutex
 	connected map[string]int // by venue
 	closed    map[string]int
+	instances map[string]*call.Instance
+	scales    bool // it has a second role
 	plan      *journey.Live[string, string]
 	worked    chan *gateway.Venue // what Work saw of the first venue
 	stubborn  chan struct{}       // Work does not end before it is closed; nil: with its context
@@ -71,7 +73,7 @@ const stallDocument = `paths:
 `
 
 func newStall(t *testing.T) *stall {
-	s := &stall{connected: map[string]int{}, closed: map[string]int{}, worked: make(chan *gateway.Venue, 1)}
+	s := &stall{connected: map[string]int{}, closed: map[string]int{}, instances: map[string]*call.Instance{}, worked: make(chan *gateway.Venue, 1)}
 	ask := call.NewRead("till.word", call.ReadSpec[string, string]{})
 	keep := &ledger.Decision[string, string]{Name: "stall.keep", Run: func(_ *ledger.Tx, a string) (string, error) { return a, nil }}
 	unanswered := &gateway.Problem{Type: "till-silent", Kind: gateway.Unavailable, Title: gateway.Text{Zh: "没有回应", En: "No answer"}}
@@ -86,6 +88,10 @@ func newStall(t *testing.T) *stall {
 }
 
 func (s *stall) flow() *flow.Flow {
+	roles := map[string]map[string]flow.Connect{"till": {"drawer": s.connect, "box": s.connect}}
+	if s.scales {
+		roles["scales"] = map[string]flow.Connect{"brass": s.connect}
+	}
 	return &flow.Flow{
 		Name: "stall", Plans: []flow.Plan{s.plan}, Steps: map[string]gateway.Text{"keep": {Zh: "记下", En: "Keep it"}}, Document: []byte(stallDocument),
 		Venues: &flow.VenueKind{
@@ -94,7 +100,7 @@ func (s *stall) flow() *flow.Flow {
 				set := &stallSettings{}
 				return set, errors.Join(decode(set), set.Validate())
 			},
-			Roles: map[string]map[string]flow.Connect{"till": {"drawer": s.connect, "box": s.connect}},
+			Roles: roles,
 		},
 		Routes: func(rt *flow.Runtime) []edge.Route {
 			return []edge.Route{{Method: "GET", Path: "/v1/stalls/{stall}", Name: "stall", Scope: "stall:read", Venue: "stall", VenueKind: "stall",
@@ -123,14 +129,26 @@ func (s *stall) connect(v *gateway.Venue, to flow.Connection, b *call.Bindings) 
 	if options.Drawer > 3 {
 		return nil, &gateway.FieldError{Path: "options.drawer", Message: "must be 0 to 3"}
 	}
+	_, leave, err := flow.Share(to, func() (string, error) { return "the stall's", nil }, func(string) {})
+	if err != nil {
+		return nil, err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.connected[v.ID]++
+	s.instances[v.ID] = to.Instance
 	return func() {
+		leave()
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.closed[v.ID]++
 	}, nil
+}
+
+func (s *stall) bound(venue string) *call.Instance {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.instances[venue]
 }
 
 func (s *stall) counts(venue string) (connected, closed int) {
@@ -189,6 +207,7 @@ type world struct {
 	g      *Gateway
 	client *http.Client
 	tokens map[*auth.Issuer]string
+	also   []*flow.Flow // besides the stall's
 	base   string
 	admin  string
 	end    func() error // ends Serve
@@ -267,7 +286,7 @@ func (w *world) env(name string) (string, bool) {
 	return "", false
 }
 
-func (w *world) flows() []*flow.Flow { return []*flow.Flow{w.stall.flow()} }
+func (w *world) flows() []*flow.Flow { return append([]*flow.Flow{w.stall.flow()}, w.also...) }
 
 func (w *world) check() error {
 	_, err := Check(w.path("gateway.yaml"), w.flows(), w.env, true)
