@@ -7,6 +7,7 @@ import (
 	"github.com/warmgate/warmgate/flows/checkin"
 	"github.com/warmgate/warmgate/flows/entry"
 	"github.com/warmgate/warmgate/flows/parking"
+	"github.com/warmgate/warmgate/flows/rooms"
 	"github.com/warmgate/warmgate/gateway/assist"
 	"github.com/warmgate/warmgate/gateway/citizen"
 	"github.com/warmgate/warmgate/gateway/flow"
@@ -16,7 +17,7 @@ import (
 func All() ([]*flow.Flow, error) {
 	var all []*flow.Flow
 	for _, journey := range []func() (*flow.Flow, error){
-		entry.New, checkin.New, parking.New,
+		entry.New, checkin.New, parking.New, rooms.New,
 	} {
 		f, err := journey()
 		if err != nil {

@@ -9,19 +9,12 @@ import (
 
 	"github.com/warmgate/warmgate/backends/apaleo"
 	"github.com/warmgate/warmgate/backends/wire"
+	"github.com/warmgate/warmgate/flows/pms"
 	"github.com/warmgate/warmgate/gateway"
 	"github.com/warmgate/warmgate/gateway/call"
 	"github.com/warmgate/warmgate/gateway/flow"
 	"github.com/warmgate/warmgate/gateway/journey"
 )
-
-// apaleoOptions are the connector's own settings in a venue's file.
-type apaleoOptions struct {
-	Property    string `yaml:"property"`     // the hotel's id in its account
-	ClientID    string `yaml:"client_id"`    // of OAuth
-	IdentityURL string `yaml:"identity_url"` // of its token server; "": as the system itself
-	Inspected   bool   `yaml:"inspected"`    // only rooms that were inspected are given
-}
 
 // apaleoDesk is a hotel that is run by Apaleo, as this journey needs it. Apaleo makes no keys: a person cuts them.
 type apaleoDesk struct {
@@ -32,19 +25,14 @@ type apaleoDesk struct {
 
 // connectApaleo binds the journey's operations to a hotel that is run by Apaleo.
 func connectApaleo(ops operations, v *gateway.Venue, to flow.Connection, b *call.Bindings) (func(), error) {
-	opts := apaleoOptions{ClientID: "warmgate"}
-	if err := to.Options(&opts); err != nil {
-		return nil, err
-	}
 	if settingsOf(v).Keys != keysStaff {
 		return nil, errors.New("cannot use apaleo: it makes no keys, so settings.keys must be staff")
 	}
-	client, err := apaleo.New(apaleo.Config{BaseURL: to.URL, IdentityURL: opts.IdentityURL, ClientID: opts.ClientID,
-		ClientSecret: to.Secrets["client_secret"], Property: opts.Property, MaxConns: to.Instance.MaxInFlight()})
+	hotel, end, err := pms.OpenApaleo(to)
 	if err != nil {
 		return nil, err
 	}
-	d := &apaleoDesk{client: client, venue: v, inspected: opts.Inspected}
+	d := &apaleoDesk{client: hotel.Client, venue: v, inspected: hotel.Options.Inspected}
 	bindLedger(ops, to, b)
 	call.BindRead(b, ops.find, to.Instance, d.find)
 	call.BindRead(b, ops.rooms, to.Instance, d.rooms)
@@ -55,7 +43,7 @@ func connectApaleo(ops operations, v *gateway.Venue, to flow.Connection, b *call
 	call.BindWrite(b, ops.issue, to.Instance, call.Effect[KeyOrder, Keys]{Do: noEncoder, Find: neverAsked[KeyOrder, Keys]})
 	call.BindWrite(b, ops.leave, to.Instance, call.Effect[Departure, Done]{Do: d.leave, Find: d.left})
 	call.BindWrite(b, ops.keyOff, to.Instance, call.Effect[Departure, Done]{Do: noKeys, Find: neverAsked[Departure, Done]})
-	return client.Close, nil
+	return end, nil
 }
 
 // noEncoder says of a hotel whose keys a person cuts that no machine does.

@@ -9,22 +9,12 @@ import (
 	"github.com/warmgate/warmgate/backends/ohip"
 	"github.com/warmgate/warmgate/backends/wire"
 	"github.com/warmgate/warmgate/flows/person"
+	"github.com/warmgate/warmgate/flows/pms"
 	"github.com/warmgate/warmgate/gateway"
 	"github.com/warmgate/warmgate/gateway/call"
 	"github.com/warmgate/warmgate/gateway/flow"
 	"github.com/warmgate/warmgate/gateway/journey"
 )
-
-// ohipOptions are the connector's own settings in a venue's file.
-type ohipOptions struct {
-	HotelID    string            `yaml:"hotel_id"`   // the hotel's code in OPERA
-	AppKey     string            `yaml:"app_key"`    // the application's key
-	ClientID   string            `yaml:"client_id"`  // of OAuth
-	Scope      string            `yaml:"scope"`      // "": the documented one
-	Enterprise string            `yaml:"enterprise"` // where the scope belongs to one
-	Inspected  bool              `yaml:"inspected"`  // only rooms that were inspected are given
-	Codes      map[string]string `yaml:"codes"`      // error codes of this hotel, to the connector's words
-}
 
 // ohipDesk is a hotel that is run by OPERA Cloud, as this journey needs it.
 type ohipDesk struct {
@@ -36,22 +26,12 @@ type ohipDesk struct {
 
 // connectOHIP binds the journey's operations to a hotel that is run by OPERA Cloud.
 func connectOHIP(ops operations, v *gateway.Venue, to flow.Connection, b *call.Bindings) (func(), error) {
-	opts := ohipOptions{AppKey: ohip.SandboxAppKey, ClientID: ohip.SandboxClientID}
-	if err := to.Options(&opts); err != nil {
-		return nil, err
-	}
-	codes := map[string]ohip.Refusal{}
-	for code, word := range opts.Codes {
-		codes[code] = ohip.Refusal(word)
-	}
-	client, err := ohip.New(ohip.Config{GatewayURL: to.URL, HotelID: opts.HotelID, AppKey: opts.AppKey, ClientID: opts.ClientID,
-		ClientSecret: to.Secrets["client_secret"], Scope: opts.Scope, EnterpriseID: opts.Enterprise, Username: to.Secrets["username"],
-		Password: to.Secrets["password"], Codes: codes, MaxConns: to.Instance.MaxInFlight()})
+	hotel, end, err := pms.OpenOHIP(to)
 	if err != nil {
 		return nil, err
 	}
-	d := &ohipDesk{client: client, venue: v, ready: []ohip.Housekeeping{ohip.Clean, ohip.Inspected}, keys: settingsOf(v).Keys == keysEncoder}
-	if opts.Inspected {
+	d := &ohipDesk{client: hotel.Client, venue: v, ready: []ohip.Housekeeping{ohip.Clean, ohip.Inspected}, keys: settingsOf(v).Keys == keysEncoder}
+	if hotel.Options.Inspected {
 		d.ready = d.ready[1:]
 	}
 	bindLedger(ops, to, b)
@@ -64,7 +44,7 @@ func connectOHIP(ops operations, v *gateway.Venue, to flow.Connection, b *call.B
 	call.BindWrite(b, ops.issue, to.Instance, call.Effect[KeyOrder, Keys]{Do: d.issue, Find: d.issued})
 	call.BindWrite(b, ops.leave, to.Instance, call.Effect[Departure, Done]{Do: d.leave, Find: d.left})
 	call.BindWrite(b, ops.keyOff, to.Instance, call.Effect[Departure, Done]{Do: d.keyOff, Find: d.keysAreOff})
-	return client.Close, nil
+	return end, nil
 }
 
 // neverAsked is for what takes an effect back: the engine asks whether that effect stands, and not for this.

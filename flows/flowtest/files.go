@@ -64,6 +64,32 @@ func sections() map[string]string {
       register: { slice: 500ms, min: 20ms }
       key: { slice: 600ms, min: 20ms }
 `,
+		"rooms-search": `
+    journey_budget: 10s
+    machine_budget: 1500ms
+    flush: 40ms
+    overhead: 60ms
+    lease: 2s
+    steps:
+      offers:
+        slice: 1300ms
+        attempt_timeout: 1s
+        min: 20ms
+        cache: { fresh: 30s, stale_while_revalidate: 2m, stale_if_error: 10m }
+`,
+		"rooms-refresh": `
+    journey_budget: 10s
+    machine_budget: 1500ms
+    flush: 40ms
+    overhead: 60ms
+    lease: 2s
+    steps:
+      offers:
+        slice: 1300ms
+        attempt_timeout: 1s
+        min: 20ms
+        cache: { fresh: 30s, stale_if_error: 10m }
+`,
 		"hotel-check-out": `
     journey_budget: 30s
     machine_budget: 3s

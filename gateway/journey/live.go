@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"sync/atomic"
 	"time"
+
+	"github.com/warmgate/warmgate/gateway/call"
 )
 
 // Live is a plan that runs under the current configuration. A reload proves it anew; a run keeps the timing that it
@@ -56,6 +58,15 @@ func (l *Live[In, Out]) Shortest() time.Duration {
 		return p.bound.proof.Shortest
 	}
 	return 0
+}
+
+// Policy returns how a step that waits for a backend uses its time; the zero value before the plan is proved, and for any
+// other step.
+func (l *Live[In, Out]) Policy(step string) call.Policy {
+	if p := l.current.Load(); p != nil {
+		return p.bound.timing.Steps[step]
+	}
+	return call.Policy{}
 }
 
 // Run takes one journey through the plan; see Proven.Run.

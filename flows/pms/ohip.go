@@ -1,0 +1,49 @@
+// Package pms opens the systems that run hotels for every journey that uses them: one client for each connection, by one
+// set of options, so that a hotel's system sees one caller however many journeys a guest takes.
+package pms
+
+import (
+	"github.com/warmgate/warmgate/backends/ohip"
+	"github.com/warmgate/warmgate/gateway/flow"
+)
+
+// OHIPOptions are the connector's own settings in a venue's file.
+type OHIPOptions struct {
+	HotelID    string            `yaml:"hotel_id"`   // the hotel's code in OPERA
+	AppKey     string            `yaml:"app_key"`    // the application's key
+	ClientID   string            `yaml:"client_id"`  // of OAuth
+	Scope      string            `yaml:"scope"`      // "": the documented one
+	Enterprise string            `yaml:"enterprise"` // where the scope belongs to one
+	Inspected  bool              `yaml:"inspected"`  // only rooms that were inspected are given
+	Codes      map[string]string `yaml:"codes"`      // error codes of this hotel, to the connector's words
+	Accessible []string          `yaml:"accessible"` // codes of features of rooms for a wheelchair
+	Breakfast  []string          `yaml:"breakfast"`  // codes of packages that are breakfast, beside the meal plans that say so
+}
+
+// OHIP is a hotel that is run by OPERA Cloud.
+type OHIP struct {
+	*ohip.Client
+	Options OHIPOptions
+}
+
+// OpenOHIP returns the hotel at the other end of a connection, the same for all journeys. end is to be called once.
+func OpenOHIP(to flow.Connection) (hotel *OHIP, end func(), err error) {
+	return flow.Share(to, func() (*OHIP, error) {
+		opts := OHIPOptions{AppKey: ohip.SandboxAppKey, ClientID: ohip.SandboxClientID}
+		if err := to.Options(&opts); err != nil {
+			return nil, err
+		}
+		codes := map[string]ohip.Refusal{}
+		for code, word := range opts.Codes {
+			codes[code] = ohip.Refusal(word)
+		}
+		client, err := ohip.New(ohip.Config{GatewayURL: to.URL, HotelID: opts.HotelID, AppKey: opts.AppKey, ClientID: opts.ClientID,
+			ClientSecret: to.Secrets["client_secret"], Scope: opts.Scope, EnterpriseID: opts.Enterprise, Username: to.Secrets["username"],
+			Password: to.Secrets["password"], Codes: codes, MaxConns: to.Instance.MaxInFlight(),
+			AccessibleFeatures: opts.Accessible, BreakfastPackages: opts.Breakfast})
+		if err != nil {
+			return nil, err
+		}
+		return &OHIP{client, opts}, nil
+	}, func(h *OHIP) { h.Close() })
+}

@@ -1,0 +1,133 @@
+// Package rooms finds citizens a room within ten seconds: every hotel of a circle is asked at once, what is known is used
+// for as long as it is good, and whatever the answer lacks it says.
+//
+// # How a search ends
+//
+//	found          200  the hotels that have a room, each with when that was known; complete says that no hotel of the
+//	                    circle is missing, and missing names those that are, with the reason
+//	unchanged      304  the client has the same answer already
+//	refused        400  a parameter that is not right, named, with what it may be
+//
+// It waits for no hotel longer than its slice: who has not answered is missing, and is not said to be full. It changes
+// nothing and keeps nothing in the ledger.
+//
+// # What is known, and for how long
+//
+// A hotel's answer for a stay is fresh, then stale, then gone: by the cache policy of the step offers. What is fresh or stale
+// is answered at once, from fragments that were encoded when they came (package sheet); what is stale is asked for again
+// behind the answer, by a plan of its own. What is gone is asked for while the citizen waits.
+package rooms
+
+import (
+	_ "embed"
+	"sync/atomic"
+
+	"github.com/warmgate/warmgate/flows/rooms/offer"
+	"github.com/warmgate/warmgate/gateway"
+	"github.com/warmgate/warmgate/gateway/call"
+	"github.com/warmgate/warmgate/gateway/flow"
+	"github.com/warmgate/warmgate/gateway/journey"
+)
+
+//go:embed openapi.yaml
+var document []byte
+
+// Kind is the kind of venue that this journey serves, Section the section of a hotel's file that says so.
+const (
+	Kind    = "hotel"
+	Section = "rooms"
+)
+
+// Ask is a question to one hotel.
+type Ask struct {
+	Hotel string
+	Stay  offer.Stay
+}
+
+// operations are what the journey needs of other systems, in its own words.
+type operations struct {
+	offers *call.Read[Ask, offer.Answer]
+}
+
+func newOperations() operations {
+	return operations{
+		offers: call.NewRead("rooms.offers", call.ReadSpec[Ask, offer.Answer]{
+			Key: func(k *call.Key, a Ask) {
+				k.Int(int64(a.Stay.Arrival))
+				k.Int(int64(a.Stay.Nights))
+				k.Int(int64(a.Stay.Guests))
+			},
+			Size:  sizeOf,
+			Share: call.JSON[offer.Answer](),
+		}),
+	}
+}
+
+// sizeOf is about how many bytes an answer holds.
+func sizeOf(a offer.Answer) int {
+	n := 64
+	for i := range a.Offers {
+		o := &a.Offers[i]
+		n += 112 + len(o.Kind) + len(o.Name) + len(o.Plan)
+	}
+	return n
+}
+
+// The plans and their step.
+const (
+	searchPlan  = "rooms-search"
+	refreshPlan = "rooms-refresh"
+	stepOffers  = "offers"
+)
+
+// maxAsked is how many hotels one search asks, the nearest; those behind it are missing, and the next search finds what
+// this one has brought.
+const maxAsked = 2000
+
+// plan declares the search, or what refreshes behind it: they differ in their time alone.
+func (o operations) plan(name string) (*journey.Plan[[]Ask, []journey.Result[offer.Answer]], error) {
+	return journey.Define(name, func(b *journey.Builder, in journey.Ref[[]Ask]) journey.Ref[[]journey.Result[offer.Answer]] {
+		return journey.Gather(b, stepOffers, o.offers, in, journey.AtMost(maxAsked), journey.At(func(a Ask) string { return a.Hotel }))
+	})
+}
+
+// live is a plan of this journey under the current configuration.
+type live = journey.Live[[]Ask, []journey.Result[offer.Answer]]
+
+// rooms is the journey at work.
+type rooms struct {
+	ops      operations
+	searches *live
+	refresh  *live
+	cities   atomic.Pointer[map[string]*city] // by tenant
+	nowhere  *city                            // of a tenant without a hotel
+	behind   chan order
+}
+
+// New returns the journey for the program.
+func New() (*flow.Flow, error) {
+	r := &rooms{ops: newOperations(), behind: make(chan order, maxOrders)}
+	for name, to := range map[string]**live{searchPlan: &r.searches, refreshPlan: &r.refresh} {
+		plan, err := r.ops.plan(name)
+		if err != nil {
+			return nil, err
+		}
+		*to = journey.NewLive(plan)
+	}
+	r.nowhere = newCity("", nil)
+	r.take(nil)
+	return &flow.Flow{
+		Name: "rooms", Plans: []flow.Plan{r.searches, r.refresh}, Document: document,
+		Venues: &flow.VenueKind{Kind: Kind, Section: Section, Settings: readSettings, Taken: r.take, Roles: map[string]map[string]flow.Connect{
+			"pms": {"ohip": r.bound(connectOHIP), "apaleo": r.bound(connectApaleo)},
+		}},
+		Routes: r.routes, Work: r.work,
+	}, nil
+}
+
+// bound makes an adapter the program's.
+func (r *rooms) bound(connect func(operations, *gateway.Venue, flow.Connection, *call.Bindings) (func(), error)) flow.Connect {
+	return func(v *gateway.Venue, to flow.Connection, b *call.Bindings) (func(), error) {
+		return connect(r.ops, v, to, b)
+	}
+}
