@@ -4,6 +4,10 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/warmgate/warmgate/backends/wire"
 )
 
 // What is read of OHIP's answers: the members that a front desk needs, under their own names. The rest is left unread.
@@ -38,18 +42,24 @@ func (w *wireReservations) whole() bool {
 }
 
 type wireReservationInfo struct {
-	IDs      []wireID `json:"reservationIdList"`
-	HotelID  string   `json:"hotelId"`
-	Status   Status   `json:"reservationStatus"`
-	Computed Status   `json:"computedReservationStatus"`
-	KeyCount int      `json:"keyCount"`
-	Stay     struct {
+	IDs        []wireID        `json:"reservationIdList"`
+	References []wireReference `json:"externalReferences"`
+	HotelID    string          `json:"hotelId"`
+	Status     Status          `json:"reservationStatus"`
+	Computed   Status          `json:"computedReservationStatus"`
+	KeyCount   int             `json:"keyCount"`
+	Stay       struct {
 		Arrival   string `json:"arrivalDate"`
 		Departure string `json:"departureDate"`
 		Adults    int    `json:"adultCount"`
 		Children  int    `json:"childCount"`
 		RoomType  string `json:"roomType"`
 		RoomID    string `json:"roomId"`
+		RatePlan  string `json:"ratePlanCode"`
+		Total     struct {
+			Amount   jsontext.Value `json:"amount"`
+			Currency string         `json:"currencyCode"`
+		} `json:"totalAmount"`
 	} `json:"roomStay"`
 	Guest struct {
 		ID          string `json:"id"`
@@ -75,7 +85,11 @@ func (i *wireReservationInfo) reservation() Reservation {
 	g := &i.Guest
 	r := Reservation{ID: idOf(i.IDs, "Reservation"), Confirmation: idOf(i.IDs, "Confirmation"), HotelID: i.HotelID,
 		Status: i.Status, Computed: i.Computed, Arrival: i.Stay.Arrival, Departure: i.Stay.Departure, Adults: i.Stay.Adults,
-		Children: i.Stay.Children, RoomType: i.Stay.RoomType, RoomID: i.Stay.RoomID, KeyCount: i.KeyCount}
+		Children: i.Stay.Children, RoomType: i.Stay.RoomType, RoomID: i.Stay.RoomID, KeyCount: i.KeyCount, RatePlan: i.Stay.RatePlan}
+	r.Total, _ = wire.Money(string(i.Stay.Total.Amount), i.Stay.Total.Currency)
+	for _, ref := range i.References {
+		r.References = append(r.References, ref.ID)
+	}
 	if g.Surname != "" || g.FullName != "" {
 		r.Guests = append(r.Guests, Guest{ProfileID: g.ID, Surname: g.Surname, GivenName: g.GivenName, FullName: g.FullName,
 			Alternate: g.Alternate, BirthDate: g.BirthDate, Nationality: g.Nationality.Code, Primary: true})

@@ -25,6 +25,8 @@ const (
 	RefusedNotIn       Refusal = "not-in"       // not checked in
 	RefusedStatus      Refusal = "status"       // not in a state for it; Reservation says in which
 	RefusedBalance     Refusal = "balance"      // something is still to be paid
+	RefusedGone        Refusal = "gone"         // nothing of the type can be had for these nights under the plan
+	RefusedPrice       Refusal = "price"        // the stay has another price than said
 	RefusedInput       Refusal = "input"        // the hotel takes the request for malformed: our mistake or its settings
 	RefusedCredentials Refusal = "credentials"  // it does not accept our credentials: an operator's matter, never the guest's
 )
@@ -39,7 +41,7 @@ func (r Refusal) known() bool {
 	switch r {
 	case RefusedUnknown, RefusedCancelled, RefusedNoShow, RefusedWrongDate, RefusedTaken, RefusedNotClean, RefusedNoSuchRoom,
 		RefusedRoomType, RefusedNoRoom, RefusedAlreadyIn, RefusedAlreadyOut, RefusedNotIn, RefusedStatus, RefusedBalance,
-		RefusedInput, RefusedCredentials:
+		RefusedGone, RefusedPrice, RefusedInput, RefusedCredentials:
 		return true
 	}
 	return false
@@ -76,6 +78,8 @@ const (
 	standInAlreadyIn  = "TWIN-ALREADY-IN"
 	standInAlreadyOut = "TWIN-ALREADY-OUT"
 	standInNotIn      = "TWIN-NOT-IN"
+	standInGone       = "TWIN-GONE"
+	standInPrice      = "TWIN-PRICE"
 	standInInput      = "TWIN-INPUT"
 )
 
@@ -89,6 +93,7 @@ func publishedCodes() map[string]Refusal {
 		standInTaken: RefusedTaken, standInNotClean: RefusedNotClean, standInNoSuchRoom: RefusedNoSuchRoom,
 		standInRoomType: RefusedRoomType, standInNoRoom: RefusedNoRoom, standInAlreadyIn: RefusedAlreadyIn,
 		standInAlreadyOut: RefusedAlreadyOut, standInNotIn: RefusedNotIn, standInInput: RefusedInput,
+		standInGone: RefusedGone, standInPrice: RefusedPrice,
 	}
 }
 

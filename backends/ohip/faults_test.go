@@ -47,6 +47,7 @@ func effects(t *testing.T, w world) []effect {
 	keyless, withKeys := inHouse(), inHouse()
 	_, err := w.client.IssueKeys(ctx, order(withKeys, withKeys.RoomID))
 	fine(t, err)
+	unwanted := w.make(t, ohip.Want{Scenario: ohip.Tomorrow})
 	spare, err := w.client.Rooms(ctx, ohip.RoomQuery{Types: []string{"STD"}, From: today, To: tomorrow, Housekeeping: []ohip.Housekeeping{ohip.Clean}})
 	fine(t, err)
 	room := spare[0].ID
@@ -68,6 +69,13 @@ func effects(t *testing.T, w world) []effect {
 			keyed(keyless.ID, true)},
 		{"RemoveKeys", func(ctx context.Context) error { return w.client.RemoveKeys(ctx, withKeys.ID, withKeys.RoomID) },
 			keyed(withKeys.ID, false)},
+		{"Book", func(ctx context.Context) error { _, err := w.client.Book(ctx, booking("ref-1")); return err },
+			func(ctx context.Context) (bool, error) {
+				all, err := w.client.ByReference(ctx, "ref-1")
+				return err == nil && len(all) == 1 && all[0].State() == ohip.Expected, err
+			}},
+		{"CancelBooking", func(ctx context.Context) error { return w.client.CancelBooking(ctx, unwanted.ID) },
+			state(unwanted.ID, func(r *ohip.Reservation) bool { return r.State() == ohip.Cancelled })},
 	}
 }
 

@@ -13,6 +13,7 @@
 //	read              request
 //	Reservation       GET  /rsv/v1/hotels/{h}/reservations?reservationIdList=
 //	ByConfirmation    GET  /rsv/v1/hotels/{h}/reservations?confirmationNumberList=
+//	ByReference       GET  /rsv/v1/hotels/{h}/reservations?externalReferenceIds=&externalSystemCodes=
 //	ByName            GET  /rsv/v1/hotels/{h}/reservations?surname=&givenName=&arrivalStartDate=&arrivalEndDate=
 //	VerifyCheckIn     GET  /fof/v1/hotels/{h}/reservations/{r}/verifyCheckIns
 //	Rooms, Room       GET  /fof/v1/hotels/{h}/rooms
@@ -27,9 +28,12 @@
 //	CheckOut          POST /csh/v1/hotels/{h}/reservations/{r}/checkOuts   (*)  Reservation: State is Left
 //	IssueKeys         POST /fof/v1/hotels/{h}/reservations/{r}/roomKeys         Keys: there are keys for the room
 //	RemoveKeys        POST the same with keyType Remove                         Keys: there are none
+//	Book              POST /rsv/v1/hotels/{h}/reservations                 (*)  ByReference: there is one, and it is not cancelled
+//	CancelBooking     POST /rsv/v1/hotels/{h}/reservations/{r}/cancellations (*) Reservation: State is Cancelled
 //
 // Those marked (*) are published operations that are not part of the documents which the tests hold the client against:
-// their paths and members are known, some details of their answers are not, so the client asks little of those answers.
+// their paths and members are known, some details of their answers are not, so the client asks little of those answers. What
+// Book sends and reads of a reservation is a type that the documents do have (hotelReservationType).
 //
 // # What the interface does not allow
 //
@@ -39,7 +43,11 @@
 //
 // The interface publishes no error codes for assigning, checking in and keys, and a few for checking out. A code that is
 // not known means an unknown outcome, never a refusal; Config.Codes adds what a hotel is known to say. Without it a room
-// that was given away shows itself in Room (another's stay) and Reservation (no room), not in the error.
+// that was given away shows itself in Room (another's stay) and Reservation (no room), not in the error, and a room that
+// cannot be booked any more in Availability.
+//
+// A reservation has one external reference for each external system, which a hotel has to have set up (Sales). Whether a
+// hotel refuses a reference that it has already is not documented: it is not relied on.
 package ohip
 
 import (
@@ -88,6 +96,7 @@ type Config struct {
 
 	AccessibleFeatures []string // codes of room features that this hotel gives to rooms for people who use a wheelchair
 	BreakfastPackages  []string // codes of packages that are breakfast here, beside the meal plans that say so themselves
+	Sales              Sales    // how our reservations are written down
 }
 
 // Client speaks for one hotel. It is safe for concurrent use.
@@ -98,6 +107,7 @@ type Client struct {
 	codes      map[string]Refusal
 	accessible []string
 	breakfast  []string
+	sales      Sales
 	borrowed   bool // connections and token are another client's
 }
 
@@ -129,8 +139,9 @@ func New(cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
+	cfg.Sales.ExternalSystem = orElse(cfg.Sales.ExternalSystem, DefaultExternalSystem)
 	return &Client{hotel: cfg.HotelID, wire: calls, token: t, codes: codes, accessible: slices.Clone(cfg.AccessibleFeatures),
-		breakfast: slices.Clone(cfg.BreakfastPackages)}, nil
+		breakfast: slices.Clone(cfg.BreakfastPackages), sales: cfg.Sales}, nil
 }
 
 // At returns a client of another hotel behind the same gateway, one of a chain: with the same credential, token, connections
@@ -160,6 +171,8 @@ func (cfg *Config) check() error {
 		return errors.New("username: it needs a password, and a password needs it")
 	case cfg.TokenTimeout < 0:
 		return fmt.Errorf("token_timeout: want 0 or more, got %s", cfg.TokenTimeout)
+	case cfg.Sales.flaw() != "":
+		return errors.New(cfg.Sales.flaw())
 	}
 	return nil
 }

@@ -26,6 +26,7 @@ import (
 	"github.com/warmgate/warmgate/backends/ohip"
 	"github.com/warmgate/warmgate/backends/twin/twintest"
 	"github.com/warmgate/warmgate/backends/wire"
+	"github.com/warmgate/warmgate/gateway"
 )
 
 // published is where the documents lie beside the repository, where they are at hand.
@@ -36,6 +37,16 @@ const base = "http://spec.example"
 
 // document reads one of the published documents, which are of the second version of OpenAPI.
 func document(t *testing.T, name string) routers.Router {
+	t.Helper()
+	three := published3(t, name)
+	router, err := legacy.NewRouter(three, openapi3.DisableExamplesValidation(), openapi3.DisableSchemaDefaultsValidation(),
+		openapi3.DisableSchemaPatternValidation())
+	fine(t, err)
+	return router
+}
+
+// published3 is the document in the third version.
+func published3(t *testing.T, name string) *openapi3.T {
 	t.Helper()
 	raw, err := os.ReadFile(published + name)
 	if err != nil {
@@ -51,10 +62,7 @@ func document(t *testing.T, name string) routers.Router {
 	three, err := openapi2conv.ToV3(&two)
 	fine(t, err)
 	three.Servers = openapi3.Servers{{URL: base + two.BasePath}}
-	router, err := legacy.NewRouter(three, openapi3.DisableExamplesValidation(), openapi3.DisableSchemaDefaultsValidation(),
-		openapi3.DisableSchemaPatternValidation())
-	fine(t, err)
-	return router
+	return three
 }
 
 // mend takes out what contradicts itself: days are bounded to eight characters, and have ten. It closes the objects that
@@ -82,6 +90,7 @@ func mend(v any) {
 type judge struct {
 	t       *testing.T
 	routers []routers.Router
+	made    *openapi3.Schema // of a reservation as it is made, which the documents have although not the call
 	proxy   *httputil.ReverseProxy
 
 	mu     sync.Mutex
@@ -96,6 +105,10 @@ func (j *judge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	j.proxy.ServeHTTP(rec, r)
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	j.hold(r, rec)
+	if r.Method == "POST" && strings.HasSuffix(r.URL.Path, "/reservations") {
+		j.reservations(body, "request")
+		j.reservations(rec.Body.Bytes(), "answer")
+	}
 	maps.Copy(w.Header(), rec.Header())
 	w.WriteHeader(rec.Code)
 	_, _ = w.Write(rec.Body.Bytes())
@@ -130,11 +143,32 @@ func (j *judge) hold(r *http.Request, rec *httptest.ResponseRecorder) {
 	j.beyond[r.Method+" "+parts[1]+" "+parts[len(parts)-1]]++
 }
 
+// reservations holds what a booking says, and what is said to it, against the published type.
+func (j *judge) reservations(body []byte, what string) {
+	var said struct {
+		Reservations struct {
+			Reservation []any `json:"reservation"`
+		} `json:"reservations"`
+	}
+	if err := json.Unmarshal(body, &said); err != nil {
+		j.t.Errorf("%s: %v", what, err)
+	}
+	for _, one := range said.Reservations.Reservation {
+		if err := j.made.VisitJSON(one, openapi3.MultiErrors()); err != nil {
+			j.t.Errorf("the reservation of the %s: %.800v", what, err)
+		}
+		j.mu.Lock()
+		j.seen["reservation of the "+what]++
+		j.mu.Unlock()
+	}
+}
+
 func TestAgainstThePublishedDocuments(t *testing.T) {
 	j := &judge{t: t, seen: map[string]int{}, beyond: map[string]int{}}
 	for _, name := range []string{"subset-oauth.json", "subset-rsv.json", "subset-fof.json", "subset-par.json"} {
 		j.routers = append(j.routers, document(t, name))
 	}
+	j.made = published3(t, "subset-fof.json").Components.Schemas["hotelReservationType"].Value
 	var front *httptest.Server
 	w := newWorld(t, func(c *ohip.Config) {
 		at, _ := url.Parse(c.GatewayURL)
@@ -148,13 +182,13 @@ func TestAgainstThePublishedDocuments(t *testing.T) {
 	const one = "/hotels/{hotelId}/reservations/{reservationId}"
 	for _, want := range []string{"POST /tokens", "GET /hotels/{hotelId}/reservations", "GET /hotels/{hotelId}/rooms", "GET /hotels/{hotelId}/availability",
 		"GET " + one + "/verifyCheckIns", "POST " + one + "/roomAssignments", "POST " + one + "/checkIns",
-		"DELETE " + one + "/checkIns", "POST " + one + "/roomKeys"} {
+		"DELETE " + one + "/checkIns", "POST " + one + "/roomKeys", "reservation of the request", "reservation of the answer"} {
 		if j.seen[want] == 0 {
 			t.Errorf("%s was not held against the documents", want)
 		}
 	}
-	// These three are published, but not in the documents at hand.
-	for _, want := range []string{"PUT fof rooms", "GET fof roomKeys", "POST csh checkOuts"} {
+	// These are published, but not in the documents at hand.
+	for _, want := range []string{"PUT fof rooms", "GET fof roomKeys", "POST csh checkOuts", "POST rsv reservations", "POST rsv cancellations"} {
 		if j.beyond[want] == 0 {
 			t.Errorf("%s was not asked for", want)
 		}
@@ -209,9 +243,27 @@ func exercise(t *testing.T, w world) {
 	_, err = w.client.Rooms(ctx, ohip.RoomQuery{Types: []string{"STD", "TWN"}, Floor: "2", Housekeeping: []ohip.Housekeeping{ohip.Clean, ohip.Dirty},
 		FrontOffice: ohip.Vacant, From: today, To: tomorrow})
 	must(err)
+	exerciseBooking(t, w, must)
 	for _, q := range []ohip.StayQuery{tonight(), {From: "2026-06-01", To: "2026-08-30", Adults: 2, ChildAges: []int{3}}, {From: today, To: tomorrow, Adults: 9},
 		{From: today, To: tomorrow, Adults: 1, Types: []string{"STE", "DLX"}}} {
 		_, err = w.client.Availability(ctx, q)
 		must(err)
 	}
+}
+
+// exerciseBooking books, with success and with refusal, asks for it, and cancels it twice.
+func exerciseBooking(t *testing.T, w world, must func(error)) {
+	t.Helper()
+	ctx := twintest.Within(t, 20*time.Second)
+	family, gone := booking("spec-1"), booking("spec-2")
+	family.Adults, family.ChildAges, family.RoomType, family.Price = 2, []int{3}, "STE", gateway.Money{}
+	gone.RatePlan = "NONE"
+	r, err := w.client.Book(ctx, family)
+	fine(t, err)
+	_, err = w.client.Book(ctx, gone)
+	must(err)
+	_, err = w.client.ByReference(ctx, "spec-1")
+	must(err)
+	must(w.client.CancelBooking(ctx, r.ID))
+	must(w.client.CancelBooking(ctx, r.ID))
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -83,11 +84,13 @@ type Twin struct {
 	stays    []*twinStay
 	effects  []TwinEffect
 	asks     map[askKey]*ask
+	prices   map[string]int64 // of types whose price was changed: fen
 
 	byRoom         map[string]*twinRoom
 	byID           map[string]*twinStay
 	byConfirmation map[string]*twinStay
 	byName         map[string][]*twinStay
+	byReference    map[string][]*twinStay // callers' references
 	holders        map[string][]*twinStay // who holds a room, whatever the nights
 }
 
@@ -126,7 +129,7 @@ func NewTwin(cfg TwinConfig) (*Twin, error) {
 			return nil, fmt.Errorf("cannot make an ohip twin: type %q: want a code of 1 to %d bytes, people and price not negative", k.Code, maxRoomID)
 		}
 	}
-	t := &Twin{cfg: cfg, tokens: map[string]time.Time{}, asks: map[askKey]*ask{}}
+	t := &Twin{cfg: cfg, tokens: map[string]time.Time{}, asks: map[askKey]*ask{}, prices: map[string]int64{}}
 	rooms := make([]*twinRoom, 0, len(cfg.Rooms))
 	for _, r := range cfg.Rooms {
 		if !isText(r.ID, maxRoomID) || !isText(r.Type, maxRoomID) {
@@ -152,7 +155,7 @@ func (t *Twin) index(rooms []*twinRoom, stays []*twinStay) {
 	t.rooms, t.stays = rooms, nil
 	t.byRoom, t.byID = map[string]*twinRoom{}, map[string]*twinStay{}
 	t.byConfirmation, t.byName = map[string]*twinStay{}, map[string][]*twinStay{}
-	t.holders = map[string][]*twinStay{}
+	t.holders, t.byReference = map[string][]*twinStay{}, map[string][]*twinStay{}
 	for _, r := range rooms {
 		t.byRoom[r.ID] = r
 	}
@@ -171,6 +174,9 @@ func (t *Twin) add(s *twinStay) {
 		if !slices.Contains(t.byName[name], s) {
 			t.byName[name] = append(t.byName[name], s)
 		}
+	}
+	for _, ref := range s.References {
+		t.byReference[ref.ID] = append(t.byReference[ref.ID], s)
 	}
 	if s.RoomID != "" {
 		t.holders[s.RoomID] = append(t.holders[s.RoomID], s)
@@ -197,13 +203,14 @@ func (t *Twin) seed() uint64 {
 
 // twinState is what Save writes. Access tokens are not kept: a hotel that restarts has forgotten them.
 type twinState struct {
-	Serial   uint64       `json:"serial"`
-	Requests uint64       `json:"requests"`
-	Issued   uint64       `json:"issued"`
-	Rooms    []*twinRoom  `json:"rooms"`
-	Stays    []*twinStay  `json:"stays"`
-	Effects  []TwinEffect `json:"effects"`
-	Asks     []TwinAsk    `json:"asks"`
+	Serial   uint64           `json:"serial"`
+	Requests uint64           `json:"requests"`
+	Issued   uint64           `json:"issued"`
+	Rooms    []*twinRoom      `json:"rooms"`
+	Stays    []*twinStay      `json:"stays"`
+	Effects  []TwinEffect     `json:"effects"`
+	Asks     []TwinAsk        `json:"asks"`
+	Prices   map[string]int64 `json:"prices,omitempty"`
 }
 
 // Changes grows with every change of what Save writes.
@@ -217,7 +224,7 @@ func (t *Twin) Changes() uint64 {
 func (t *Twin) Save() ([]byte, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return json.Marshal(twinState{t.serial, t.requests, t.issued, t.rooms, t.stays, t.effects, t.asked()})
+	return json.Marshal(twinState{t.serial, t.requests, t.issued, t.rooms, t.stays, t.effects, t.asked(), t.prices})
 }
 
 // Restore replaces everything the twin knows.
@@ -241,6 +248,8 @@ func (t *Twin) Restore(state []byte) error {
 	for i, a := range s.Asks {
 		t.asks[askKey{a.Op, a.ReservationID, a.RoomID}] = &ask{order: i, asked: a.Asked, done: a.Done}
 	}
+	t.prices = map[string]int64{}
+	maps.Copy(t.prices, s.Prices)
 	t.index(s.Rooms, s.Stays)
 	return nil
 }

@@ -170,6 +170,9 @@ func (t *Twin) house() *twinHouse {
 		if at := slices.IndexFunc(t.cfg.Types, func(k TwinType) bool { return k.Code == r.Type }); at >= 0 {
 			k = t.cfg.Types[at]
 		}
+		if price := t.prices[r.Type]; price > 0 {
+			k.Price = price
+		}
 		h.types = append(h.types, typed(h.seed, k))
 	}
 	return h

@@ -16,18 +16,26 @@ type twinRoom struct {
 
 // twinStay is what the twin knows of a reservation.
 type twinStay struct {
-	ID           string       `json:"id"`
-	Confirmation string       `json:"confirmation"`
-	Status       Status       `json:"status"` // Reserved, InHouse, CheckedOut, Cancelled, NoShow
-	Arrival      string       `json:"arrival"`
-	Departure    string       `json:"departure"`
-	RoomType     string       `json:"room_type"`
-	RoomID       string       `json:"room,omitempty"`
-	Guests       []WantGuest  `json:"guests"`
-	Balance      int64        `json:"balance,omitzero"` // minor units still to be paid
-	History      []TwinChange `json:"history"`
-	Keys         []TwinKey    `json:"keys,omitempty"`
-	Created      time.Time    `json:"created"`
+	ID           string      `json:"id"`
+	Confirmation string      `json:"confirmation"`
+	Status       Status      `json:"status"` // Reserved, InHouse, CheckedOut, Cancelled, NoShow
+	Arrival      string      `json:"arrival"`
+	Departure    string      `json:"departure"`
+	RoomType     string      `json:"room_type"`
+	RoomID       string      `json:"room,omitempty"`
+	Guests       []WantGuest `json:"guests"`
+	Balance      int64       `json:"balance,omitzero"` // minor units still to be paid
+
+	// Of a reservation that a caller has made.
+	RatePlan   string          `json:"rate_plan,omitempty"`
+	Total      int64           `json:"total,omitzero"`    // fen, of the whole stay
+	Adults     int             `json:"adults,omitzero"`   // 0: those among the guests
+	Children   int             `json:"children,omitzero"` // beside them
+	References []wireReference `json:"references,omitempty"`
+
+	History []TwinChange `json:"history"`
+	Keys    []TwinKey    `json:"keys,omitempty"`
+	Created time.Time    `json:"created"`
 }
 
 // computed returns the status as it is on a day.
@@ -104,14 +112,14 @@ type TwinKey struct {
 // TwinEffect is something that a caller changed, in the order in which it happened.
 type TwinEffect struct {
 	At            time.Time `json:"at"`
-	Op            string    `json:"op"` // assign, unassign, check-in, undo-check-in, check-out, issue-keys, remove-keys
+	Op            string    `json:"op"` // book, cancel, assign, unassign, check-in, undo-check-in, check-out, issue-keys, remove-keys
 	ReservationID string    `json:"reservation"`
 	RoomID        string    `json:"room,omitempty"`
 	By            string    `json:"by"`
 }
 
 // TwinAsk is how often callers asked for an effect, and how often it then happened. The rest was refused or found its work
-// done.
+// done. Of a booking, ReservationID is the caller's reference.
 type TwinAsk struct {
 	Op            string `json:"op"`
 	ReservationID string `json:"reservation"`
@@ -153,6 +161,8 @@ type TwinReservation struct {
 	Departure    string       `json:"departure"`
 	RoomID       string       `json:"room,omitempty"`
 	People       int          `json:"people"`
+	Reference    string       `json:"reference,omitempty"` // the caller's, of what a caller has booked
+	Total        int64        `json:"total,omitzero"`      // fen, likewise
 	History      []TwinChange `json:"history"`
 	Keys         []TwinKey    `json:"keys"`
 }
@@ -180,8 +190,12 @@ func (t *Twin) ReadBooks() TwinBooks {
 		out.Rooms = append(out.Rooms, b)
 	}
 	for _, s := range t.stays {
-		out.Reservations = append(out.Reservations, TwinReservation{s.ID, s.Confirmation, s.Status, s.Arrival, s.Departure, s.RoomID,
-			len(s.Guests), append([]TwinChange{}, s.History...), append([]TwinKey{}, s.Keys...)})
+		b := TwinReservation{ID: s.ID, Confirmation: s.Confirmation, Status: s.Status, Arrival: s.Arrival, Departure: s.Departure, RoomID: s.RoomID,
+			People: s.adults() + s.children(), Total: s.Total, History: append([]TwinChange{}, s.History...), Keys: append([]TwinKey{}, s.Keys...)}
+		if len(s.References) > 0 {
+			b.Reference = s.References[0].ID
+		}
+		out.Reservations = append(out.Reservations, b)
 	}
 	return out
 }

@@ -29,7 +29,7 @@ const (
 
 // Want asks the twin to do something that is done at the hotel and not by a caller.
 type Want struct {
-	Do string `json:"do"` // "" or "reserve", "build", "housekeep", "occupy", "vacate", "by-hand"
+	Do string `json:"do"` // "" or "reserve", "reprice", "build", "housekeep", "occupy", "vacate", "by-hand"
 
 	// reserve: reservations of one kind
 	Scenario Scenario    `json:"scenario"`  // "": DueToday
@@ -37,6 +37,7 @@ type Want struct {
 	Guests   []WantGuest `json:"guests"`    // of each, 1 to 8; what is empty in them is made up. None: one guest
 	Nights   int         `json:"nights"`    // 1 to 60; 0: 1, or 2 for those in house
 	RoomType string      `json:"room_type"` // "": the first room's
+	Price    int64       `json:"price"`     // of reprice: fen for a night, as in TwinType
 
 	// the others: one room (occupy: "" is any that is free; housekeep, vacate: "*" is all), one reservation
 	Room         string       `json:"room"`
@@ -83,6 +84,8 @@ func (t *Twin) Make(want []byte) (any, error) {
 	switch w.Do {
 	case "", "reserve":
 		return t.Reserve(w)
+	case "reprice":
+		return []Made{}, t.Reprice(w.RoomType, w.Price)
 	case "build":
 		return []Made{}, t.Build(max(w.Count, 1), w.RoomType)
 	case "housekeep":
@@ -95,7 +98,7 @@ func (t *Twin) Make(want []byte) (any, error) {
 	case "by-hand":
 		return []Made{}, t.ByHand(w.Reservation, w.Status, w.Room)
 	}
-	return nil, fmt.Errorf("do: want reserve, build, housekeep, occupy, vacate or by-hand, got %q", w.Do)
+	return nil, fmt.Errorf("do: want reserve, reprice, build, housekeep, occupy, vacate or by-hand, got %q", w.Do)
 }
 
 // Fresh makes a reservation of one guest who arrives today for a night.
@@ -171,18 +174,23 @@ func (g *WantGuest) check() error {
 
 // blank returns the next reservation: for today, without a room.
 func (t *Twin) blank(w Want) *twinStay {
-	r := rand.New(rand.NewPCG(t.seed(), t.serial))
 	today := t.today()
-	prefix := 100 + t.seed()%900
-	s := &twinStay{ID: fmt.Sprintf("%d%06d", prefix, t.serial), Status: StatusReserved, Arrival: today, Departure: addDays(today, w.Nights),
-		RoomType: w.RoomType, Created: t.now().AddDate(0, 0, -7)}
-	for s.Confirmation == "" || t.byConfirmation[s.Confirmation] != nil {
-		s.Confirmation = fmt.Sprintf("%d%08d", prefix, r.IntN(100_000_000))
-	}
+	s := &twinStay{Status: StatusReserved, Arrival: today, Departure: addDays(today, w.Nights), RoomType: w.RoomType, Created: t.now().AddDate(0, 0, -7)}
+	r := t.numbered(s)
 	for _, g := range w.Guests {
 		s.Guests = append(s.Guests, madeUp(g, r))
 	}
 	return s
+}
+
+// numbered gives the next reservation its id and its confirmation number, and returns the chance that made them.
+func (t *Twin) numbered(s *twinStay) *rand.Rand {
+	r, prefix := rand.New(rand.NewPCG(t.seed(), t.serial)), 100+t.seed()%900
+	s.ID = fmt.Sprintf("%d%06d", prefix, t.serial)
+	for s.Confirmation == "" || t.byConfirmation[s.Confirmation] != nil {
+		s.Confirmation = fmt.Sprintf("%d%08d", prefix, r.IntN(100_000_000))
+	}
+	return r
 }
 
 // shape turns a blank reservation into the scenario's.
@@ -377,6 +385,9 @@ func (s *twinStay) made() Made {
 
 // adults counts the guests of 18 and more on the day of arrival.
 func (s *twinStay) adults() int {
+	if s.Adults > 0 {
+		return s.Adults
+	}
 	n := 0
 	for i := range s.Guests {
 		if b := s.Guests[i].BirthDate; b == "" || addYears(b, 18) <= s.Arrival {
@@ -384,6 +395,14 @@ func (s *twinStay) adults() int {
 		}
 	}
 	return n
+}
+
+// children counts the others.
+func (s *twinStay) children() int {
+	if s.Adults > 0 {
+		return s.Children
+	}
+	return len(s.Guests) - s.adults()
 }
 
 // profile returns the id of a guest's profile.

@@ -38,6 +38,7 @@ func oneOf(all ...string) func(string) bool {
 func searchParameters() map[string]func(string) bool {
 	return map[string]func(string) bool{
 		"limit": isCount, "offset": isCount, "reservationIdList": anyText, "confirmationNumberList": anyText,
+		"externalReferenceIds": anyText, "externalSystemCodes": anyText, "resvExternalReferencesToFetch": anyText,
 		"arrivalStartDate": isDay, "arrivalEndDate": isDay, "surname": anyText, "givenName": anyText, "roomId": anyText,
 		"fetchInstructions": oneOf("Reservation", "ReservationID", "Indicators", "ReservationPreferences"),
 		"reservationStatuses": oneOf("Cancelled", "CheckedOut", "CheckedIn", "DueIn", "DueOut", "InHouse", "NoShow",
@@ -74,7 +75,13 @@ func (t *Twin) getReservations(r *twinRequest) (int, any, *twinProblem) {
 	cut, offset, limit, more := page(r.query, found)
 	infos := make([]shownInfo, 0, len(cut))
 	for _, s := range cut {
-		infos = append(infos, t.shownInfo(s))
+		info := t.shownInfo(s)
+		for _, ref := range s.References {
+			if slices.Contains(r.query["resvExternalReferencesToFetch"], ref.Context) {
+				info.References = append(info.References, ref)
+			}
+		}
+		infos = append(infos, info)
 	}
 	return http.StatusOK, shownSearch{Reservations: shownInfos{Info: infos, Offset: offset, Limit: limit, HasMore: more,
 		Count: len(infos), Total: len(found)}}, nil
@@ -92,6 +99,10 @@ func (t *Twin) candidates(query url.Values) []*twinStay {
 		for _, number := range query["confirmationNumberList"] {
 			found = append(found, t.byConfirmation[number])
 		}
+	case query.Has("externalReferenceIds"):
+		for _, id := range query["externalReferenceIds"] {
+			found = append(found, t.byReference[id]...)
+		}
 	case query.Has("surname"):
 		found = slices.Clone(t.byName[strings.ToLower(query.Get("surname"))])
 	default:
@@ -106,8 +117,15 @@ func (t *Twin) matches(query url.Values, s *twinStay) bool {
 	named := slices.ContainsFunc(s.Guests, func(g WantGuest) bool {
 		return (surname == "" || strings.ToLower(g.Surname) == surname) && (given == "" || strings.ToLower(g.GivenName) == given)
 	})
+	systems := query["externalSystemCodes"]
+	if len(systems) == 0 {
+		systems = []string{"External"}
+	}
+	referred := !query.Has("externalReferenceIds") || slices.ContainsFunc(s.References, func(r wireReference) bool {
+		return slices.Contains(query["externalReferenceIds"], r.ID) && slices.Contains(systems, r.Context)
+	})
 	status := string(s.computed(t.today()))
-	return named && is("reservationIdList", s.ID) && is("confirmationNumberList", s.Confirmation) && is("roomId", s.RoomID) &&
+	return named && referred && is("reservationIdList", s.ID) && is("confirmationNumberList", s.Confirmation) && is("roomId", s.RoomID) &&
 		is("reservationStatuses", status) &&
 		(!query.Has("arrivalStartDate") || s.Arrival >= query.Get("arrivalStartDate")) &&
 		(!query.Has("arrivalEndDate") || s.Arrival <= query.Get("arrivalEndDate"))

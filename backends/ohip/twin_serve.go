@@ -57,6 +57,8 @@ func twinRoutes() []twinRoute {
 	const one = "/reservations/{}"
 	return []twinRoute{
 		{method: "GET", module: "rsv", path: "/reservations", query: searchParameters(), serve: (*Twin).getReservations},
+		{method: "POST", module: "rsv", path: "/reservations", hasBody: true, serve: (*Twin).postReservation},
+		{method: "POST", module: "rsv", path: one + "/cancellations", hasBody: true, serve: (*Twin).postCancellation},
 		{method: "GET", module: "par", path: "/availability", query: availabilityParameters(), serve: (*Twin).getAvailability},
 		{method: "GET", module: "fof", path: "/rooms", query: roomParameters(), serve: (*Twin).getRooms},
 		{method: "GET", module: "fof", path: one + "/verifyCheckIns", query: map[string]func(string) bool{

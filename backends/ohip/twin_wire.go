@@ -1,5 +1,7 @@
 package ohip
 
+import "github.com/go-json-experiment/json/jsontext"
+
 // The answers of the twin, in the schema's names. Members that a front desk has no use for are left out, as the schema
 // allows for every one of them.
 
@@ -17,24 +19,32 @@ type shownInfos struct {
 }
 
 type shownInfo struct {
-	IDs       []wireID       `json:"reservationIdList"`
-	Stay      shownInfoStay  `json:"roomStay"`
-	Guest     shownInfoGuest `json:"reservationGuest"`
-	KeyCount  int            `json:"keyCount"`
-	HotelID   string         `json:"hotelId"`
-	IsStay    bool           `json:"roomStayReservation"`
-	CreatedAt string         `json:"createDateTime"`
-	Status    Status         `json:"reservationStatus"`
-	Computed  Status         `json:"computedReservationStatus"`
+	IDs        []wireID        `json:"reservationIdList"`
+	References []wireReference `json:"externalReferences,omitzero"`
+	Stay       shownInfoStay   `json:"roomStay"`
+	Guest      shownInfoGuest  `json:"reservationGuest"`
+	KeyCount   int             `json:"keyCount"`
+	HotelID    string          `json:"hotelId"`
+	IsStay     bool            `json:"roomStayReservation"`
+	CreatedAt  string          `json:"createDateTime"`
+	Status     Status          `json:"reservationStatus"`
+	Computed   Status          `json:"computedReservationStatus"`
 }
 
 type shownInfoStay struct {
-	Arrival   string `json:"arrivalDate"`
-	Departure string `json:"departureDate"`
-	Adults    int    `json:"adultCount"`
-	Children  int    `json:"childCount"`
-	RoomType  string `json:"roomType"`
-	RoomID    string `json:"roomId,omitzero"`
+	Arrival   string       `json:"arrivalDate"`
+	Departure string       `json:"departureDate"`
+	Adults    int          `json:"adultCount"`
+	Children  int          `json:"childCount"`
+	RoomType  string       `json:"roomType"`
+	RoomID    string       `json:"roomId,omitzero"`
+	RatePlan  string       `json:"ratePlanCode,omitzero"`
+	Total     *shownAmount `json:"totalAmount,omitzero"`
+}
+
+type shownAmount struct {
+	Amount   jsontext.Value `json:"amount"`
+	Currency string         `json:"currencyCode"`
 }
 
 type shownInfoGuest struct {
@@ -70,9 +80,12 @@ func (t *Twin) shownInfo(s *twinStay) shownInfo {
 	g := &s.Guests[0]
 	out := shownInfo{IDs: t.reservationIDs(s), HotelID: t.cfg.HotelID, IsStay: true, KeyCount: len(s.Keys), Status: s.Status,
 		Computed: s.computed(t.today()), CreatedAt: stamp(s.Created),
-		Stay: shownInfoStay{s.Arrival, s.Departure, s.adults(), len(s.Guests) - s.adults(), s.RoomType, s.RoomID},
+		Stay: shownInfoStay{s.Arrival, s.Departure, s.adults(), s.children(), s.RoomType, s.RoomID, s.RatePlan, nil},
 		Guest: shownInfoGuest{GivenName: g.GivenName, Surname: g.Surname, FullName: g.fullName(), Alternate: g.Alternate,
 			BirthDate: g.BirthDate, NameType: "Guest", ID: s.profile(0), Type: "Profile"}}
+	if s.Total > 0 {
+		out.Stay.Total = &shownAmount{whole(s.Total), "CNY"}
+	}
 	if g.Nationality != "" {
 		out.Guest.Nationality = &shownCountry{g.Nationality}
 	}
@@ -160,7 +173,7 @@ type shownIdentification struct {
 func (t *Twin) shownStay(s *twinStay) shownStay {
 	out := shownStay{IDs: t.reservationIDs(s), HotelID: t.cfg.HotelID, IsStay: true, Status: s.Status,
 		Computed: s.computed(t.today()), Guests: make([]shownGuest, 0, len(s.Guests)),
-		Stay: shownRoomStay{shownStayRoom{s.RoomType, s.RoomID}, shownCounts{s.adults(), len(s.Guests) - s.adults()}, s.Arrival,
+		Stay: shownRoomStay{shownStayRoom{s.RoomType, s.RoomID}, shownCounts{s.adults(), s.children()}, s.Arrival,
 			s.Departure}}
 	for i := range s.Guests {
 		g := &s.Guests[i]

@@ -3,6 +3,8 @@ package ohip
 import (
 	"slices"
 	"time"
+
+	"github.com/warmgate/warmgate/gateway"
 )
 
 // Status is OPERA's word for the state of a reservation.
@@ -69,6 +71,11 @@ type Reservation struct {
 	RoomID       string  // the room that it holds; "": none
 	KeyCount     int     // keys made for it, as the list of reservations says; not which of them still open
 	Guests       []Guest // the primary guest first, then who comes along, as far as the hotel knows
+
+	RatePlan    string        // "" when not said
+	References  []string      // of the external systems that were asked for: see ByReference
+	Total       gateway.Money // of the whole stay; no currency: not said
+	TaxIncluded bool          // Total has the taxes in it; false: not said
 }
 
 // State returns what the reservation's status of today means.

@@ -41,6 +41,22 @@ func Money(number, currency string) (gateway.Money, bool) {
 	return gateway.Money{Minor: minor, Currency: currency}, true
 }
 
+// Amount writes an amount as Money reads it: whole units of its currency, with the digits of its minor unit ("580.50"). It is ""
+// for a negative amount, one past 10^15 minor units, and without a currency.
+func Amount(m gateway.Money) string {
+	if _, ok := Money("0", m.Currency); !ok || m.Minor < 0 || m.Minor > maxMinor {
+		return ""
+	}
+	digits, places := strconv.FormatInt(m.Minor, 10), decimals(m.Currency)
+	if places == 0 {
+		return digits
+	}
+	if short := places + 1 - len(digits); short > 0 {
+		digits = strings.Repeat("0", short) + digits
+	}
+	return digits[:len(digits)-places] + "." + digits[len(digits)-places:]
+}
+
 // scaled returns digits × 10^shift, rounded up.
 func scaled(digits string, shift int) (int64, bool) {
 	rest := ""

@@ -53,3 +53,22 @@ func TestAmountsAreExact(t *testing.T) {
 		}
 	})
 }
+
+// TestAmountsAreWrittenAsTheyAreRead: nothing is lost between two systems.
+func TestAmountsAreWrittenAsTheyAreRead(t *testing.T) {
+	for _, c := range []struct {
+		minor          int64
+		currency, want string
+	}{
+		{0, "CNY", "0.00"}, {5, "CNY", "0.05"}, {58000, "CNY", "580.00"}, {58050, "CNY", "580.50"}, {580, "JPY", "580"}, {7, "KWD", "0.007"}, {12345, "KWD", "12.345"},
+		{-1, "CNY", ""}, {1, "", ""}, {1, "cny", ""}, {1e15, "CNY", "10000000000000.00"}, {1e15 + 1, "CNY", ""},
+	} {
+		got := wire.Amount(gateway.Money{Minor: c.minor, Currency: c.currency})
+		if got != c.want {
+			t.Errorf("%d %s: %q, want %q", c.minor, c.currency, got, c.want)
+		}
+		if back, ok := wire.Money(got, c.currency); c.want != "" && (!ok || back.Minor != c.minor) {
+			t.Errorf("%q: %+v, %v", got, back, ok)
+		}
+	}
+}
