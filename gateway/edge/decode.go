@@ -29,6 +29,9 @@ func decode(body []byte, into any) error {
 	return nil
 }
 
+// Decode is Exchange.Decode for a value that stands inside a body; paths begin at the value.
+func Decode(value []byte, into any) error { return decode(value, into) }
+
 // canonicalBody returns a body in the form that is the same for all ways to write the same value: without spaces,
 // fields by name, each string in its shortest form. Integers keep every digit. It refuses what decode would for its
 // syntax. An empty body stays empty.
@@ -138,7 +141,7 @@ func fieldPath(p jsontext.Pointer) string {
 		if b.Len() > 0 {
 			b.WriteByte('.')
 		}
-		b.WriteString(safeName(token))
+		b.WriteString(SafeName(token))
 	}
 	return b.String()
 }
@@ -147,9 +150,9 @@ func isIndex(s string) bool {
 	return s != "" && len(s) <= 5 && strings.Trim(s, "0123456789") == ""
 }
 
-// safeName returns a name that a client sent where it looks like one, and "?" where it could be a value in the wrong
+// SafeName returns a name that a client sent where it looks like one, and "?" where it could be a value in the wrong
 // place: an ID number, a plate or a ticket code must not come back in an answer.
-func safeName(s string) string {
+func SafeName(s string) string {
 	digits := 0
 	for i := range len(s) {
 		if s[i] >= '0' && s[i] <= '9' {

@@ -31,11 +31,11 @@ type Route struct {
 	Scope  string // that the token must hold; "": any good token
 
 	Venue        string // path parameter that names the venue; "": the call belongs to none
-	VenueKind    string // kind that the venue must have; with Venue only
+	VenueKind    string // kind that the venue must have, or AnyKind; with Venue only
 	VenueSection string // that the venue must have as well: gateway.Venue.Section; "": any venue of the kind will do
 
 	Query    []string // the query parameters that it takes; any other is refused by name
-	Consumes string   // media type of its body; "": application/json
+	Consumes string   // media type of its body, or AnyMedia; "": application/json
 
 	Journey    string         // the flow whose plan it runs: its time is measured as the citizen's; "": none
 	Idempotent bool           // an Idempotency-Key is needed; POST with a token only
@@ -51,6 +51,12 @@ type Route struct {
 	// *gateway.Error is internal. The Exchange and every slice of bytes that it gave are not to be used after Serve.
 	Serve func(x *Exchange) error
 }
+
+// What a route may say in place of one kind of venue or one media type.
+const (
+	AnyKind  = "*" // a venue of whatever kind
+	AnyMedia = "*" // the call looks at Content-Type itself, and refuses with ProblemMediaTypeUnknown
+)
 
 // Config is the section "edge" of the gateway's file. The zero value is not valid: begin with Defaults.
 type Config struct {

@@ -197,7 +197,7 @@ func (x *Exchange) checkQuery() error {
 		case i < 0:
 			return ProblemQueryInvalid.Error(gateway.Text{
 				Zh: "此接口没有该查询参数。个人信息不得出现在网址中。",
-				En: "This call has no such query parameter. Personal data must never be in an address."}).WithField("query " + safeName(string(name)))
+				En: "This call has no such query parameter. Personal data must never be in an address."}).WithField("query " + SafeName(string(name)))
 		case seen&(1<<i) != 0:
 			return ProblemQueryInvalid.Error(gateway.Text{
 				Zh: "该查询参数出现了两次。", En: "This query parameter is there twice."}).WithField("query " + x.route.Query[i])

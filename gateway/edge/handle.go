@@ -169,7 +169,7 @@ func (x *Exchange) findVenue() error {
 		return nil
 	}
 	v := x.server.deps.Venues(x.Param(x.route.Venue))
-	if v != nil && (v.Kind != x.route.VenueKind || x.route.VenueSection != "" && v.Section(x.route.VenueSection) == nil) {
+	if v != nil && (v.Kind != x.route.VenueKind && x.route.VenueKind != AnyKind || x.route.VenueSection != "" && v.Section(x.route.VenueSection) == nil) {
 		v = nil
 	}
 	if err := auth.RequireVenue(x.principal, v); err != nil {
@@ -194,6 +194,9 @@ func (x *Exchange) checkMedia() error {
 	if coding := x.ctx.Request.Header.ContentEncoding(); len(coding) > 0 && !bytes.EqualFold(coding, []byte("identity")) {
 		return ProblemMediaTypeUnknown.Error(gateway.Text{
 			Zh: "请求内容不得压缩。", En: "The body must not be compressed."}).WithField("header Content-Encoding")
+	}
+	if x.route.Consumes == AnyMedia {
+		return nil
 	}
 	media, _, _ := bytes.Cut(x.ctx.Request.Header.ContentType(), []byte(";"))
 	if bytes.EqualFold(bytes.TrimSpace(media), []byte(x.route.Consumes)) {
