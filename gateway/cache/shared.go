@@ -82,7 +82,7 @@ func NewShared(client *redis.Client, keys *seal.Keys, memory *Cache) (*Shared, e
 	rand.Read(s.origin[:]) // never fails: the runtime ends the process instead
 	s.life, s.stop = context.WithCancel(context.Background())
 	memory.Back(s)
-	client.Listen(s.channel, memory.Doubt, s.hear)
+	client.Listen(s.channel, redis.Ear{Gap: memory.Doubt, Heard: s.hear})
 	s.behind.Go(s.work)
 	return s, nil
 }

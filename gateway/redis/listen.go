@@ -13,15 +13,24 @@ const (
 	again = 250 * time.Millisecond // between two tries to subscribe
 )
 
-// Listen subscribes to a channel and goes on until the client is closed. It calls gap each time that it begins to hear,
-// the first time included: what was said before was missed. heard is called with each message, which it may keep. Both
-// are called by one goroutine and must not block.
-func (c *Client) Listen(channel string, gap func(), heard func(message []byte)) {
+// Ear is what hears a channel. Its functions are called by one goroutine and must not block.
+type Ear struct {
+	Gap   func()               // it begins to hear, the first time included: what was said before was missed
+	Lost  func()               // it hears nothing any more; noticed within seconds. Nil: nobody wants to know
+	Heard func(message []byte) // it may keep the message
+}
+
+// Listen subscribes to a channel and goes on until the client is closed.
+func (c *Client) Listen(channel string, e Ear) {
+	c.counts.ears.Add(1)
 	c.behind.Go(func() {
 		for c.life.Err() == nil {
-			c.listen(channel, gap, heard)
-			if c.counts.subscribed.Swap(false) {
+			if c.listen(channel, e) {
+				c.counts.hearing.Add(-1)
 				c.counts.lost.Add(1)
+				if e.Lost != nil {
+					e.Lost()
+				}
 				if c.life.Err() == nil {
 					c.logger.Warn("the subscription to redis is lost", "channel", channel)
 				}
@@ -36,8 +45,9 @@ func (c *Client) Listen(channel string, gap func(), heard func(message []byte)) 
 	})
 }
 
-// listen hears until the connection is lost: until it fails, or the server is silent when it is asked.
-func (c *Client) listen(channel string, gap func(), heard func(message []byte)) {
+// listen hears until the connection is lost: until it fails, or the server is silent when it is asked. It reports whether
+// it had begun to hear.
+func (c *Client) listen(channel string, e Ear) (begun bool) {
 	s := c.uni.Subscribe(c.life)
 	defer s.Close()
 	defer context.AfterFunc(c.life, func() { _ = s.Close() })() // a read does not end with its context
@@ -45,24 +55,27 @@ func (c *Client) listen(channel string, gap func(), heard func(message []byte)) 
 	err := s.Subscribe(within, channel)
 	cancel()
 	if err != nil {
-		return
+		return false
 	}
 	asked := true // the subscription is a question, too
 	for {
 		m, err := s.ReceiveTimeout(c.life, quiet)
 		switch m := m.(type) {
 		case *goredis.Subscription:
-			gap()
-			c.counts.subscribed.Store(true)
+			e.Gap()
+			if !begun {
+				begun = true
+				c.counts.hearing.Add(1)
+			}
 		case *goredis.Message:
-			heard([]byte(m.Payload))
+			e.Heard([]byte(m.Payload))
 		}
 		if err == nil {
 			asked = false
 			continue
 		}
 		if !errors.Is(late(err), ErrLate) || asked || s.Ping(c.life) != nil {
-			return
+			return begun
 		}
 		asked = true
 	}

@@ -62,7 +62,7 @@ func works(t *testing.T, c *Client) {
 		}
 	}
 	begun, said := make(chan struct{}, 8), make(chan string, 8)
-	c.Listen(c.Key("news"), func() { begun <- struct{}{} }, func(m []byte) { said <- string(m) })
+	c.Listen(c.Key("news"), Ear{Gap: func() { begun <- struct{}{} }, Heard: func(m []byte) { said <- string(m) }})
 	<-begun
 	if err := c.Send(t.Context(), []Command{{"PUBLISH", c.Key("news"), "hello"}}); err != nil {
 		t.Fatal(err)
@@ -184,7 +184,7 @@ func TestRestarted(t *testing.T) {
 	s := redistest.Start(t)
 	c := open(t, Config{Addresses: []string{s.Address}, Timeout: 200 * ms, Breaker: BreakerConfig{OpenFor: 100 * ms}}, Credentials{})
 	begun, said := make(chan struct{}, 8), make(chan string, 8)
-	c.Listen("news", func() { begun <- struct{}{} }, func(m []byte) { said <- string(m) })
+	c.Listen("news", Ear{Gap: func() { begun <- struct{}{} }, Heard: func(m []byte) { said <- string(m) }})
 	<-begun
 	s.Kill()
 	redistest.Await(t, "it is left alone, and nothing is heard", func() bool { return !c.Ready() && !c.Stats().Subscribed })
@@ -207,11 +207,17 @@ func TestRestarted(t *testing.T) {
 func TestHungSubscription(t *testing.T) {
 	s := redistest.Start(t)
 	c := open(t, Config{Addresses: []string{s.Address}, Timeout: 200 * ms}, Credentials{})
-	begun := make(chan struct{}, 8)
-	c.Listen("news", func() { begun <- struct{}{} }, func([]byte) {})
+	begun, lost := make(chan struct{}, 8), make(chan struct{}, 8)
+	c.Listen("news", Ear{Gap: func() { begun <- struct{}{} }, Lost: func() { lost <- struct{}{} }, Heard: func([]byte) {}})
 	<-begun
+	c.Listen("weather", Ear{Gap: func() { begun <- struct{}{} }, Heard: func([]byte) {}})
+	<-begun
+	redistest.Await(t, "both are heard", func() bool { return c.Stats().Subscribed })
 	s.Pause()
+	<-lost
 	redistest.Await(t, "nothing is heard", func() bool { return !c.Stats().Subscribed })
 	s.Resume()
 	<-begun
+	<-begun
+	redistest.Await(t, "both are heard again", func() bool { return c.Stats().Subscribed })
 }
