@@ -33,6 +33,14 @@ type Flow struct {
 	Work func(ctx context.Context, rt *Runtime) error
 
 	Errands []Errand
+
+	// Events are the types of events that it takes about the venues that it serves, by the type's name, which is unique over
+	// all flows.
+	Events map[string]TakeEvent
+
+	// Whole is told whether all events that other replicas take come here from now on, too. Each call may mean that some
+	// have been missed. It is never called where there are no others. It must not block; nil: that makes no difference.
+	Whole func(whole bool)
 }
 
 // Errand is something that an operator has done now and then: over the second listener, by POST /errands/NAME, or by a command
@@ -129,6 +137,7 @@ type Runtime struct {
 	Bindings func(venue string) *call.Bindings // of the current configuration; nil where there is none
 	Venue    func(id string) *gateway.Venue    // likewise
 	Venues   func(kind string) []*gateway.Venue
+	Fleet    Fleet // nil: there are no other replicas
 	Logger   *slog.Logger
 	Now      func() time.Time
 }

@@ -4,11 +4,14 @@ import (
 	"fmt"
 
 	"github.com/warmgate/warmgate/gateway/cache"
+	"github.com/warmgate/warmgate/gateway/fleet"
+	"github.com/warmgate/warmgate/gateway/flow"
 	"github.com/warmgate/warmgate/gateway/limit"
 	"github.com/warmgate/warmgate/gateway/redis"
 )
 
-// openRedis puts the cache that replicas share behind the memory, where the configuration has a Redis. It need not be up.
+// openRedis puts the cache that replicas share behind the memory, and opens the way to tell them something, where the
+// configuration has a Redis. It need not be up.
 func (g *Gateway) openRedis(first *Generation) (err error) {
 	cfg := first.Config.Redis.Config
 	if !cfg.Enabled() {
@@ -17,8 +20,19 @@ func (g *Gateway) openRedis(first *Generation) (err error) {
 	if g.redis, err = redis.Open(cfg, first.redis, g.opts.Logger); err != nil {
 		return fmt.Errorf("cannot open redis: %w", err)
 	}
-	g.shared, err = cache.NewShared(g.redis, g.ledger.Keys(), g.cache)
+	if g.shared, err = cache.NewShared(g.redis, g.ledger.Keys(), g.cache); err != nil {
+		return err
+	}
+	g.voice, err = fleet.New(g.redis, g.ledger.Keys())
 	return err
+}
+
+// others are the other replicas, as a flow may speak to them; nil: there are none.
+func (g *Gateway) others() flow.Fleet {
+	if g.voice == nil {
+		return nil
+	}
+	return g.voice
 }
 
 // openLimits makes the limiter and the gate, and lets replicas keep their rates together.
@@ -40,6 +54,9 @@ func (g *Gateway) closeRedis() {
 	}
 	if g.shared != nil {
 		g.shared.Close()
+	}
+	if g.voice != nil {
+		g.voice.Close()
 	}
 	if g.redis != nil {
 		g.redis.Close()
@@ -73,6 +90,12 @@ func (f *figures) redis(out sender) {
 			float64(n), "outcome", outcome)
 	}
 	out.gauge("warmgate_cache_forgets_waiting", "Entries to be forgotten elsewhere that wait for Redis.", float64(s.Waiting))
+	v := f.g.voice.Stats()
+	for outcome, n := range map[string]uint64{"told": v.Told, "heard": v.Heard, "wrong": v.Wrong, "dropped": v.Dropped} {
+		out.count("warmgate_fleet_messages_total", "What replicas tell one another, such as events; of what was dropped they are told that it is missing.",
+			float64(n), "outcome", outcome)
+	}
+	out.gauge("warmgate_fleet_messages_waiting", "Messages to other replicas that wait for Redis.", float64(v.Waiting))
 	l := f.g.fleet.Stats()
 	out.count("warmgate_limit_exchanges_total", "Exchanges with other replicas of what was let through.", float64(l.Done), "outcome", "done")
 	out.count("warmgate_limit_exchanges_total", "Exchanges with other replicas of what was let through.", float64(l.Failed), "outcome", "failed")

@@ -44,6 +44,7 @@ func TestRedisComesAndGoes(t *testing.T) {
 		`warmgate_cache_shared_reads_total{outcome="hit"}`, `warmgate_cache_shared_reads_total{outcome="not-asked"}`,
 		`warmgate_cache_shared_writes_total{outcome="dropped"}`, `warmgate_cache_forgotten_total{outcome="heard"}`,
 		"warmgate_cache_forgets_waiting", `warmgate_limit_exchanges_total{outcome="done"}`, "warmgate_limit_untold_total",
+		`warmgate_fleet_messages_total{outcome="heard"}`, "warmgate_fleet_messages_waiting",
 	} {
 		if !slices.ContainsFunc(strings.Split(body, "\n"), func(line string) bool { return strings.HasPrefix(line, name+" ") }) {
 			t.Errorf("no %s", name)

@@ -21,6 +21,7 @@ import (
 	"github.com/warmgate/warmgate/gateway/call"
 	"github.com/warmgate/warmgate/gateway/edge"
 	"github.com/warmgate/warmgate/gateway/edge/admin"
+	"github.com/warmgate/warmgate/gateway/fleet"
 	"github.com/warmgate/warmgate/gateway/flow"
 	"github.com/warmgate/warmgate/gateway/journey"
 	"github.com/warmgate/warmgate/gateway/ledger"
@@ -78,6 +79,7 @@ type Gateway struct {
 	cache   *cache.Cache
 	redis   *redis.Client // with what goes through it; nil: there is none
 	shared  *cache.Shared
+	voice   *fleet.Fleet
 	fleet   *limit.Fleet
 	limiter *liveLimiter
 	gate    *limit.Gate
@@ -178,7 +180,8 @@ func (g *Gateway) openDoors() (err error) {
 	}
 	g.openLimits()
 	rt := &flow.Runtime{
-		Engine: g.engine, Ledger: g.ledger, Bindings: g.bindings, Venue: g.venue, Venues: g.venuesOf, Logger: g.opts.Logger, Now: g.opts.Now,
+		Engine: g.engine, Ledger: g.ledger, Bindings: g.bindings, Venue: g.venue, Venues: g.venuesOf, Fleet: g.others(),
+		Logger: g.opts.Logger, Now: g.opts.Now,
 	}
 	g.errands = map[string]admin.Errand{}
 	var routes []edge.Route
