@@ -10,10 +10,11 @@ import (
 	"github.com/warmgate/warmgate/flows/rooms"
 	"github.com/warmgate/warmgate/gateway/assist"
 	"github.com/warmgate/warmgate/gateway/citizen"
+	"github.com/warmgate/warmgate/gateway/event"
 	"github.com/warmgate/warmgate/gateway/flow"
 )
 
-// All returns every journey, and last the human door and the citizens' own side of them all. A new journey is one line here.
+// All returns every journey, and last the human door, the citizens' own side and the door of events of them all. A new journey is one line here.
 func All() ([]*flow.Flow, error) {
 	var all []*flow.Flow
 	for _, journey := range []func() (*flow.Flow, error){
@@ -33,5 +34,9 @@ func All() ([]*flow.Flow, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot declare the journeys: %w", err)
 	}
-	return append(all, door, own), nil
+	events, err := event.New(all...)
+	if err != nil {
+		return nil, fmt.Errorf("cannot declare the journeys: %w", err)
+	}
+	return append(all, door, own, events), nil
 }
