@@ -85,7 +85,7 @@ func (c *cityTill) carIn(ctx context.Context, _ string, in CarIn) (none Told, er
 	return none, c.told(c.client.Arrive(ctx, hangzhou.Arrival{Stay: s, ID: in.Stay, Parking: hangzhou.Casual, Berths: berths}))
 }
 
-// carOut tells the city that a car has left; that it was inside comes first.
+// carOut tells the city that a car has left.
 func (c *cityTill) carOut(ctx context.Context, _ string, out CarOut) (none Told, err error) {
 	var v Visited
 	if err := c.ledger.View(ctx, func(q ledger.Querier) (err error) { v, err = visited(q, out.Stay); return err }); err != nil {
@@ -100,16 +100,27 @@ func (c *cityTill) carOut(ctx context.Context, _ string, out CarOut) (none Told,
 		return none, err
 	}
 	leave := hangzhou.Departure{Stay: s, ID: out.Stay + "-out", Exit: cityGate(out.Gate), Left: out.Left, Parking: hangzhou.Casual, Berths: berths}
-	err = c.client.Depart(ctx, leave)
-	if e, ok := errors.AsType[*wire.Error](err); ok && e.Fate == wire.Refused && e.Code == hangzhou.CodeUnknown {
-		if err = c.client.Arrive(ctx, hangzhou.Arrival{Stay: s, ID: out.Stay, Parking: hangzhou.Casual, Berths: berths}); err == nil {
-			err = c.client.Depart(ctx, leave)
-		}
-	}
-	return none, c.told(err)
+	return none, c.told(c.inside(ctx, s, out.Stay, func() error { return c.client.Depart(ctx, leave) }))
 }
 
-// received tells the city of a payment that it has not collected; that the car was inside comes first.
+// inside tells the city something of a visit. Where it has not heard of that yet, it hears first that the car was inside: what
+// goes out does so in any order.
+func (c *cityTill) inside(ctx context.Context, s hangzhou.Stay, stay string, tell func() error) error {
+	err := tell()
+	if e, ok := errors.AsType[*wire.Error](err); !ok || e.Fate != wire.Refused || e.Code != hangzhou.CodeUnknown {
+		return err
+	}
+	berths, err := c.free(ctx)
+	if err == nil {
+		err = c.client.Arrive(ctx, hangzhou.Arrival{Stay: s, ID: stay, Parking: hangzhou.Casual, Berths: berths})
+	}
+	if err != nil {
+		return err
+	}
+	return tell()
+}
+
+// received tells the city of a payment that it has not collected.
 func (c *cityTill) received(ctx context.Context, _ string, r Received) (none Told, err error) {
 	var v Visited
 	if err := c.ledger.View(ctx, func(q ledger.Querier) (err error) { v, err = visited(q, r.Stay); return err }); err != nil {
@@ -121,17 +132,7 @@ func (c *cityTill) received(ctx context.Context, _ string, r Received) (none Tol
 	}
 	paid := hangzhou.Payment{Stay: s, BillID: r.Number, Price: r.Price, Due: r.Asked, Paid: r.Minor, BilledAt: r.Left, PaidAt: r.At,
 		Means: hangzhou.WeChat, Way: hangzhou.PayLater}
-	err = c.client.Pay(ctx, paid)
-	if e, ok := errors.AsType[*wire.Error](err); ok && e.Fate == wire.Refused && e.Code == hangzhou.CodeUnknown {
-		berths, freeErr := c.free(ctx)
-		if freeErr != nil {
-			return none, freeErr
-		}
-		if err = c.client.Arrive(ctx, hangzhou.Arrival{Stay: s, ID: r.Stay, Parking: hangzhou.Casual, Berths: berths}); err == nil {
-			err = c.client.Pay(ctx, paid)
-		}
-	}
-	return none, c.told(err)
+	return none, c.told(c.inside(ctx, s, r.Stay, func() error { return c.client.Pay(ctx, paid) }))
 }
 
 // apply asks the city to collect a bill. That it was taken is not that it was paid: a push says that, or the day's bills.
@@ -150,7 +151,8 @@ func (c *cityTill) apply(ctx context.Context, _ string, charge Charge) (none Tol
 		return none, err
 	}
 	v := Verdict{Number: o.Number, State: collectionAccepted}
-	err = c.client.ApplyPayment(ctx, hangzhou.Charge{Stay: s, BillID: o.Number, BilledAt: charge.Left, Left: charge.Left, Due: o.Minor})
+	ask := hangzhou.Charge{Stay: s, BillID: o.Number, BilledAt: charge.Left, Left: charge.Left, Due: o.Minor}
+	err = c.inside(ctx, s, charge.Stay, func() error { return c.client.ApplyPayment(ctx, ask) })
 	if e, ok := errors.AsType[*wire.Error](err); ok && e.Fate == wire.Refused && e.Code == hangzhou.CodeForbidden {
 		v.State, v.Reason, err = collectionFailed, "forbidden", nil
 	}

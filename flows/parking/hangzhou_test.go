@@ -196,6 +196,36 @@ func TestTheCityHearsOfPaymentsThatItHasNotCollected(t *testing.T) {
 	}
 }
 
+// TestTheCityCollectsBeforeItHasHeardOfTheCar: what goes out does so in any order, and the charge brings the visit with it.
+func TestTheCityCollectsBeforeItHasHeardOfTheCar(t *testing.T) {
+	w, city := openCity(t)
+	for _, kind := range []string{"hangzhou", "hangzhou-mqtt"} {
+		if err := w.Twins.Dial(kind, lotID, twin.Dial{Fault: twin.Refuse}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.pass("entries", plateA, ago(3*time.Hour))
+	w.change(`INSERT INTO parking_permissions (venue, plate, source, said_at, state, most, reference, made_by, stay, late)
+		SELECT venue, plate, 'city', entered_at + 1, 'granted', 0, '', 'gateway', id, 0 FROM parking_stays WHERE state = 'open'`)
+	bill := w.pass("exits", plateA, ago(time.Minute)).Bill.ID
+	if s := w.state(bill); s != "pay-pending" {
+		t.Fatalf("it is %s", s)
+	}
+	w.Eventually("all is left to the outbox", func() bool {
+		w.change(`UPDATE messages SET next_at = $1 WHERE state = 'waiting' AND msg_key NOT LIKE '%:charge/%'`, time.Now().Add(time.Hour).UnixMilli())
+		return w.Number(`SELECT COUNT(*) FROM messages WHERE state = 'waiting'`) >= 3 // and what is to be asked for, where an answer was lost
+	})
+	if err := w.Twins.Dial("hangzhou", lotID, twin.Dial{}); err != nil {
+		t.Fatal(err)
+	}
+	w.Eventually("the city has collected", func() bool { b := city.ReadBooks().Bills; return len(b) == 1 && b[0].Status == hangzhou.Paid })
+	w.Eventually("it is accepted", func() bool { return w.Number(`SELECT COUNT(*) FROM parking_collections WHERE state = 'accepted'`) == 1 })
+	w.change(`UPDATE parking_collections SET look_at = 1`)
+	w.becomes(bill, "paid")
+	w.change(`UPDATE messages SET next_at = 1 WHERE state = 'waiting'`)
+	w.Eventually("the city knows of the exit", func() bool { b := city.ReadBooks(); return len(b.Stays) == 1 && b.Stays[0].Left != "" })
+}
+
 // TestAPushThatComesEarly waits for what it is about, counts once however often it comes, and late ones change nothing.
 func TestAPushThatComesEarly(t *testing.T) {
 	w, city := openCity(t)
