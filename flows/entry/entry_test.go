@@ -20,6 +20,10 @@ import (
 
 const spot = "west-lake"
 
+// onTheDay is a spot that lets nobody in before the time of a ticket or after it: at the usual ones tomorrow's ticket is good
+// half an hour before midnight, and yesterday's half an hour after it.
+const onTheDay = flowtest.DefaultSettings + "  early: 0s\n  late: 0s\n"
+
 type m = map[string]any
 
 func flows(t testing.TB) []*flow.Flow {
@@ -120,7 +124,7 @@ func TestVisitorComesThroughTheGate(t *testing.T) {
 
 func TestWhatIsRefusedAtTheGate(t *testing.T) {
 	t.Parallel()
-	c := start(t, "")
+	c := start(t, onTheDay)
 	for _, x := range []struct {
 		want    octo.Want
 		status  int

@@ -17,7 +17,7 @@ import (
 )
 
 // onlyEntry is a spot whose gates no boat ticket opens.
-var onlyEntry = strings.Replace(flowtest.DefaultSettings, "    - { id: boat, entries: 3 }\n", "", 1)
+var onlyEntry = strings.Replace(onTheDay, "    - { id: boat, entries: 3 }\n", "", 1)
 
 // problem is what a client reads of a refusal.
 type problem struct {
@@ -151,7 +151,7 @@ func TestTicketingRefusesBetweenTheLookAndTheRedemption(t *testing.T) {
 
 func TestIdempotencyLifeCycle(t *testing.T) {
 	t.Parallel()
-	c := start(t, "")
+	c := start(t, onTheDay)
 	ticket := c.Tickets[spot].Fresh()
 	call := entering(c, "north-1", code(ticket.Code))
 	call.Key = "the-key-of-this-scan"
