@@ -3,6 +3,7 @@ package journey
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"testing"
 	"time"
@@ -300,6 +301,10 @@ func TestEarlyExitSettlesWhatIsInFlight(t *testing.T) {
 
 // All candidates of a Choose share one slice.
 func TestChooseHasOneSlice(t *testing.T) {
+	inTime(t, chooseSlowly)
+}
+
+func chooseSlowly(t *testing.T) error {
 	s := newShop(t)
 	s.slow = true
 	p, err := Define("shop", func(b *Builder, in Ref[string]) Ref[string] {
@@ -312,8 +317,9 @@ func TestChooseHasOneSlice(t *testing.T) {
 	from := time.Now()
 	a, err := proven.Run(s.engine, s.request(), "", render)
 	if took := time.Since(from); err != nil || string(a.Body) != "held" || len(s.tried) != 1 || took > 300*time.Millisecond {
-		t.Errorf("%q after %s and %v: %v", a.Body, took, s.tried, err)
+		return fmt.Errorf("%q after %s and %v: %v", a.Body, took, s.tried, err)
 	}
+	return nil
 }
 
 // A definite no that the plan has words for is no reason to call a person.

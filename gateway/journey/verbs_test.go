@@ -293,6 +293,10 @@ func TestPanicsAreFailuresOfTheirStep(t *testing.T) {
 }
 
 func TestShorterDeadlineIsKept(t *testing.T) {
+	inTime(t, shortDeadline)
+}
+
+func shortDeadline(t *testing.T) error {
 	s := newShop(t)
 	s.hangs = true
 	p, err := s.plan(Defer(time.Hour, handover))
@@ -302,11 +306,12 @@ func TestShorterDeadlineIsKept(t *testing.T) {
 	from := time.Now()
 	a, err := proven.Run(s.engine, req, "A1", render)
 	if took := time.Since(from); err != nil || took > 250*time.Millisecond {
-		t.Errorf("after %s: %v", took, err)
+		return fmt.Errorf("after %s: %v", took, err)
 	}
 	if a.Status != 201 || string(a.Body) != "[sell]" { // what the plan declares, kept in the time that is left
-		t.Errorf("answer %d %q %v", a.Status, a.Body, a.Err)
+		return fmt.Errorf("answer %d %q %v", a.Status, a.Body, a.Err)
 	}
+	return nil
 }
 
 // The engine's clock may be another than the process's; only spans of it count.

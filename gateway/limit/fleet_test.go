@@ -173,12 +173,16 @@ func TestFleetWithoutRedis(t *testing.T) {
 	if least := 0.8 * 2 * rate * long.Seconds(); n < least {
 		t.Errorf("%.0f were let through by two that are alone, want at least %.0f", n, least)
 	}
-	began := time.Now()
-	for range 10_000 {
-		all[0].take(caller("one"))
+	quickest := time.Hour // of three: the machine may be busy
+	for range 3 {
+		began := time.Now()
+		for range 10_000 {
+			all[0].take(caller("one"))
+		}
+		quickest = min(quickest, time.Since(began))
 	}
-	if took := time.Since(began); took > 500*time.Millisecond {
-		t.Errorf("10000 decisions took %v", took)
+	if quickest > 500*time.Millisecond {
+		t.Errorf("10000 decisions took %v", quickest)
 	}
 	s.Kill()
 	s.Restart()
