@@ -70,7 +70,13 @@ func (x *Exchange) Query(name string) (value string, ok bool) {
 	return string(args.Peek(name)), true
 }
 
-// RawQuery returns the query as it was sent, without its question mark. The bytes are lent: they end with Serve.
+// PeekQuery is Query without a copy: the value is lent, as Body's is.
+func (x *Exchange) PeekQuery(name string) (value []byte, ok bool) {
+	args := x.ctx.QueryArgs()
+	return args.Peek(name), args.Has(name)
+}
+
+// RawQuery returns the query as it was sent, without its question mark. It is lent, as Body's is.
 func (x *Exchange) RawQuery() []byte { return x.ctx.URI().QueryString() }
 
 // Header returns the value of a request header, "" where there is none, or more than one of that name.
