@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/valyala/fasthttp"
 
 	"github.com/warmgate/warmgate/gateway"
@@ -19,12 +18,14 @@ import (
 
 // handle answers one request that the front let in.
 func (s *Server) handle(ctx *fasthttp.RequestCtx) {
-	x := &Exchange{server: s, ctx: ctx, addr: front.ClientAddr(ctx)}
+	x := s.exchange()
+	defer x.release()
+	x.ctx, x.addr = ctx, front.ClientAddr(ctx)
 	x.arrived = s.deps.Now().Add(-time.Since(front.HeadAt(ctx))) // by the clock that everything behind the edge goes by
 	h := &ctx.Request.Header
 	x.lang = language(h.Peek("Accept-Language"), s.config.Language)
 	x.trace = trace(h.PeekAll("traceparent"))
-	x.id = newID()
+	x.id = s.ids.next(time.Now())
 	ctx.Response.Header.Set("Cache-Control", "no-store")
 	if err := x.run(); err != nil {
 		x.answerProblem(problemOf(err))
@@ -35,13 +36,19 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 	x.finish()
 }
 
-// newID returns a UUIDv7. Without randomness there is nothing that the process could do safely.
-func newID() uuid.UUID {
-	id, err := uuid.NewV7()
-	if err != nil {
-		panic("BUG: the system gives no random bytes: " + err.Error())
+// exchange returns an empty Exchange, with room for headers.
+func (s *Server) exchange() *Exchange {
+	x, _ := s.exchanges.Get().(*Exchange)
+	if x == nil {
+		x = &Exchange{server: s}
 	}
-	return id
+	return x
+}
+
+// release gives x back for another request: nothing of this one is left in it.
+func (x *Exchange) release() {
+	*x = Exchange{server: x.server, timings: x.timings[:0], limits: x.limits[:0]}
+	x.server.exchanges.Put(x)
 }
 
 // run lets the request pass the stations in their order. A panic on the way is an internal error.
@@ -222,12 +229,15 @@ func panicText(v any) string {
 	return fmt.Sprintf("a value of type %T", v)
 }
 
+const maxHeaderText = 64 // bytes of an id, or of a place in a trace
+
 // finish writes the headers that every answer has, and tells the metrics and the log.
 func (x *Exchange) finish() {
 	took := x.server.deps.Now().Sub(x.arrived)
 	h := &x.ctx.Response.Header
-	h.Set("Request-Id", x.id.String())
-	h.Set("traceparent", x.trace.String())
+	var text [maxHeaderText]byte
+	h.SetBytesV("Request-Id", appendID(text[:0], x.id))
+	h.SetBytesV("traceparent", x.trace.append(text[:0]))
 	h.Set("X-Content-Type-Options", "nosniff")
 	x.timings = appendTiming(x.timings, "total", took)
 	h.SetBytesV("Server-Timing", x.timings)

@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"bytes"
 	"strings"
 
 	"github.com/warmgate/warmgate/gateway"
@@ -12,15 +13,15 @@ import (
 func language(header []byte, fallback string) string {
 	best, bestWeight := fallback, 0
 	refused := ""
-	for rest := string(header); rest != ""; {
-		var item string
-		item, rest, _ = strings.Cut(rest, ",")
-		tag, params, _ := strings.Cut(item, ";")
-		weight, ok := quality(params)
+	for rest := header; len(rest) > 0; {
+		var item []byte
+		item, rest, _ = bytes.Cut(rest, []byte(","))
+		tag, params, _ := bytes.Cut(item, []byte(";"))
+		weight, ok := quality(string(params))
 		if !ok {
 			continue
 		}
-		lang := spoken(strings.TrimSpace(tag), fallback)
+		lang := spoken(string(bytes.TrimSpace(tag)), fallback)
 		switch {
 		case lang == "":
 		case weight == 0:

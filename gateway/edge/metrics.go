@@ -35,6 +35,7 @@ type routeCounters struct {
 	exceeded prometheus.Counter
 	replays  prometheus.Counter
 	handed   prometheus.Counter
+	journeys prometheus.Observer // nil: it runs no journey
 }
 
 func newMetrics(r prometheus.Registerer) (*metrics, error) {
@@ -62,16 +63,20 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 			return nil, err
 		}
 	}
-	m.unknown = m.forRoute("unknown")
+	m.unknown = m.forRoute(&Route{Name: "unknown"})
 	return m, nil
 }
 
 // forRoute returns the children of a route; each exists from the start, so that a rate can be taken of it.
-func (m *metrics) forRoute(name string) *routeCounters {
+func (m *metrics) forRoute(r *Route) *routeCounters {
+	name := r.Name
 	c := &routeCounters{duration: m.duration.WithLabelValues(name), exceeded: m.exceeded.WithLabelValues(name),
 		replays: m.replays.WithLabelValues(name), handed: m.handed.WithLabelValues(name)}
 	for i := 2; i < len(c.classes); i++ {
 		c.classes[i] = m.requests.WithLabelValues(name, strconv.Itoa(i)+"xx")
+	}
+	if r.Journey != "" {
+		c.journeys = m.journeys.WithLabelValues(r.Journey, r.VenueKind)
 	}
 	return c
 }
@@ -94,8 +99,8 @@ func (m *metrics) observe(x *Exchange, took time.Duration) {
 	} else if x.ctx.Response.StatusCode() == fasthttp.StatusAccepted {
 		c.handed.Inc()
 	}
-	if x.served && !x.replayed && x.route.Journey != "" {
-		m.journeys.WithLabelValues(x.route.Journey, x.route.VenueKind).Observe((x.elapsed + took).Seconds())
+	if x.served && !x.replayed && c.journeys != nil {
+		c.journeys.Observe((x.elapsed + took).Seconds())
 	}
 	if x.problem != nil {
 		m.problems.WithLabelValues(x.problem.Problem.Type).Inc()

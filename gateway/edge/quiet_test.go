@@ -295,7 +295,7 @@ func TestAllocations(t *testing.T) {
 	}
 }
 
-const maxAllocs = 10
+const maxAllocs = 2 // the path parameter and the test's own verifier
 
 func BenchmarkHandle(b *testing.B) {
 	s, ctx := bare(b)

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -34,6 +35,9 @@ type Server struct {
 	logged  atomic.Uint64 // answers that count for sampling
 	streams streams
 	front   *front.Front
+
+	ids       ids
+	exchanges sync.Pool // of *Exchange that no request uses
 }
 
 // New builds the edge for a valid configuration. It refuses routes that are wrong by themselves, clash with one another
@@ -70,7 +74,7 @@ func New(cfg Config, deps Deps, routes []Route) (*Server, error) {
 		if r.Consumes == "" {
 			r.Consumes = jsonMedia
 		}
-		wrong = append(wrong, s.router.add(&route{r, s.metrics.forRoute(r.Name)}))
+		wrong = append(wrong, s.router.add(&route{r, s.metrics.forRoute(&r)}))
 	}
 	wrong = append(wrong, checkDocument(deps.Document, slices.Concat(routes, pages.described)))
 	if err := errors.Join(wrong...); err != nil {

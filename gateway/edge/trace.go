@@ -12,6 +12,9 @@ type traceparent struct {
 	flags byte
 }
 
+// traceBytes is how long the header's value is.
+const traceBytes = 55
+
 // trace returns our own position below the caller's, or in a new trace where the header is absent or not valid. The
 // caller's tracestate is not kept: nobody here says what is in it.
 func trace(headers [][]byte) traceparent {
@@ -37,7 +40,7 @@ func putUint64(dst []byte, v uint64) {
 
 // parseTraceparent reads a header of version 00, or what a later version has in common with it.
 func parseTraceparent(h []byte) (t traceparent, ok bool) {
-	const length = 55
+	const length = traceBytes
 	if len(h) < length || h[2] != '-' || h[35] != '-' || h[52] != '-' {
 		return t, false
 	}
@@ -84,13 +87,13 @@ func lowerHex(h []byte) (byte, bool) {
 }
 
 // String returns the header's value.
-func (t traceparent) String() string {
-	b := make([]byte, 0, 55)
+func (t traceparent) String() string { return string(t.append(make([]byte, 0, traceBytes))) }
+
+// append appends the header's value.
+func (t traceparent) append(b []byte) []byte {
 	b = append(b, "00-"...)
 	b = hex.AppendEncode(b, t.trace[:])
 	b = append(b, '-')
 	b = hex.AppendEncode(b, t.span[:])
-	b = append(b, '-')
-	b = hex.AppendEncode(b, []byte{t.flags})
-	return string(b)
+	return append(b, '-', '0', '0'+t.flags) // the flags are 0 or 1
 }
