@@ -39,11 +39,11 @@ func TestWhatIsTooOldIsMissing(t *testing.T) {
 		a := c.Search(query)
 		switch {
 		case len(a.Missing) == 1:
-			if age := time.Since(first.Hotels[0].AsOf); a.Complete || len(a.Hotels) != 0 || a.Missing[0].Reason != "failed" || age < 450*time.Millisecond {
+			if age := time.Since(first.Hotels[0].AsOf); a.Complete || len(a.Hotels) != 0 || a.Missing[0].Reason != "failed" || age < 440*time.Millisecond {
 				t.Errorf("after %v: %s", age, a.Text)
 			}
 			return true
-		case len(a.Hotels) != 1 || !a.Hotels[0].AsOf.Equal(first.Hotels[0].AsOf) || began.Sub(first.Hotels[0].AsOf) > 450*time.Millisecond:
+		case len(a.Hotels) != 1 || !a.Hotels[0].AsOf.Equal(first.Hotels[0].AsOf) || began.Sub(first.Hotels[0].AsOf) > 470*time.Millisecond:
 			t.Errorf("meanwhile: %s", a.Text)
 			return true
 		case a.Hotels[0].State == "stale":

@@ -132,7 +132,7 @@ func sellOut(c *roomstest.Town, hotel string) (again func()) {
 	}
 	return func() {
 		for _, m := range made {
-			if _, err := c.OHIP[hotel].Make([]byte(`{"do":"by-hand","reservation":"` + m.ID + `","status":"Cancelled"}`)); err != nil {
+			if err := c.OHIP[hotel].ByHand(m.ID, ohip.StatusCancelled, ""); err != nil {
 				c.T.Error(err)
 			}
 		}

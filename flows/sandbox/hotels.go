@@ -3,7 +3,10 @@ package sandbox
 import (
 	"context"
 	"errors"
+	"net/http"
+	"net/url"
 	"strings"
+	"time"
 )
 
 // guest is somebody whom a sandbox's identity service has made up, with what they bring to a kiosk.
@@ -80,4 +83,16 @@ func (m *maker) checkInCanalHouse(ctx context.Context) (Example, error) {
 		return Example{}, errors.New("the twin made no booking")
 	}
 	return m.checkIn("canal-house", "desk-1", "The same at Canal House, whose keys are cut by hand: a member of staff is called for the key", made[0].Booking, g), nil
+}
+
+// roomsSearch looks for a room near West Lake, for two, from tomorrow on.
+func (m *maker) roomsSearch(context.Context) (Example, error) {
+	zone, err := time.LoadLocation("Asia/Shanghai") // where the sandbox's hotels are
+	if err != nil {
+		return Example{}, err
+	}
+	query := url.Values{"near": {"30.25,120.15"}, "radius": {"10000"}, "check_in": {m.now().In(zone).AddDate(0, 0, 1).Format(time.DateOnly)},
+		"nights": {"2"}, "guests": {"2"}}
+	return Example{Method: http.MethodGet, Path: "/v1/rooms?" + query.Encode(), about: "Somebody looks for a room for two near West Lake, from tomorrow",
+		Headers: map[string]string{"Authorization": "Bearer " + m.tokens["traveller"], "Accept-Language": "en"}}, nil
 }

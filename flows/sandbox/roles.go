@@ -23,6 +23,7 @@ func roles() []role {
 		{"kiosk", []string{"hotel:check-in"}},
 		{"barrier", []string{"parking:gate"}},
 		{"driver", []string{"parking:pay"}},
+		{"traveller", []string{"rooms:read", "rooms:book"}},
 		{"staff", []string{"staff:assist", "scenic:read"}},
 		{"reader", []string{"scenic:read"}},
 	}
