@@ -93,12 +93,6 @@ func (s *search) find(x *edge.Exchange, c *city, d *desk, now time.Time) error {
 	return nil
 }
 
-func (s *search) read(x *edge.Exchange, c *city, now time.Time) (sheet.Query, error) {
-	return readQuery(x, c, now, func(q *sheet.Query, text string) (sheet.Position, bool) {
-		return readCursor(text, s.rt.Ledger.Keys(), c.tenant, q)
-	})
-}
-
 // ask takes the hotels of which nothing is known through the plan.
 func (s *search) ask(x *edge.Exchange, c *city, page *sheet.Page, stay offer.Stay) error {
 	open := page.Open[:min(len(page.Open), maxAsked)]
@@ -138,22 +132,19 @@ func foundBy(r *journey.Result[offer.Answer], keep call.CachePolicy, now time.Ti
 
 // answer gives a body, or says that the client has it.
 func answer(x *edge.Exchange, body []byte, etag string, n sheet.Count) {
-	x.Sources(sourcesOf(n))
-	x.SetHeader("Vary", "Accept-Language")
-	if !x.Unchanged(etag) {
-		x.Raw(http.StatusOK, "application/json", body)
-	}
-}
-
-// sourcesOf names the states that the hotels of an answer are in.
-func sourcesOf(n sheet.Count) (all []gateway.Source) {
+	var room [4]gateway.Source
+	sources := room[:0]
 	for _, s := range [...]struct {
 		state gateway.State
 		of    int
 	}{{gateway.Live, n.Live}, {gateway.Cached, n.Cached}, {gateway.Stale, n.Stale}, {gateway.Missing, n.Missing}} {
 		if s.of > 0 {
-			all = append(all, gateway.Source{System: system, State: s.state})
+			sources = append(sources, gateway.Source{System: system, State: s.state})
 		}
 	}
-	return all
+	x.Sources(sources)
+	x.SetHeader("Vary", "Accept-Language")
+	if !x.Unchanged(etag) {
+		x.Raw(http.StatusOK, "application/json", body)
+	}
 }

@@ -6,10 +6,9 @@ import (
 	"time"
 
 	"github.com/warmgate/warmgate/backends/twin"
-	"github.com/warmgate/warmgate/flows/checkin"
+	"github.com/warmgate/warmgate/flows/checkin/checkintest"
 	"github.com/warmgate/warmgate/flows/flowtest"
 	"github.com/warmgate/warmgate/flows/rooms/roomstest"
-	"github.com/warmgate/warmgate/gateway/flow"
 )
 
 const usualCache = "fresh: 30s, stale_while_revalidate: 2m, stale_if_error: 10m"
@@ -91,16 +90,12 @@ func TestWhatIsStaleIsAskedForAgainBehindTheAnswer(t *testing.T) {
 
 // TestAHotelThatIsOnlyFoundHasNoKiosk: two journeys serve hotels, each those that have its section.
 func TestAHotelThatIsOnlyFoundHasNoKiosk(t *testing.T) {
-	in, err := checkin.New()
-	if err != nil {
-		t.Fatal(err)
-	}
 	hotels := four()[1:3]
 	hotels[0].Beside = `  identity: { connector: identity, url: "http://127.0.0.1:1", secrets: { api_key: { env: OCTO_KEY } } }
   police: { connector: police, url: "http://127.0.0.1:1", secrets: { api_key: { env: OCTO_KEY } } }
 settings: { kiosks: [lobby-1], keys: staff }
 `
-	c := roomstest.StartWith(t, append([]*flow.Flow{in}, roomstest.Flows(t)...), nil, hotels...)
+	c := roomstest.StartWith(t, append(checkintest.Flows(t), roomstest.Flows(t)...), nil, hotels...)
 	if a := c.Search(roomstest.Query(lat, lon)); len(a.Hotels) != 2 {
 		t.Errorf("%s", a.Text)
 	}

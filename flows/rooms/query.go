@@ -1,9 +1,9 @@
 package rooms
 
 import (
+	"bytes"
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/warmgate/warmgate/flows/rooms/offer"
@@ -31,7 +31,7 @@ func queryNames() []string {
 	return []string{"near", "radius", "check_in", "check_out", "nights", "guests", "max_price", "accessible", "breakfast", "sort", "limit", "cursor"}
 }
 
-// reader reads the parameters of one search; the first that is not right is its error.
+// reader reads the parameters of one search; the first that is not right is its error. What it reads is lent by the exchange.
 type reader struct {
 	x   *edge.Exchange
 	err error
@@ -44,19 +44,19 @@ func (r *reader) refuse(name, zh, en string) {
 	}
 }
 
-// readQuery reads a search of the city.
-func readQuery(x *edge.Exchange, c *city, now time.Time, check func(*sheet.Query, string) (sheet.Position, bool)) (sheet.Query, error) {
-	r := &reader{x: x}
+// read reads a search of the city.
+func (s *search) read(x *edge.Exchange, c *city, now time.Time) (sheet.Query, error) {
+	r := reader{x: x}
 	q := sheet.Query{Lang: x.Lang()}
 	q.Lat, q.Lon = r.point("near")
 	q.Radius = float64(r.number("radius", usualRadius, 1, maxRadius))
 	q.Stay = r.stay(c.today(now))
 	q.MaxPrice = r.number("max_price", 0, 1, maxPrice)
 	q.Accessible, q.Breakfast = r.flag("accessible"), r.flag("breakfast")
-	q.ByPrice = r.sort() == "price"
+	q.ByPrice = r.byPrice()
 	q.Limit = int(r.number("limit", usualLimit, 1, maxLimit))
-	if text, there := x.Query("cursor"); there && r.err == nil {
-		after, ok := check(&q, text)
+	if text, there := x.PeekQuery("cursor"); there && r.err == nil {
+		after, ok := readCursor(string(text), s.rt.Ledger.Keys(), c.tenant, &q)
 		if q.After = &after; !ok {
 			r.refuse("cursor", "须为同一查询上一页返回的 cursor，原样传回；其他参数除 limit 外不得改变",
 				"It must be the cursor of an earlier answer, as it was; everything else but limit must be as it was then.")
@@ -69,8 +69,8 @@ func readQuery(x *edge.Exchange, c *city, now time.Time, check func(*sheet.Query
 func (r *reader) point(name string) (lat, lon float64) {
 	const zh, en = "须为“纬度,经度”（WGS 84，十进制度），例如 30.2431,120.1502；纬度 -90 至 90，经度 -180 至 180",
 		"It must be LATITUDE,LONGITUDE in decimal degrees of WGS 84, such as 30.2431,120.1502: latitude -90 to 90, longitude -180 to 180."
-	text, _ := r.x.Query(name)
-	first, second, two := strings.Cut(text, ",")
+	text, _ := r.x.PeekQuery(name)
+	first, second, two := bytes.Cut(text, []byte(","))
 	lat, isLat := degrees(first)
 	lon, isLon := degrees(second)
 	switch {
@@ -85,21 +85,21 @@ func (r *reader) point(name string) (lat, lon float64) {
 }
 
 // degrees reads a decimal number: no exponent, no sign but a minus, nothing around it.
-func degrees(s string) (float64, bool) {
-	if s == "" || len(s) > maxNumber || strings.Trim(s, "-0123456789.") != "" {
+func degrees(text []byte) (float64, bool) {
+	if len(text) == 0 || len(text) > maxNumber || len(bytes.Trim(text, "-0123456789.")) > 0 {
 		return 0, false
 	}
-	f, err := strconv.ParseFloat(s, 64)
+	f, err := strconv.ParseFloat(string(text), 64)
 	return f, err == nil
 }
 
 // number reads a whole number of least to most; usual where it is not there.
 func (r *reader) number(name string, usual, least, most int64) int64 {
-	text, there := r.x.Query(name)
+	text, there := r.x.PeekQuery(name)
 	if !there {
 		return usual
 	}
-	n, err := strconv.ParseInt(text, 10, 64)
+	n, err := strconv.ParseInt(string(text), 10, 64)
 	if err != nil || n < least || n > most || text[0] == '+' || len(text) > maxNumber {
 		r.refuse(name, fmt.Sprintf("须为 %d 至 %d 的整数", least, most), fmt.Sprintf("It must be a whole number of %d to %d.", least, most))
 	}
@@ -114,8 +114,8 @@ func (r *reader) stay(today offer.Date) offer.Stay {
 		r.refuse("check_in", fmt.Sprintf("须为 %s 至 %s 的日期（YYYY-MM-DD）", today, last), fmt.Sprintf("It must be a day of %s to %s.", today, last))
 	}
 	nights := r.number("nights", 1, 1, maxNights)
-	_, counted := r.x.Query("nights")
-	if _, there := r.x.Query("check_out"); there {
+	_, counted := r.x.PeekQuery("nights")
+	if _, there := r.x.PeekQuery("check_out"); there {
 		leaves, ok := r.day("check_out")
 		most := arrival + maxNights
 		switch {
@@ -132,25 +132,25 @@ func (r *reader) stay(today offer.Date) offer.Stay {
 }
 
 func (r *reader) day(name string) (offer.Date, bool) {
-	text, _ := r.x.Query(name)
-	day, err := offer.ParseDate(text)
+	text, _ := r.x.PeekQuery(name)
+	day, err := offer.ParseDate(string(text))
 	return day, err == nil
 }
 
 // flag reads true or false; false where it is not there.
 func (r *reader) flag(name string) bool {
-	text, there := r.x.Query(name)
-	if there && text != "true" && text != "false" {
+	text, there := r.x.PeekQuery(name)
+	if there && string(text) != "true" && string(text) != "false" {
 		r.refuse(name, "须为 true 或 false", "It must be true or false.")
 	}
-	return text == "true"
+	return string(text) == "true"
 }
 
-// sort reads the order.
-func (r *reader) sort() string {
-	text, there := r.x.Query("sort")
-	if there && text != "distance" && text != "price" {
+// byPrice reads the order.
+func (r *reader) byPrice() bool {
+	text, there := r.x.PeekQuery("sort")
+	if there && string(text) != "distance" && string(text) != "price" {
 		r.refuse("sort", "须为 distance 或 price", "It must be distance or price.")
 	}
-	return text
+	return string(text) == "price"
 }

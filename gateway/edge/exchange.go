@@ -173,7 +173,8 @@ func (x *Exchange) Unchanged(etag string) bool {
 // Sources says in Cache-Status (RFC 9211) where the parts of the answer come from.
 func (x *Exchange) Sources(of []gateway.Source) {
 	if len(of) > 0 {
-		x.ctx.Response.Header.SetBytesV("Cache-Status", appendCacheStatus(nil, of))
+		var room [160]byte
+		x.ctx.Response.Header.SetBytesV("Cache-Status", appendCacheStatus(room[:0], of))
 	}
 }
 
