@@ -159,6 +159,9 @@ func (c *Town) add(h Hotel) {
 	if !strings.Contains(h.Settings, "  keys:") {
 		h.Settings += "  keys: " + keys + "\n"
 	}
+	if !strings.Contains(h.Settings, "  night_ends:") { // the twins' days are the calendar's, at any hour that tests run
+		h.Settings += "  night_ends: 0s\n"
+	}
 	c.Hotels[h.ID] = h
 	file := fmt.Sprintf(hotelFile, h.ID, h.PMS, c.Twins.URL(h.PMS, h.ID), options,
 		c.Twins.URL("identity", h.ID), c.Twins.URL("police", h.ID), cmp.Or(h.Instance, "{}"), h.Settings)
