@@ -39,6 +39,17 @@ type answer struct {
 	body    []byte
 }
 
+// insist asks until the gateway has kept it, as a barrier does: who is told that nothing was kept, asks again.
+func (c *client) insist(a ask) (answer, error) {
+	for end := time.Now().Add(10 * time.Second); ; {
+		got, err := c.do(a, 5*time.Second)
+		if err != nil || got.status != fasthttp.StatusServiceUnavailable || time.Now().After(end) {
+			return got, err
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+}
+
 // do sends a request and waits for the answer at most for so long.
 func (c *client) do(a ask, within time.Duration) (answer, error) {
 	req, res := fasthttp.AcquireRequest(), fasthttp.AcquireResponse()

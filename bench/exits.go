@@ -160,7 +160,7 @@ func (x *exits) enter(n int) ([]inside, error) {
 		asks = append(asks, x.garages.passAsk(lot, "entries", some...))
 	}
 	for _, a := range asks {
-		if got, err := x.api.do(a, 5*time.Second); err != nil || got.status != http.StatusCreated {
+		if got, err := x.api.insist(a); err != nil || got.status != http.StatusCreated {
 			return nil, fmt.Errorf("cars cannot come in: %s", got.word(err))
 		}
 	}

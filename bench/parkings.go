@@ -88,7 +88,7 @@ func (p *parkings) sow(r *run) error {
 				return err
 			}
 			in := p.came(p.lots[0], plate)
-			if got, err := x.api.do(p.passAsk(p.lots[0], "entries", in), 5*time.Second); err != nil || got.status != http.StatusCreated {
+			if got, err := x.api.insist(p.passAsk(p.lots[0], "entries", in)); err != nil || got.status != http.StatusCreated {
 				return fmt.Errorf("a car cannot come in: %s", got.word(err))
 			}
 			if err := x.drain(); err != nil {
@@ -131,7 +131,7 @@ func (p *parkings) enter(n int) (all []inside, err error) {
 			p.cars++
 			some, all = append(some, in), append(all, inside{p.alone, in})
 		}
-		if got, err := p.api.do(p.passAsk(p.alone, "entries", some...), 5*time.Second); err != nil || got.status != http.StatusCreated {
+		if got, err := p.api.insist(p.passAsk(p.alone, "entries", some...)); err != nil || got.status != http.StatusCreated {
 			return nil, fmt.Errorf("cars cannot come in: %s", got.word(err))
 		}
 	}
