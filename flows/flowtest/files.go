@@ -2,8 +2,10 @@ package flowtest
 
 import (
 	"bytes"
+	"fmt"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/warmgate/warmgate/gateway/flow"
 )
@@ -104,6 +106,9 @@ func sections() map[string]string {
 	}
 }
 
+// OneCommit is the machine budget of a plan that is one commit.
+const OneCommit = slower * 300 * time.Millisecond
+
 // budgets is the section flows for the plans of these journeys.
 func budgets(all []*flow.Flow) string {
 	var s strings.Builder
@@ -112,7 +117,7 @@ func budgets(all []*flow.Flow) string {
 		for _, p := range f.Plans {
 			section, known := sections()[p.Name()]
 			if !known {
-				section = " { journey_budget: 20s, machine_budget: 300ms, flush: 40ms, overhead: 60ms, lease: 2s }\n"
+				section = fmt.Sprintf(" { journey_budget: 20s, machine_budget: %s, flush: 40ms, overhead: 60ms, lease: 2s }\n", OneCommit)
 			}
 			s.WriteString("  " + p.Name() + ":" + section)
 		}

@@ -33,6 +33,20 @@ func (r Row) Held() bool {
 	return slices.Contains(r.Want, r.Got) && r.Took <= r.Machine+r.Slack && r.Wrong == ""
 }
 
+// stalled reports whether the row may be wrong only because the machine stood still: what goes wrong at once does not.
+func (r Row) stalled() bool { return !r.Held() && r.Took > r.Machine/2 }
+
+// Again lets a field happen, three times at most as long as a row of it may only have had bad luck with the machine. It
+// happens to somebody else each time.
+func Again(happen func() []Row) (rows []Row) {
+	for range 3 {
+		if rows = happen(); !slices.ContainsFunc(rows, Row.stalled) {
+			break
+		}
+	}
+	return rows
+}
+
 // Name says in words which row it is.
 func (r Row) Name() string {
 	if r.Case == "" {

@@ -47,7 +47,7 @@ func modelPrice(entered, left time.Time) (minor int64) {
 // seed of its history, which -parking.histories 1 -parking.seed SEED replays.
 func TestHistories(t *testing.T) {
 	if testing.Short() {
-		*histories = min(*histories, 100)
+		*histories = min(*histories, 40)
 	}
 	zone := shanghai(t)
 	var wg sync.WaitGroup

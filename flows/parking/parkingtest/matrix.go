@@ -23,7 +23,7 @@ const (
 
 // budget is the journeys'.
 func budget() flowtest.Budget {
-	return flowtest.Budget{Machine: 300 * time.Millisecond, Slack: 200 * time.Millisecond}
+	return flowtest.Budget{Machine: flowtest.OneCommit, Slack: 200 * time.Millisecond}
 }
 
 // field is one fault of one or both systems of a lot.
@@ -99,9 +99,9 @@ func systemRows(t testing.TB, sides []side) []flowtest.Row {
 	return flowtest.Rows(sides, func(s side) (rows []flowtest.Row) {
 		for _, f := range s.fields {
 			if !f.after {
-				rows = append(rows, f.unknownCar(c, s.lot)...)
+				rows = append(rows, flowtest.Again(func() []flowtest.Row { return f.unknownCar(c, s.lot) })...)
 			}
-			rows = append(rows, f.knownCar(c, s.lot))
+			rows = append(rows, flowtest.Again(func() []flowtest.Row { return []flowtest.Row{f.knownCar(c, s.lot)} })...)
 		}
 		return rows
 	})

@@ -35,7 +35,7 @@ import (
 )
 
 // Budget is the machine budget of every plan and of every call without one.
-const Budget = 600 * time.Millisecond
+const Budget = slower * 600 * time.Millisecond
 
 // World is a gateway in front of flows. Its venues and who holds a token change as the test says.
 type World struct {
