@@ -46,7 +46,7 @@ func (c *client) insist(a ask) (answer, error) {
 		if err != nil || got.status != fasthttp.StatusServiceUnavailable || time.Now().After(end) {
 			return got, err
 		}
-		time.Sleep(50 * time.Millisecond)
+		<-time.After(50 * time.Millisecond)
 	}
 }
 
