@@ -91,6 +91,31 @@ export function arrivals(...journeys) {
 }
 
 /**
+ * Options for the journeys of several scripts side by side.
+ * @param {{[name: string]: {exec: string, options: import('k6/options').Options}}} parts by name, each with the function that makes its iteration
+ * @param {string} mix percent of WARMGATE_RATE by name: "rooms=70,entry=30"
+ * @returns {import('k6/options').Options}
+ */
+export function together(parts, mix) {
+  /** @type {import('k6/options').Options} */
+  const all = { scenarios: {}, thresholds: {}, summaryTrendStats: ['min', 'med', 'p(95)', 'p(99)', 'max'] };
+  for (const share of mix.split(',')) {
+    const [name, percent] = share.split('=');
+    const part = parts[name];
+    if (!part || !(Number(percent) > 0)) {
+      throw new Error(`WARMGATE_MIX has ${share}: it must be NAME=PERCENT, of ${Object.keys(parts).join(', ')}`);
+    }
+    for (const [scenario, own] of Object.entries(part.options.scenarios || {})) {
+      // Of a hundred seconds' arrivals, so that a small share is one too.
+      const rate = Math.max(1, Math.round(Number(__ENV.WARMGATE_RATE || 50) * Number(percent)));
+      Object.assign(all.scenarios || {}, { [scenario]: { ...own, exec: part.exec, rate, timeUnit: '100s' } });
+    }
+    Object.assign(all.thresholds || {}, part.options.thresholds);
+  }
+  return all;
+}
+
+/**
  * A word that no other run uses, for keys and identifiers.
  * @returns {string}
  */
@@ -116,6 +141,23 @@ export function post(journey, name, path, body, key) {
       'Idempotency-Key': `"${key}"`,
     },
     tags: { journey, name: `POST ${name}` },
+    responseType: 'text',
+  });
+  report(journey, res);
+  return res;
+}
+
+/**
+ * GETs one answer of a journey.
+ * @param {string} journey
+ * @param {string} name of the call, in place of its address: /v1/rooms
+ * @param {string} path with its query
+ * @returns {import('k6/http').RefinedResponse<'text'>}
+ */
+export function get(journey, name, path) {
+  const res = http.get(url + path, {
+    headers: { 'Authorization': `Bearer ${__ENV.WARMGATE_TOKEN}`, 'Accept-Language': 'en' },
+    tags: { journey, name: `GET ${name}` },
     responseType: 'text',
   });
   report(journey, res);

@@ -98,7 +98,7 @@ func (o Options) Start(t testing.TB, flows []*flow.Flow, spots ...Spot) *City {
 	}
 	c.Write("gateway.yaml", file)
 	for _, s := range spots {
-		c.addSpot(s)
+		c.AddSpot(s)
 	}
 	if o.Before != nil {
 		o.Before(c)
@@ -120,7 +120,8 @@ func folder(t testing.TB) string {
 	return t.TempDir()
 }
 
-func (c *City) addSpot(s Spot) {
+// AddSpot opens a ticketing office and writes the file of its spot.
+func (c *City) AddSpot(s Spot) {
 	c.T.Helper()
 	zone, err := time.LoadLocation("Asia/Shanghai")
 	if err != nil {
