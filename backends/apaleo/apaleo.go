@@ -51,6 +51,7 @@ import (
 	"time"
 
 	"github.com/warmgate/warmgate/backends/wire"
+	"github.com/warmgate/warmgate/gateway/sockets"
 )
 
 // The bounds and defaults of Config.
@@ -73,6 +74,7 @@ type Config struct {
 	Idle         time.Duration  // an unused connection is closed after this; 0: 4 s
 	TokenTimeout time.Duration  // of a request for a token, at most a minute; 0: 5 s. Whoever waits leaves at its own deadline
 	RootCAs      *x509.CertPool // for https; nil: the system's
+	Sockets      *sockets.Share // as in wire.Config
 
 	BreakfastRatePlans []string // codes of this hotel's rate plans that have breakfast in them: its offers do not say so
 	AccessibleGroups   []string // codes of its unit groups for people who use a wheelchair: likewise
@@ -107,7 +109,7 @@ func New(cfg Config) (*Client, error) {
 		return nil, err
 	}
 	api, err := wire.New(wire.Config{Connector: connector, BaseURL: cfg.BaseURL, MaxConns: cfg.MaxConns, MaxBody: body,
-		Idle: cfg.Idle, RootCAs: cfg.RootCAs})
+		Idle: cfg.Idle, RootCAs: cfg.RootCAs, Sockets: cfg.Sockets})
 	if err != nil {
 		return nil, err
 	}
@@ -120,7 +122,7 @@ func New(cfg Config) (*Client, error) {
 	}
 	basic := "Basic " + base64.StdEncoding.EncodeToString([]byte(cfg.ClientID+":"+cfg.ClientSecret))
 	identity, err := wire.New(wire.Config{Connector: connector, BaseURL: at, MaxConns: 2, MaxBody: 64 << 10, Idle: cfg.Idle,
-		RootCAs: cfg.RootCAs, Header: []wire.Header{{Name: "Authorization", Value: basic}}})
+		RootCAs: cfg.RootCAs, Sockets: cfg.Sockets, Header: []wire.Header{{Name: "Authorization", Value: basic}}})
 	if err != nil {
 		return nil, fmt.Errorf("cannot use apaleo identity_url: %w", err)
 	}

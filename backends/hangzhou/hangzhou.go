@@ -33,6 +33,7 @@ import (
 
 	"github.com/warmgate/warmgate/backends/wire"
 	"github.com/warmgate/warmgate/gateway"
+	"github.com/warmgate/warmgate/gateway/sockets"
 )
 
 const connector = "hangzhou"
@@ -57,6 +58,7 @@ type Config struct {
 	MaxBody    int               // bytes of an answer, 1 KiB to 256 MiB; 0: 1 MiB
 	Idle       time.Duration     // an unused connection is closed after this; 0: 4 s
 	RootCAs    *x509.CertPool    // for https and mqtts; nil: the system's
+	Sockets    *sockets.Share    // as in wire.Config
 	Clock      func() time.Time  // of uploadTime; nil: time.Now
 	Unread     bool              // the secrets are not at hand: New checks the rest, and the client sends nothing
 	Signing    func(seal func()) // does what seals a request, which keeps a processor busy for some milliseconds; nil: at once
@@ -99,7 +101,7 @@ func New(cfg Config) (*Client, error) {
 		return nil, err
 	}
 	c, err := wire.New(wire.Config{Connector: connector, BaseURL: cfg.BaseURL, MaxConns: cfg.MaxConns, MaxBody: cfg.MaxBody,
-		Idle: cfg.Idle, RootCAs: cfg.RootCAs})
+		Idle: cfg.Idle, RootCAs: cfg.RootCAs, Sockets: cfg.Sockets})
 	if err != nil {
 		return nil, err
 	}

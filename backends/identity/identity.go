@@ -24,6 +24,7 @@ import (
 	"github.com/warmgate/warmgate/backends/identity/papers"
 	"github.com/warmgate/warmgate/backends/wire"
 	"github.com/warmgate/warmgate/gateway"
+	"github.com/warmgate/warmgate/gateway/sockets"
 )
 
 // connector is the first word of every error's text.
@@ -59,6 +60,7 @@ type Config struct {
 	MaxBody  int            // bytes of an answer, 1 KiB to 256 MiB; 0: 16 KiB
 	Idle     time.Duration  // an unused connection is closed after this; 0: 4 s
 	RootCAs  *x509.CertPool // for https; nil: the system's
+	Sockets  *sockets.Share // as in wire.Config
 }
 
 // defaultMaxBody is ample: an answer has some 250 bytes.
@@ -80,7 +82,7 @@ func New(cfg Config) (*Client, error) {
 		cfg.MaxBody = defaultMaxBody
 	}
 	c, err := wire.New(wire.Config{Connector: connector, BaseURL: cfg.BaseURL, MaxConns: cfg.MaxConns, MaxBody: cfg.MaxBody,
-		Idle: cfg.Idle, RootCAs: cfg.RootCAs, Header: []wire.Header{{Name: "Authorization", Value: "Bearer " + cfg.APIKey}}})
+		Idle: cfg.Idle, RootCAs: cfg.RootCAs, Sockets: cfg.Sockets, Header: []wire.Header{{Name: "Authorization", Value: "Bearer " + cfg.APIKey}}})
 	if err != nil {
 		return nil, err
 	}

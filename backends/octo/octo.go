@@ -36,6 +36,7 @@ import (
 
 	"github.com/warmgate/warmgate/backends/wire"
 	"github.com/warmgate/warmgate/gateway"
+	"github.com/warmgate/warmgate/gateway/sockets"
 )
 
 const (
@@ -59,6 +60,7 @@ type Config struct {
 	MaxListBody int            // bytes of an answer of BookingsOn, 1 KiB to 256 MiB; 0: 32 MiB
 	Idle        time.Duration  // an unused connection is closed after this; 0: 4 s, below what servers usually allow
 	RootCAs     *x509.CertPool // for https; nil: the system's
+	Sockets     *sockets.Share // as in wire.Config
 }
 
 // Client speaks to one supplier. It is safe for concurrent use. Whoever waits for a call is free when its context
@@ -86,7 +88,7 @@ func New(cfg Config) (*Client, error) {
 		return nil, err
 	}
 	to := wire.Config{Connector: connector, BaseURL: cfg.BaseURL, MaxConns: cfg.MaxConns, MaxBody: most, Idle: cfg.Idle,
-		RootCAs: cfg.RootCAs, Header: []wire.Header{{Name: "Authorization", Value: "Bearer " + cfg.APIKey},
+		RootCAs: cfg.RootCAs, Sockets: cfg.Sockets, Header: []wire.Header{{Name: "Authorization", Value: "Bearer " + cfg.APIKey},
 			{Name: "Octo-Capabilities", Value: capability}}}
 	calls, err := wire.New(to)
 	if err != nil {

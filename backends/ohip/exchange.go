@@ -34,7 +34,7 @@ func (c *Client) do(ctx context.Context, x *exchange) error {
 		if err != nil {
 			return err
 		}
-		a, err := c.wire.Do(ctx, &wire.Request{Op: x.op, Method: x.method, Path: x.path, Raw: body, Type: mediaType,
+		a, err := c.wire.Do(ctx, &wire.Request{Op: x.op, Method: x.method, Path: x.path, Raw: body, Type: mediaType, Lane: c.lane,
 			Header: []wire.Header{{Name: "Authorization", Value: "Bearer " + bearer}, {Name: "x-hotelid", Value: c.hotel}}})
 		if err != nil {
 			return err

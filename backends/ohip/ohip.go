@@ -60,6 +60,7 @@ import (
 	"time"
 
 	"github.com/warmgate/warmgate/backends/wire"
+	"github.com/warmgate/warmgate/gateway/sockets"
 )
 
 // connector is the first word of every error.
@@ -93,6 +94,7 @@ type Config struct {
 	MaxBody      int                // bytes of an answer, 1 KiB to 256 MiB; 0: 1 MiB. A page of rooms takes some 100 KiB
 	Idle         time.Duration      // an unused connection is closed after this; 0: 4 s
 	RootCAs      *x509.CertPool     // for https; nil: the system's
+	Sockets      *sockets.Share     // as in wire.Config
 
 	AccessibleFeatures []string // codes of room features that this hotel gives to rooms for people who use a wheelchair
 	BreakfastPackages  []string // codes of packages that are breakfast here, beside the meal plans that say so themselves
@@ -108,7 +110,8 @@ type Client struct {
 	accessible []string
 	breakfast  []string
 	sales      Sales
-	borrowed   bool // connections and token are another client's
+	borrowed   bool           // connections and token are another client's
+	lane       *sockets.Share // of one that has borrowed them
 }
 
 var (
@@ -130,7 +133,7 @@ func New(cfg Config) (*Client, error) {
 		codes[code] = refusal
 	}
 	calls, err := wire.New(wire.Config{Connector: connector, BaseURL: cfg.GatewayURL, MaxConns: cfg.MaxConns,
-		MaxBody: cfg.MaxBody, Idle: cfg.Idle, RootCAs: cfg.RootCAs,
+		MaxBody: cfg.MaxBody, Idle: cfg.Idle, RootCAs: cfg.RootCAs, Sockets: cfg.Sockets,
 		Header: []wire.Header{{Name: "x-app-key", Value: cfg.AppKey}}})
 	if err != nil {
 		return nil, err
@@ -145,13 +148,13 @@ func New(cfg Config) (*Client, error) {
 }
 
 // At returns a client of another hotel behind the same gateway, one of a chain: with the same credential, token, connections
-// (Config.MaxConns bounds them all together) and codes. It costs some hundred bytes. Close it or not; it lives as long as c.
+// (Config.MaxConns bounds them all together, and a hotel that hangs leaves the others theirs) and codes. It costs some hundred bytes. Close it or not; it lives as long as c.
 func (c *Client) At(hotelID string) (*Client, error) {
 	if !wire.IsVisible(hotelID, maxRoomID) {
 		return nil, fmt.Errorf("cannot use ohip hotel_id: want 1 to %d visible ASCII characters, got %d bytes", maxRoomID, len(hotelID))
 	}
 	other := *c
-	other.hotel, other.borrowed = hotelID, true
+	other.hotel, other.borrowed, other.lane = hotelID, true, c.wire.Lane()
 	return &other, nil
 }
 

@@ -27,7 +27,7 @@ type token struct {
 
 func newToken(cfg Config) (*token, error) {
 	w, err := wire.New(wire.Config{Connector: connector, BaseURL: cfg.GatewayURL, MaxConns: 2, MaxBody: maxTokenBody,
-		Idle: cfg.Idle, RootCAs: cfg.RootCAs})
+		Idle: cfg.Idle, RootCAs: cfg.RootCAs, Sockets: cfg.Sockets})
 	if err != nil {
 		return nil, err
 	}

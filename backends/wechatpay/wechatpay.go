@@ -40,6 +40,7 @@ import (
 
 	"github.com/warmgate/warmgate/backends/wire"
 	"github.com/warmgate/warmgate/gateway"
+	"github.com/warmgate/warmgate/gateway/sockets"
 )
 
 // connector is the first word of every error's text.
@@ -102,6 +103,7 @@ type Config struct {
 	MaxBill    int               // bytes of a day's bill, 1 KiB to 256 MiB; 0: 64 MiB
 	Idle       time.Duration     // an unused connection is closed after this; 0: 4 s
 	RootCAs    *x509.CertPool    // for https; nil: the system's
+	Sockets    *sockets.Share    // as in wire.Config
 	Clock      func() time.Time  // nil: time.Now
 	Signing    func(sign func()) // does what signs a request, which keeps a processor busy for a millisecond; nil: at once
 }
@@ -149,7 +151,7 @@ func New(cfg Config) (*Client, error) {
 // connect makes the connections; nothing is sent.
 func (c *Client) connect() (err error) {
 	to := wire.Config{Connector: connector, BaseURL: c.cfg.BaseURL, MaxConns: c.cfg.MaxConns, MaxBody: c.cfg.MaxBody,
-		Idle: c.cfg.Idle, RootCAs: c.cfg.RootCAs}
+		Idle: c.cfg.Idle, RootCAs: c.cfg.RootCAs, Sockets: c.cfg.Sockets}
 	if c.cfg.PlatformKeyID != "" {
 		to.Header = []wire.Header{{Name: headerSerial, Value: c.cfg.PlatformKeyID}}
 	}

@@ -5,11 +5,17 @@ import (
 	"crypto/tls"
 	"errors"
 	"net"
+	"sync"
 	"time"
+
+	"github.com/warmgate/warmgate/gateway/sockets"
 )
 
 // errStale: a kept connection was closed by the other side before a byte of this request was written to it.
 var errStale = errors.New("the kept connection is closed")
+
+// errNoPlace: with all the connections of other systems there are too many.
+var errNoPlace = errors.New("all places for connections are taken")
 
 // dialError marks a failure to connect, which is how the client knows that nothing was sent.
 type dialError struct{ err error }
@@ -24,6 +30,7 @@ type target struct {
 	maxConns int
 	maxBody  int
 	idle     time.Duration
+	share    *sockets.Share
 }
 
 // dial connects for calls whose connections are kept.
@@ -34,13 +41,17 @@ func (to *target) dial(addr string, timeout time.Duration) (net.Conn, error) {
 // connect connects, and shakes hands where there is TLS, within the timeout that fasthttp passes on from the deadline.
 // opened has the socket before anything is waited for on it.
 func (to *target) connect(ctx context.Context, addr string, timeout time.Duration, opened func(raw net.Conn)) (net.Conn, error) {
+	if !to.share.Open() {
+		return nil, errNoPlace
+	}
 	deadline := time.Now().Add(timeout)
 	raw, err := (&net.Dialer{Deadline: deadline}).DialContext(ctx, "tcp", addr)
 	if err != nil {
+		to.share.Closed()
 		return nil, &dialError{err}
 	}
-	opened(raw)
-	conn := &keptConn{Conn: raw}
+	conn := &keptConn{Conn: raw, closed: sync.OnceFunc(to.share.Closed)}
+	opened(conn)
 	if to.tls == nil {
 		return conn, nil
 	}
@@ -49,7 +60,7 @@ func (to *target) connect(ctx context.Context, addr string, timeout time.Duratio
 		err = secure.Handshake()
 	}
 	if err != nil {
-		_ = raw.Close()
+		_ = conn.Close()
 		return nil, &dialError{err}
 	}
 	conn.read = false // a session ticket may be under way; the connection is new anyhow
@@ -61,7 +72,14 @@ func (to *target) connect(ctx context.Context, addr string, timeout time.Duratio
 // unknown for no reason. It is used by one goroutine at a time, as fasthttp does.
 type keptConn struct {
 	net.Conn
-	read bool // something was read since the last write: the next write begins a request
+	closed func() // gives its place back; may be called again
+	read   bool   // something was read since the last write: the next write begins a request
+}
+
+// Close closes the connection, after which another may have its place.
+func (c *keptConn) Close() error {
+	defer c.closed()
+	return c.Conn.Close()
 }
 
 func (c *keptConn) Read(p []byte) (int, error) {

@@ -13,6 +13,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"github.com/warmgate/warmgate/gateway/call"
+	"github.com/warmgate/warmgate/gateway/sockets"
 )
 
 // Header is one header field: a name (RFC 9110 token) and a value of printable ASCII.
@@ -28,6 +29,8 @@ type Request struct {
 	Form   url.Values // the body of application/x-www-form-urlencoded, as OAuth's token endpoints want it
 	Raw    []byte     // the body as it is, where it has been signed; not changed before Do returns
 	Type   string     // the media type of Raw; "": application/json
+
+	Lane *sockets.Share // of Client.Lane: whose call it is, of many over the same connections; nil: the client's
 }
 
 // Do makes one attempt within the context's deadline, which it must have. The answer is the caller's until it calls
@@ -40,12 +43,12 @@ func (c *Client) Do(ctx context.Context, r *Request) (Answer, error) {
 	}
 	var err error
 	if call.EndsOnTime(ctx) {
-		err = c.send(req, resp, deadline)
+		err = c.send(c.laneOf(r), req, resp, deadline)
 	} else {
 		if r.Raw != nil {
 			req.SetBodyRaw(bytes.Clone(r.Raw)) // the call may outlast Do
 		}
-		if err = c.watch(ctx, req, resp, deadline); errors.Is(err, errLeft) {
+		if err = c.watch(ctx, c.laneOf(r), req, resp, deadline); errors.Is(err, errLeft) {
 			return Answer{}, c.left(ctx, r.Op)
 		}
 	}
@@ -112,8 +115,20 @@ func (r *Request) encode() (body []byte, kind string, err error) {
 	return nil, "", nil
 }
 
+// laneOf returns the share that a call counts for.
+func (c *Client) laneOf(r *Request) *sockets.Share {
+	if r.Lane != nil {
+		return r.Lane
+	}
+	return c.share
+}
+
 // send does the call. A stale kept connection is the one thing tried again: nothing was sent over it.
-func (c *Client) send(req *fasthttp.Request, resp *fasthttp.Response, deadline time.Time) error {
+func (c *Client) send(lane *sockets.Share, req *fasthttp.Request, resp *fasthttp.Response, deadline time.Time) error {
+	if !lane.Enter() {
+		return errNoPlace
+	}
+	defer lane.Leave()
 	err := c.host.DoDeadline(req, resp, deadline)
 	if errors.Is(err, errStale) {
 		c.host.CloseIdleConnections() // the others were most likely closed with it
@@ -127,11 +142,11 @@ var errLeft = errors.New("the context was cancelled")
 
 // watch is send for a context that may be cancelled: then it returns errLeft at once, and request and response are
 // given back when the call has landed. That the deadline has passed is left to the call, which knows what was sent.
-func (c *Client) watch(ctx context.Context, req *fasthttp.Request, resp *fasthttp.Response, deadline time.Time) error {
+func (c *Client) watch(ctx context.Context, lane *sockets.Share, req *fasthttp.Request, resp *fasthttp.Response, deadline time.Time) error {
 	var settled atomic.Bool // landed, or left
 	landed := make(chan error, 1)
 	go func() {
-		err := c.send(req, resp, deadline)
+		err := c.send(lane, req, resp, deadline)
 		if settled.CompareAndSwap(false, true) {
 			landed <- err
 			return
@@ -175,7 +190,7 @@ func (c *Client) classify(ctx context.Context, op string, err error, deadline ti
 	switch {
 	case errors.Is(err, errStale):
 		return c.NotSent(op, ReasonDial, errStale)
-	case errors.Is(err, fasthttp.ErrNoFreeConns):
+	case errors.Is(err, fasthttp.ErrNoFreeConns), errors.Is(err, errNoPlace):
 		return c.NotSent(op, ReasonNoConn, nil)
 	case errors.Is(err, fasthttp.ErrBodyTooLarge):
 		return c.unknown(op, ReasonTooLarge, 0)

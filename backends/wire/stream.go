@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/valyala/fasthttp"
+
+	"github.com/warmgate/warmgate/gateway/sockets"
 )
 
 // maxShort is how many bytes are read of an answer that should have been a stream and is an error.
@@ -21,7 +23,12 @@ func (c *Client) Stream(ctx context.Context, r *Request) (Answer, error) {
 		c.streams.Add(-1)
 		return Answer{}, c.NotSent(r.Op, ReasonNoConn, nil)
 	}
-	s := &stream{client: c}
+	lane := c.laneOf(r)
+	if !lane.Enter() {
+		c.streams.Add(-1)
+		return Answer{}, c.NotSent(r.Op, ReasonNoConn, nil)
+	}
+	s := &stream{client: c, lane: lane}
 	a, err := s.open(ctx, r)
 	if err != nil {
 		s.end()
@@ -32,6 +39,7 @@ func (c *Client) Stream(ctx context.Context, r *Request) (Answer, error) {
 // stream is one connection with one answer.
 type stream struct {
 	client *Client
+	lane   *sockets.Share
 	unbind func() bool // from the context; nil: never connected
 }
 
@@ -65,6 +73,7 @@ func (s *stream) end() {
 	if s.unbind != nil {
 		s.unbind()
 	}
+	s.lane.Leave()
 	s.client.streams.Add(-1)
 }
 

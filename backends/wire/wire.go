@@ -21,6 +21,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"github.com/warmgate/warmgate/gateway"
+	"github.com/warmgate/warmgate/gateway/sockets"
 )
 
 // The bounds of what a connector may set, and the defaults that it gets.
@@ -44,6 +45,7 @@ type Config struct {
 	Idle      time.Duration  // an unused connection is closed after this; 0: 4 s, below what servers usually allow
 	RootCAs   *x509.CertPool // for https; nil: the system's
 	Header    []Header       // sent with every request: credentials that do not change, versions, capabilities
+	Sockets   *sockets.Share // of all systems, of which this client's connections are a part; nil: they are bounded by MaxConns alone
 }
 
 // Client speaks to one system over connections of its own. It is safe for concurrent use. Whoever waits
@@ -55,6 +57,7 @@ type Client struct {
 	to        *target
 	host      *fasthttp.HostClient // of the connections that are kept
 	streams   atomic.Int32         // open
+	share     *sockets.Share       // of the connections of all systems
 }
 
 // New validates the configuration and returns a client; it does not connect. The error names the connector and the field
@@ -79,14 +82,21 @@ func New(cfg Config) (*Client, error) {
 		return nil, err
 	}
 	to := newTarget(u, cfg)
-	return &Client{
+	c := &Client{
 		connector: cfg.Connector,
 		base:      strings.TrimRight(cfg.BaseURL, "/"),
 		header:    cfg.Header,
 		to:        to,
 		host:      to.host(to.dial),
-	}, nil
+	}
+	c.share = cfg.Sockets.Part(cfg.MaxConns, c.host.CloseIdleConnections)
+	to.share = c.share
+	return c, nil
 }
+
+// Lane returns a share of the connections for one of many that are reached over them, such as a hotel of a chain: its calls,
+// which name it in Request.Lane, leave the others theirs even if none of them comes back.
+func (c *Client) Lane() *sockets.Share { return c.share.Part(c.to.maxConns, nil) }
 
 func wrongURL(format, connector string) error {
 	return &gateway.FieldError{Path: "url", Message: fmt.Sprintf(format, connector)}
