@@ -20,7 +20,7 @@ func connectIdentity(ops operations, _ *gateway.Venue, to flow.Connection, b *ca
 	if err := to.Options(&noOptions{}); err != nil {
 		return nil, err
 	}
-	client, err := identity.New(identity.Config{BaseURL: to.URL, APIKey: to.Secrets["api_key"], MaxConns: min(to.Instance.MaxInFlight()*maxGuestsLimit, maxConns)})
+	client, err := identity.New(identity.Config{BaseURL: to.URL, APIKey: to.Secrets["api_key"], MaxConns: min(to.Instance.MaxInFlight()*maxGuestsLimit, maxConns), Sockets: to.Sockets})
 	if err != nil {
 		return nil, err
 	}

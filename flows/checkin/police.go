@@ -22,7 +22,7 @@ func connectPolice(ops operations, v *gateway.Venue, to flow.Connection, b *call
 	if err := to.Options(&opts); err != nil {
 		return nil, err
 	}
-	client, err := police.New(police.Config{BaseURL: to.URL, APIKey: to.Secrets["api_key"], Hotel: opts.Hotel, MaxConns: to.Instance.MaxInFlight()})
+	client, err := police.New(police.Config{BaseURL: to.URL, APIKey: to.Secrets["api_key"], Hotel: opts.Hotel, MaxConns: to.Instance.MaxInFlight(), Sockets: to.Sockets})
 	if err != nil {
 		return nil, err
 	}

@@ -42,7 +42,7 @@ func connectOCTO(ops operations, warm *prewarmer, v *gateway.Venue, to flow.Conn
 		return nil, err
 	}
 	client, err := octo.New(octo.Config{BaseURL: to.URL, APIKey: to.Secrets["api_key"], Supplier: opts.Supplier,
-		MaxConns: to.Instance.MaxInFlight(), MaxListBody: maxList})
+		MaxConns: to.Instance.MaxInFlight(), Sockets: to.Sockets, MaxListBody: maxList})
 	if err != nil {
 		return nil, err
 	}

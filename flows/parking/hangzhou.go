@@ -43,7 +43,7 @@ func (o connectors) connectHangzhou(v *gateway.Venue, to flow.Connection, b *cal
 		return nil, &gateway.FieldError{Path: "options.berths", Message: "must be how many cars the lot holds, 1 to 1000000"}
 	}
 	client, err := hangzhou.New(hangzhou.Config{BaseURL: to.URL, AccessID: opts.AccessID, PrivateKey: to.Secrets["private_key"],
-		CityKey: to.Secrets["city_key"], Parking: opts.Parking, Location: v.Location, MaxConns: to.Instance.MaxInFlight(), Unread: to.Unread,
+		CityKey: to.Secrets["city_key"], Parking: opts.Parking, Location: v.Location, MaxConns: to.Instance.MaxInFlight(), Sockets: to.Sockets, Unread: to.Unread,
 		Signing: o.signing})
 	if err != nil {
 		return nil, err

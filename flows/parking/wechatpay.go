@@ -50,7 +50,7 @@ func (o connectors) connectWeChatPay(v *gateway.Venue, to flow.Connection, b *ca
 	client, err := wechatpay.New(wechatpay.Config{BaseURL: to.URL, MchID: opts.MchID, AppID: opts.AppID, SubMchID: opts.SubMchID,
 		SubAppID: opts.SubAppID, SerialNo: opts.SerialNo, PrivateKey: to.Secrets["private_key"], APIv3Key: to.Secrets["api_v3_key"],
 		PlatformKeys: to.Secrets["platform_keys"], PlatformKeyID: opts.PlatformKeyID, NotifyURL: opts.NotifyURL,
-		Unread: to.Unread, UnsignedRefusals: opts.UnsignedRefusals, MaxConns: to.Instance.MaxInFlight(), Signing: o.signing})
+		Unread: to.Unread, UnsignedRefusals: opts.UnsignedRefusals, MaxConns: to.Instance.MaxInFlight(), Sockets: to.Sockets, Signing: o.signing})
 	if err != nil {
 		return nil, err
 	}

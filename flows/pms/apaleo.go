@@ -29,7 +29,7 @@ func OpenApaleo(to flow.Connection) (hotel *Apaleo, end func(), err error) {
 			return nil, err
 		}
 		client, err := apaleo.New(apaleo.Config{BaseURL: to.URL, IdentityURL: opts.IdentityURL, ClientID: opts.ClientID,
-			ClientSecret: to.Secrets["client_secret"], Property: opts.Property, MaxConns: to.Instance.MaxInFlight(),
+			ClientSecret: to.Secrets["client_secret"], Property: opts.Property, MaxConns: to.Instance.MaxInFlight(), Sockets: to.Sockets,
 			AccessibleGroups: opts.Accessible, BreakfastRatePlans: opts.Breakfast})
 		if err != nil {
 			return nil, err

@@ -24,26 +24,47 @@ type OHIPOptions struct {
 type OHIP struct {
 	*ohip.Client
 	Options OHIPOptions
+
+	leave func() // the chain
 }
 
-// OpenOHIP returns the hotel at the other end of a connection, the same for all journeys. end is to be called once.
+// chainConns is how many connections hotels may have together that are one chain: the bulkhead of each bounds its own calls.
+const chainConns = 1024
+
+// OpenOHIP returns the hotel at the other end of a connection, the same for all journeys. Hotels with one address, one
+// credential and the same words are a chain: they have one token and the connections in common, and fairly, so that ten
+// thousand of them cost little more than one. end is to be called once.
 func OpenOHIP(to flow.Connection) (hotel *OHIP, end func(), err error) {
 	return flow.Share(to, func() (*OHIP, error) {
 		opts := OHIPOptions{AppKey: ohip.SandboxAppKey, ClientID: ohip.SandboxClientID}
 		if err := to.Options(&opts); err != nil {
 			return nil, err
 		}
+		chain, leave, err := openChain(to, &opts)
+		if err != nil {
+			return nil, err
+		}
+		hotel, err := chain.At(opts.HotelID)
+		if err != nil {
+			leave()
+			return nil, err
+		}
+		return &OHIP{hotel, opts, leave}, nil
+	}, func(h *OHIP) { h.leave() })
+}
+
+// openChain returns the client of all hotels that differ in nothing but their codes.
+func openChain(to flow.Connection, opts *OHIPOptions) (chain *ohip.Client, leave func(), err error) {
+	alike := *opts
+	alike.HotelID, alike.Inspected = "", false
+	return flow.ShareAs(to, []any{to.URL, to.Secrets, alike}, func() (*ohip.Client, error) {
 		codes := map[string]ohip.Refusal{}
 		for code, word := range opts.Codes {
 			codes[code] = ohip.Refusal(word)
 		}
-		client, err := ohip.New(ohip.Config{GatewayURL: to.URL, HotelID: opts.HotelID, AppKey: opts.AppKey, ClientID: opts.ClientID,
+		return ohip.New(ohip.Config{GatewayURL: to.URL, HotelID: opts.HotelID, AppKey: opts.AppKey, ClientID: opts.ClientID,
 			ClientSecret: to.Secrets["client_secret"], Scope: opts.Scope, EnterpriseID: opts.Enterprise, Username: to.Secrets["username"],
-			Password: to.Secrets["password"], Codes: codes, MaxConns: to.Instance.MaxInFlight(),
+			Password: to.Secrets["password"], Codes: codes, MaxConns: chainConns, Sockets: to.Sockets,
 			AccessibleFeatures: opts.Accessible, BreakfastPackages: opts.Breakfast})
-		if err != nil {
-			return nil, err
-		}
-		return &OHIP{client, opts}, nil
-	}, func(h *OHIP) { h.Close() })
+	}, (*ohip.Client).Close)
 }

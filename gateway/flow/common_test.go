@@ -39,3 +39,33 @@ func TestWhatFlowsShareIsMadeOnceAndEndsWithTheLast(t *testing.T) {
 		t.Errorf("after the end: %d, %v", again, err)
 	}
 }
+
+// TestWhatConnectionsShareIsMadeOnceForEachKey, for all venues and generations, and ends with the last of them.
+func TestWhatConnectionsShareIsMadeOnceForEachKey(t *testing.T) {
+	made, ended := 0, 0
+	all := &flow.Common{}
+	share := func(key ...any) (int, func()) {
+		t.Helper()
+		v, end, err := flow.ShareAs(flow.Connection{Common: &flow.Common{}, All: all}, key, func() (int, error) { made++; return made, nil }, func(int) { ended++ })
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v, end
+	}
+	secret := map[string]string{"client_secret": "one"}
+	a, endA := share("http://chain", secret)
+	if b, endB := share("http://chain", map[string]string{"client_secret": "one"}); a != b {
+		t.Error("two of one chain have a client each")
+	} else {
+		endB()
+	}
+	if other, _ := share("http://chain", map[string]string{"client_secret": "other"}); other == a {
+		t.Error("two with different credentials have one client")
+	}
+	if ended != 0 {
+		t.Error("it ended while one still uses it")
+	}
+	if endA(); ended != 1 {
+		t.Errorf("%d ended", ended)
+	}
+}

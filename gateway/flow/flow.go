@@ -13,6 +13,7 @@ import (
 	"github.com/warmgate/warmgate/gateway/edge"
 	"github.com/warmgate/warmgate/gateway/journey"
 	"github.com/warmgate/warmgate/gateway/ledger"
+	"github.com/warmgate/warmgate/gateway/sockets"
 )
 
 // Flow is one journey as the program sees it. Everything but Name is optional.
@@ -94,7 +95,9 @@ type Connection struct {
 	Options  func(decode any) error           // strict; the connector's own settings
 	Instance *call.Instance                   // its breaker, bulkhead and counters: the same for every flow
 	Common   *Common                          // what the flows make once for all of them: Share
-	Ledger   *ledger.Ledger                   // for what a flow knows itself
+	All      *Common                          // what all connections of the gateway have in common: ShareAs
+	Sockets  *sockets.Share                   // the connections of all systems, of which a client's are a part
+	Ledger   *ledger.Ledger                   // for what a flow knows itself; not asked before the first request
 	Logger   *slog.Logger                     // says which venue and role it is about
 	Own      func(word string) *call.Instance // an instance of the gateway's own for such reads; word is its system
 }
