@@ -191,13 +191,14 @@ type cityCmd struct {
 	FD      int    `name:"fd" placeholder:"N" help:"An inherited socket that listens, in place of --listen."`
 	Data    string `default:"data/city" placeholder:"DIR" help:"What the twins know is kept here (${default})."`
 	Secrets string `default:"data/secrets" placeholder:"DIR" help:"The credentials that the twins accept; made at the first start (${default})."`
-	Seed    uint64 `default:"1" help:"Of tickets, and of the chance in dials (${default})."`
+	Seed    uint64 `default:"1" help:"Of tickets, of hotels, and of the chance in dials (${default})."`
+	Hotels  int    `default:"0" placeholder:"N" help:"A town of so many hotels behind one address, the twin ohip/town: up to 100000, of some 35 rooms each (${default})."`
 	JSON    bool   `help:"Print the addresses as one JSON object."`
 }
 
 // Run runs the twins until SIGTERM.
 func (c *cityCmd) Run(p *program) error {
-	places, err := serve.Places(c.Config, os.LookupEnv)
+	places, err := serve.Places(c.Config, os.LookupEnv, city.IsTownVenue)
 	if err != nil {
 		return err
 	}
@@ -215,7 +216,12 @@ func (c *cityCmd) Run(p *program) error {
 	if err != nil {
 		return err
 	}
-	err = c.say(p.stdout, town)
+	if c.Hotels > 0 {
+		err = city.AddTown(town, c.Hotels, c.Seed, c.Secrets)
+	}
+	if err == nil {
+		err = c.say(p.stdout, town)
+	}
 	if err == nil {
 		<-p.ctx.Done()
 	}
@@ -246,7 +252,8 @@ type sandboxCmd struct {
 	Admin    string     `default:"127.0.0.1:8081" placeholder:"ADDRESS" help:"The second listener's address (${default}); port 0: a free one."`
 	City     string     `default:"127.0.0.1:8082" placeholder:"ADDRESS" help:"The city's address (${default}); port 0: a free one."`
 	Data     string     `placeholder:"DIR" help:"Keep everything here across restarts. Without it a temporary folder is used, and removed at the end."`
-	Seed     uint64     `default:"1" help:"Of tickets, and of the chance in dials (${default})."`
+	Seed     uint64     `default:"1" help:"Of tickets, of hotels, and of the chance in dials (${default})."`
+	Hotels   int        `default:"200" placeholder:"N" help:"So many hotels behind one address, for who looks for a room: up to 100000, of some 35 rooms each (${default})."`
 	JSON     bool       `help:"Once all is ready, print one JSON object with addresses, pids, tokens and examples."`
 	LogLevel slog.Level `default:"warn" help:"Of the two processes' logs: debug, info, warn or error (${default})."`
 }
@@ -254,7 +261,7 @@ type sandboxCmd struct {
 // Run runs the sandbox until SIGTERM.
 func (c *sandboxCmd) Run(p *program) error {
 	return sandbox.Run(p.ctx, sandbox.Config{
-		Listen: c.Listen, Admin: c.Admin, City: c.City, Data: c.Data, Seed: c.Seed, JSON: c.JSON, LogLevel: c.LogLevel,
+		Listen: c.Listen, Admin: c.Admin, City: c.City, Data: c.Data, Seed: c.Seed, Hotels: c.Hotels, JSON: c.JSON, LogLevel: c.LogLevel,
 		Env: os.Environ(), Stdout: p.stdout, Stderr: p.stderr, Now: time.Now,
 	})
 }

@@ -16,11 +16,11 @@ import (
 )
 
 // maxHotels bounds a town.
-const maxHotels = 10_000
+const maxHotels = 100_000
 
 // TownConfig says what a town of hotels is and how it is reached.
 type TownConfig struct {
-	Hotels       int              // 1 to 10,000, of some 35 rooms on average
+	Hotels       int              // 1 to 100,000, of some 35 rooms on average
 	ClientSecret string           // of OAuth, for them all
 	AppKey       string           // "": SandboxAppKey
 	ClientID     string           // "": SandboxClientID

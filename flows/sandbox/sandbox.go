@@ -31,6 +31,7 @@ type Config struct {
 	Listen, Admin, City string // addresses; port 0 is a free one
 	Data                string // "": a temporary folder, removed at the end
 	Seed                uint64
+	Hotels              int  // of the town, beside those of the shipped venues; 0: none
 	JSON                bool // print an Up in place of words
 	LogLevel            slog.Level
 	Env                 []string // that the processes inherit
@@ -119,6 +120,9 @@ func (s *sandbox) prepare() (err error) {
 	}
 	if err == nil {
 		err = configs.Write(s.path("configs"))
+	}
+	if err == nil {
+		err = WriteHotels(filepath.Join(s.path("configs"), "venues"), s.Hotels, s.Seed)
 	}
 	if err != nil {
 		return errors.Join(fmt.Errorf("cannot prepare the data folder: %w", err), s.close())
@@ -230,7 +234,7 @@ func (s *sandbox) startCity(ctx context.Context) (up CityUp, err error) {
 	s.city, err = supervise.Start(supervise.Spec{
 		Name: "city", Path: s.self, Env: s.Env, Files: s.sockets[citySocket : citySocket+1], Stdout: line, Stderr: s.Stderr,
 		Args: []string{program, "city", "-c", s.configFile(), "--fd", "3", "--data", s.path("city"), "--secrets", s.path("secrets"),
-			"--seed", strconv.FormatUint(s.Seed, 10), "--json", "--log-level", s.LogLevel.String()},
+			"--seed", strconv.FormatUint(s.Seed, 10), "--hotels", strconv.Itoa(s.Hotels), "--json", "--log-level", s.LogLevel.String()},
 		Started: s.started("city"), Ended: s.ended("city"),
 	})
 	if err != nil {

@@ -119,6 +119,11 @@ func NewInstance(name, system string, cfg InstanceConfig, logger *slog.Logger) (
 	return in, nil
 }
 
+// Is reports whether NewInstance would make another one like in, but for what it has been through.
+func (in *Instance) Is(name, system string, cfg InstanceConfig) bool {
+	return in.name == name && in.system == system && in.cfg == cfg.normal()
+}
+
 // guard returns the breaker, which it makes where there is none yet.
 func (in *Instance) guard() *breaker {
 	if b := in.breaker.Load(); b != nil {

@@ -83,6 +83,27 @@ func (in *Instance) Stats() Stats {
 	return s
 }
 
+// Add adds what another instance has done to s, which then has no name: a sum.
+func (s *Stats) Add(o *Stats) {
+	s.InFlight, s.MaxInFlight = s.InFlight+o.InFlight, s.MaxInFlight+o.MaxInFlight
+	for _, n := range []struct{ sum, more *uint64 }{
+		{&s.OK, &o.OK}, {&s.Refused, &o.Refused}, {&s.Timeouts, &o.Timeouts}, {&s.NotSent, &o.NotSent}, {&s.Failed, &o.Failed},
+		{&s.BreakerOpen, &o.BreakerOpen}, {&s.BulkheadFull, &o.BulkheadFull}, {&s.TooLate, &o.TooLate}, {&s.Opened, &o.Opened},
+		{&s.Hedges, &o.Hedges}, {&s.Wasted, &o.Wasted}, {&s.Retries, &o.Retries}, {&s.BudgetDenied, &o.BudgetDenied},
+		{&s.Coalesced, &o.Coalesced}, {&s.CacheHits, &o.CacheHits}, {&s.StaleAnswers, &o.StaleAnswers}, {&s.Refreshes, &o.Refreshes},
+	} {
+		*n.sum += *n.more
+	}
+	if s.Latency == nil {
+		s.Latency = make([]Bucket, len(o.Latency))
+	}
+	for i, b := range o.Latency {
+		s.Latency[i].UpTo = b.UpTo
+		s.Latency[i].Count += b.Count
+	}
+	s.LatencySum += o.LatencySum
+}
+
 // landed counts one attempt that was sent.
 func (n *counters) landed(c class, took time.Duration) {
 	i := 0

@@ -44,13 +44,25 @@ func Open(
 	ctx context.Context, store Store, cfg Config, keys *seal.Keys, logger *slog.Logger, now func() time.Time,
 	sets ...Migrations,
 ) (*Ledger, error) {
+	l := &Ledger{}
+	if err := l.Open(ctx, store, cfg, keys, logger, now, sets...); err != nil {
+		return nil, err
+	}
+	return l, nil
+}
+
+// Open is the function Open for a ledger that others know already. It is called once, before anything else of l.
+func (l *Ledger) Open(
+	ctx context.Context, store Store, cfg Config, keys *seal.Keys, logger *slog.Logger, now func() time.Time,
+	sets ...Migrations,
+) error {
 	if err := cfg.Validate(); err != nil {
-		return nil, errors.Join(err, store.Close())
+		return errors.Join(err, store.Close())
 	}
 	if err := store.Migrate(ctx, append([]Migrations{EngineMigrations()}, sets...)...); err != nil {
-		return nil, errors.Join(fmt.Errorf("cannot open the ledger: %w", err), store.Close())
+		return errors.Join(fmt.Errorf("cannot open the ledger: %w", err), store.Close())
 	}
-	l := &Ledger{store: store, cfg: cfg.withDefaults(), keys: keys, log: logger, now: now}
+	l.store, l.cfg, l.keys, l.log, l.now = store, cfg.withDefaults(), keys, logger, now
 	l.queue.init(l.cfg.Queue, l.cfg.Linger)
 	var life context.Context
 	life, l.stop = context.WithCancel(context.WithoutCancel(ctx))
@@ -62,7 +74,7 @@ func Open(
 		l.scopes.begin(l.Now(), scopesKept)
 		l.upkept.Go(func() { l.loadScopes(life) })
 	}
-	return l, nil
+	return nil
 }
 
 // Commit applies w in a group commit and waits for the flush. It returns

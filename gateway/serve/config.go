@@ -21,13 +21,15 @@ import (
 	"github.com/warmgate/warmgate/gateway/redis"
 )
 
-// Config is the gateway's file. Listen, Admin, Data, Edge, Ledger, Outbox, Cache, Redis and the gate of Limit hold from start
+// Config is the gateway's file. Listen, Admin, Data, Sockets, Edge, Ledger, Outbox, Cache, Redis and the gate of Limit hold from start
 // to end; the rest follows a reload.
 type Config struct {
 	Listen string `yaml:"listen"` // the API's address
 	Admin  string `yaml:"admin"`  // the second listener's: loopback, or a closed network
 	Data   string `yaml:"data"`   // folder of the ledger, its keys and its anchors
 	Venues string `yaml:"venues"` // folder of the venues' files
+
+	Sockets int `yaml:"sockets"` // connections to all outside systems together, 1 to 65,536; 0 is not one: the default is 4096
 
 	Edge   edge.Config   `yaml:"edge"`
 	Auth   auth.Config   `yaml:"auth"`
@@ -66,6 +68,9 @@ func (c *Config) validate(f *config.File) error {
 		if text == "" {
 			errs = append(errs, f.Place("", &gateway.FieldError{Path: path, Message: "must name a folder"}))
 		}
+	}
+	if c.Sockets < 1 || c.Sockets > 65536 {
+		errs = append(errs, f.Place("", &gateway.FieldError{Path: "sockets", Message: fmt.Sprintf("must be 1 to 65536, is %d", c.Sockets)}))
 	}
 	for path, err := range map[string]error{
 		"edge": c.Edge.Validate(), "auth": c.Auth.Validate(), "limit": c.Limit.Validate(), "ledger": c.Ledger.Validate(),

@@ -6,7 +6,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/warmgate/warmgate/gateway/call"
 	"github.com/warmgate/warmgate/gateway/ledger"
 )
 
@@ -19,12 +18,9 @@ func (f *figures) Describe(chan<- *prometheus.Desc) {}
 // Collect gathers the figures.
 func (f *figures) Collect(into chan<- prometheus.Metric) {
 	out := sender(into)
-	if generation := f.g.current.Load(); generation != nil {
-		for _, v := range generation.venues {
-			for _, in := range v.instances {
-				out.instance(in.Stats())
-			}
-		}
+	out.instances(f.g.instances())
+	if f.g.loader.sockets != nil {
+		out.sockets(f.g.loader.sockets.Stats())
 	}
 	if f.g.ledger != nil {
 		out.ledger(f.g.ledger.Stats())
@@ -143,40 +139,6 @@ func (s sender) gauge(name, help string, v float64, labels ...string) {
 
 func (s sender) count(name, help string, v float64, labels ...string) {
 	s.send(prometheus.CounterValue, name, help, v, labels)
-}
-
-func (s sender) instance(st call.Stats) {
-	const attempts, attemptsHelp = "warmgate_backend_attempts_total", "Attempts at a backend instance by how they ended."
-	for _, o := range []struct {
-		outcome string
-		n       uint64
-	}{{"ok", st.OK}, {"refused", st.Refused}, {"timeout", st.Timeouts}, {"not-sent", st.NotSent}, {"failed", st.Failed},
-		{"breaker-open", st.BreakerOpen}, {"bulkhead-full", st.BulkheadFull}, {"too-late", st.TooLate}} {
-		s.count(attempts, attemptsHelp, float64(o.n), "instance", st.Name, "outcome", o.outcome)
-	}
-	s.gauge("warmgate_backend_in_flight", "Attempts under way at a backend instance.", float64(st.InFlight), "instance", st.Name)
-	open := 0.0
-	if st.Breaker != "closed" {
-		open = 1
-	}
-	s.gauge("warmgate_backend_breaker_open", "Whether the instance's breaker is open or half open.", open, "instance", st.Name)
-	for _, extra := range []struct {
-		kind string
-		n    uint64
-	}{{"hedge", st.Hedges}, {"retry", st.Retries}, {"wasted", st.Wasted}, {"denied", st.BudgetDenied}} {
-		s.count("warmgate_backend_extra_attempts_total", "Hedges and retries; wasted ones lost, denied ones were over the budget.",
-			float64(extra.n), "instance", st.Name, "kind", extra.kind)
-	}
-	buckets := map[float64]uint64{}
-	var n uint64
-	for _, b := range st.Latency {
-		n += b.Count
-		if b.UpTo > 0 {
-			buckets[b.UpTo.Seconds()] = n
-		}
-	}
-	s <- prometheus.MustNewConstHistogram(prometheus.NewDesc("warmgate_backend_seconds", "How long attempts took.", []string{"instance"}, nil),
-		n, st.LatencySum.Seconds(), buckets, st.Name)
 }
 
 func (s sender) ledger(st ledger.Stats) {

@@ -4,10 +4,12 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"hash"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/warmgate/warmgate/gateway"
@@ -17,6 +19,7 @@ import (
 	"github.com/warmgate/warmgate/gateway/journey"
 	"github.com/warmgate/warmgate/gateway/ledger"
 	"github.com/warmgate/warmgate/gateway/redis"
+	"github.com/warmgate/warmgate/gateway/sockets"
 )
 
 // Generation is one state of the configuration that holds: every plan proved, every venue bound. It is immutable.
@@ -25,16 +28,21 @@ type Generation struct {
 	Proofs []journey.Proof // in the order of the flows' plans
 
 	venues map[string]*venue
+	files  map[string]*venue // the same, by their files
 	adopt  []func(*journey.Engine)
 	redis  redis.Credentials
+	read   [sha256.Size]byte // the fingerprint of its files
 }
 
 // venue is one venue of a generation.
 type venue struct {
 	*gateway.Venue
-	digest    [sha256.Size]byte // of its file and of what it takes from the gateway's
+	from      source
+	digest    [sha256.Size]byte   // of from and the credentials
+	usual     call.InstanceConfig // what the gateway's file said of instances
 	bindings  *call.Bindings
 	instances []*call.Instance
+	reached   []reached // those of them that are outside systems
 	close     []func()
 }
 
@@ -47,6 +55,35 @@ type loader struct {
 	ledger *ledger.Ledger            // nil: nothing will be called
 	shut   bool                      // credentials stay unread
 	zones  map[string]*time.Location // of this generation so far: each is a file of the system's
+
+	sockets *sockets.Share // all connections; made with the first generation
+	secrets secretFiles    // of this generation so far
+	common  flow.Common    // what connections share, of all generations
+}
+
+// secretFiles are what files of credentials hold, each read once: thousands of venues may share one.
+type secretFiles struct {
+	mu   sync.Mutex
+	read map[string]func() ([]byte, error)
+}
+
+// text returns what a file holds.
+func (s *secretFiles) text(path string) ([]byte, error) {
+	s.mu.Lock()
+	read := s.read[path]
+	if read == nil {
+		read = sync.OnceValues(func() ([]byte, error) { return os.ReadFile(path) })
+		s.read[path] = read
+	}
+	s.mu.Unlock()
+	return read()
+}
+
+// forget has every file read again.
+func (s *secretFiles) forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.read = map[string]func() ([]byte, error){}
 }
 
 // Check reads the configuration at path and proves it, without opening anything. Credentials are read only if asked for:
@@ -64,11 +101,16 @@ func Check(path string, flows []*flow.Flow, env func(string) (string, bool), cre
 // all. Every mistake of every file is reported.
 func (l *loader) load(old *Generation) (*Generation, error) {
 	l.zones = map[string]*time.Location{}
-	f, err := config.ReadFile(l.path, l.env)
+	l.secrets.forget()
+	text, err := os.ReadFile(l.path)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the configuration: %w", err)
+	}
+	f, err := config.Read(l.path, text, l.env)
 	if err != nil {
 		return nil, err
 	}
-	g := &Generation{venues: map[string]*venue{}, Config: defaults()}
+	g := &Generation{venues: map[string]*venue{}, files: map[string]*venue{}, Config: defaults()}
 	err = f.Decode(&g.Config)
 	if err == nil {
 		l.resolve(&g.Config)
@@ -78,22 +120,47 @@ func (l *loader) load(old *Generation) (*Generation, error) {
 	if err == nil {
 		err = missing
 	}
+	if l.sockets == nil {
+		l.sockets = sockets.New(max(g.Config.Sockets, 1))
+	}
 	if err = config.Join(err, l.loadVenues(names, g, old)); err != nil {
 		g.closeAll(old)
 		return nil, err
 	}
+	p := newSum()
+	for _, name := range names {
+		p.add(name, g.files[name].from.raw, nil)
+	}
+	g.read = p.end(l.path, text, nil)
 	return g, nil
 }
 
 // fingerprint is of all the configuration's files as they are now.
 func (l *loader) fingerprint(c *Config) [sha256.Size]byte {
-	h := sha256.New()
+	p := newSum()
 	names, _ := l.venueFiles(c) // loading says what is wrong
-	for _, name := range append(names, l.path) {
+	for _, name := range names {
 		text, err := os.ReadFile(name)
-		fmt.Fprintf(h, "%s\x00%t\x00%d\x00%s", name, err == nil, len(text), text)
+		p.add(name, sha256.Sum256(text), err)
 	}
-	return [sha256.Size]byte(h.Sum(nil))
+	text, err := os.ReadFile(l.path)
+	return p.end(l.path, text, err)
+}
+
+// fileSum is a fingerprint in the making.
+type fileSum struct{ h hash.Hash }
+
+func newSum() fileSum { return fileSum{h: sha256.New()} }
+
+// add adds a file by the digest of its text; err says why it cannot be read.
+func (p fileSum) add(name string, text [sha256.Size]byte, err error) {
+	fmt.Fprintf(p.h, "%s\x00%t\x00%x", name, err == nil, text)
+}
+
+// end adds the last file.
+func (p fileSum) end(name string, text []byte, err error) [sha256.Size]byte {
+	p.add(name, sha256.Sum256(text), err)
+	return [sha256.Size]byte(p.h.Sum(nil))
 }
 
 // prove holds every plan of every flow against its section.
@@ -127,7 +194,7 @@ func (l *loader) prove(g *Generation, f *config.File) error {
 
 func (l *loader) loadVenues(names []string, g, old *Generation) error {
 	var errs []error
-	for name, read := range l.ahead(names) {
+	for name, read := range l.ahead(names, g, old) {
 		v, err := l.loadVenue(read, g, old)
 		if err != nil {
 			errs = append(errs, err)
@@ -135,10 +202,12 @@ func (l *loader) loadVenues(names []string, g, old *Generation) error {
 		}
 		if twin := g.venues[v.ID]; twin != nil {
 			errs = append(errs, &config.Mistake{File: name, Message: fmt.Sprintf("venue %s is there twice", v.ID)})
-			v.release()
+			if old == nil || old.venues[v.ID] != v {
+				v.release()
+			}
 			continue
 		}
-		g.venues[v.ID] = v
+		g.venues[v.ID], g.files[name] = v, v
 	}
 	return errors.Join(errs...)
 }
@@ -171,17 +240,25 @@ func (l *loader) resolve(c *Config) {
 func (l *loader) readSecrets(f *config.File, file *venueFile) (map[string]map[string]string, error) {
 	all := map[string]map[string]string{}
 	var wrong []error
-	for role, c := range file.Connectors {
-		all[role] = map[string]string{}
-		for name, s := range c.Secrets {
-			value, err := l.readSecret(s)
-			if err != nil {
-				wrong = append(wrong, f.Place("connectors."+role+".secrets."+name, err))
-			}
-			all[role][name] = value
+	for _, w := range file.wanted() {
+		value, err := l.readSecret(w.at)
+		if err != nil {
+			wrong = append(wrong, f.Place("connectors."+w.role+".secrets."+w.name, err))
 		}
+		put(all, w.role, w.name, value)
 	}
 	return all, errors.Join(wrong...)
+}
+
+// wanted lists the credentials of a venue.
+func (file *venueFile) wanted() []wanted {
+	var all []wanted
+	for role, c := range file.Connectors {
+		for name, at := range c.Secrets {
+			all = append(all, wanted{role: role, name: name, at: at})
+		}
+	}
+	return all
 }
 
 // readRedis reads the credentials of Redis, where there are any.
@@ -220,7 +297,7 @@ func (l *loader) readSecret(s secret) (string, error) {
 		}
 		return value, nil
 	}
-	text, err := os.ReadFile(l.beside(s.File))
+	text, err := l.secrets.text(l.beside(s.File))
 	if err != nil {
 		return "", &gateway.FieldError{Path: "file", Message: "cannot be read"}
 	}

@@ -68,6 +68,31 @@ func TestManyVenues(t *testing.T) {
 	if most := time.Duration(many) * 4 * time.Second / 10_000; cpu > most && !raceEnabled { // what else runs on the cores is not counted
 		t.Errorf("a reload of %d venues took %v of processor time, at most %v", many, cpu, most)
 	}
+	w.reloadOne(many)
+}
+
+// reloadOne changes one venue of many: the others' files are looked at, and not parsed.
+func (w *world) reloadOne(many int) {
+	t := w.t
+	t.Helper()
+	w.edit("venues/v7.yaml", "word: hello", "word: goodbye")
+	was, other := w.g.bindings("v7"), w.g.bindings("v999")
+	begun, cpu := time.Now(), spent(t)
+	if err := w.g.Reload(); err != nil {
+		t.Fatal(err)
+	}
+	took := time.Since(begun)
+	cpu = spent(t) - cpu
+	t.Logf("a reload of one took %v, of processor time %v", took, cpu)
+	if w.g.bindings("v7") == was || w.g.bindings("v999") != other || w.word("v7") != `200 {"word":"goodbye"}` {
+		t.Error("the one that changed was not replaced, or another was")
+	}
+	if most := time.Duration(many) * 1500 * time.Millisecond / 10_000; cpu > most && !raceEnabled {
+		t.Errorf("a reload of one in %d took %v of processor time, at most %v", many, cpu, most)
+	}
+	if w.g.changed() {
+		t.Error("the files are said to differ from what was read of them just now")
+	}
 }
 
 // spent is the processor time of this process until now.

@@ -18,8 +18,9 @@ type Place struct {
 }
 
 // Places reads which systems the venues of the gateway's file at path are connected to, in the order of venues and
-// connectors. Addresses and credentials need not be known yet.
-func Places(path string, env func(string) (string, bool)) ([]Place, error) {
+// connectors. Addresses and credentials need not be known yet. A venue whose file is named after an id that except says yes to
+// is left out, unread; nil: none is.
+func Places(path string, env func(string) (string, bool), except func(venue string) bool) ([]Place, error) {
 	l := &loader{path: path, env: func(name string) (string, bool) {
 		value, _ := env(name)
 		return value, true
@@ -36,9 +37,12 @@ func Places(path string, env func(string) (string, bool)) ([]Place, error) {
 	if err != nil {
 		return nil, err
 	}
+	if except != nil {
+		names = slices.DeleteFunc(names, func(name string) bool { return except(strings.TrimSuffix(filepath.Base(name), ".yaml")) })
+	}
 	var all []Place
 	var wrong []error
-	for _, read := range l.ahead(names) {
+	for _, read := range l.ahead(names, nil, nil) {
 		places, err := placesOf(read)
 		all, wrong = append(all, places...), append(wrong, err)
 	}

@@ -42,7 +42,8 @@ func (g *Gateway) Reload() error {
 		return fmt.Errorf("cannot take the new configuration, the old one holds: %w", err)
 	}
 	g.limiter.replace(next.Config.Limit, g.opts.Now())
-	g.take(next)
+	g.read = next.read
+	g.replace(old, next)
 	g.sayFixed(&next.Config)
 	g.reloads.WithLabelValues("taken").Inc()
 	g.retire(old, next)
@@ -115,7 +116,7 @@ func (g *Gateway) sayFixed(next *Config) {
 		"listen": old.Listen != next.Listen, "admin": old.Admin != next.Admin, "data": old.Data != next.Data,
 		"edge":   !reflect.DeepEqual(old.Edge, next.Edge),
 		"ledger": !reflect.DeepEqual(old.Ledger, next.Ledger), "outbox": old.Outbox != next.Outbox,
-		"cache": old.Cache != next.Cache, "redis": !reflect.DeepEqual(old.Redis, next.Redis), "limit.gate": old.Limit.Gate != next.Limit.Gate,
+		"cache": old.Cache != next.Cache, "sockets": old.Sockets != next.Sockets, "redis": !reflect.DeepEqual(old.Redis, next.Redis), "limit.gate": old.Limit.Gate != next.Limit.Gate,
 	} {
 		if changed {
 			g.opts.Logger.Warn("this change needs a restart", "section", name)
@@ -289,5 +290,5 @@ func (l *liveVerifier) close() { l.current.Load().Close() }
 
 // defaults are the sections whose zero value is not one.
 func defaults() Config {
-	return Config{Listen: "127.0.0.1:8080", Admin: "127.0.0.1:8081", Data: "data", Venues: "venues", Edge: edge.Defaults()}
+	return Config{Listen: "127.0.0.1:8080", Admin: "127.0.0.1:8081", Data: "data", Venues: "venues", Sockets: 4096, Edge: edge.Defaults()}
 }

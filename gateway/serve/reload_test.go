@@ -7,6 +7,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/warmgate/warmgate/gateway/call"
 )
 
 func TestReloadReplacesWhatChangedAlone(t *testing.T) {
@@ -249,5 +251,48 @@ func TestWatchTakesChanges(t *testing.T) {
 	}
 	if got := w.word("one"); got != `200 {"word":"there"}` {
 		t.Errorf("after the refusal: %s", got)
+	}
+}
+
+// An instance lives on, with what it has been through, where a venue's file changes in nothing that it stands for.
+func TestReloadKeepsAnInstanceThatIsReachedAsBefore(t *testing.T) {
+	w := newWorld(t)
+	w.open()
+	instance := func() *call.Instance { return w.g.current.Load().venues["one"].instances[0] }
+	for _, x := range []struct {
+		file, from, to string
+		kept           bool
+	}{
+		{"venues/one.yaml", "word: hello", "word: goodbye", true},
+		{"venues/one.yaml", "en: A stall", "en: The stall", true},
+		{"venues/one.yaml", "http://127.0.0.1:1}", "http://127.0.0.1:2}", false},
+		{"venues/one.yaml", "connector: drawer", "connector: box", false},
+		{"venues/one.yaml", "    options:", "    instance: { max_in_flight: 5 }\n    options:", false},
+		{"gateway.yaml", "flows:\n", "instances: { max_in_flight: 7 }\nflows:\n", true}, // it has its own
+	} {
+		was, bindings := instance(), w.g.bindings("one")
+		w.edit(x.file, x.from, x.to)
+		if err := w.g.Reload(); err != nil {
+			t.Fatal(err)
+		}
+		if (instance() == was) != x.kept || w.g.bindings("one") == bindings {
+			t.Errorf("after %q: kept is %t, want %t; bound anew is %t", x.to, instance() == was, x.kept, w.g.bindings("one") != bindings)
+		}
+	}
+}
+
+// A second file of a venue is a mistake that leaves the first one's venue at work.
+func TestAVenueThatIsThereTwiceIsNotClosed(t *testing.T) {
+	w := newWorld(t)
+	w.open()
+	for _, text := range []string{strings.ReplaceAll(goodVenue, "NAME", "two"), strings.ReplaceAll(strings.ReplaceAll(goodVenue, "NAME", "two"), "hello", "bye")} {
+		w.write("venues/again.yaml", text)
+		if err := w.g.Reload(); err == nil || !strings.Contains(err.Error(), "venue two is there twice") {
+			t.Fatalf("two files of one venue: %v", err)
+		}
+	}
+	connected, closed := w.stall.counts("two")
+	if got := w.word("two"); got != `200 {"word":"hello"}` || connected-closed != 1 {
+		t.Errorf("it says %s; %d connected, %d closed", got, connected, closed)
 	}
 }

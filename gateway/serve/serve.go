@@ -69,8 +69,10 @@ type Gateway struct {
 
 	started Config // what holds from start to end is as it says here
 	current atomic.Pointer[Generation]
-	reload  sync.Mutex        // one at a time
-	read    [sha256.Size]byte // the files' fingerprint at the last reading; guarded by reload
+	reload  sync.Mutex             // one at a time
+	tally   sync.Mutex             // held while current changes, and guards gone
+	gone    map[string]*call.Stats // by system: what instances have done that a reload has replaced
+	read    [sha256.Size]byte      // the files' fingerprint at the last reading; guarded by reload
 
 	ledger  *ledger.Ledger
 	keeper  *ledger.Keeper
@@ -97,17 +99,23 @@ type Gateway struct {
 
 // Open reads the configuration at path, opens the ledger and builds everything up to the listeners.
 func Open(ctx context.Context, path string, o Options) (g *Gateway, err error) {
-	g = &Gateway{opts: o, loader: &loader{path: path, flows: o.Flows, env: o.Env, logger: o.Logger}}
+	g = &Gateway{opts: o, gone: map[string]*call.Stats{}, loader: &loader{path: path, flows: o.Flows, env: o.Env, logger: o.Logger}}
 	g.life, g.stop = context.WithCancel(context.WithoutCancel(ctx))
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, g.Close(ctx))
 		}
 	}()
-	first, err := Check(path, o.Flows, o.Env, true) // before anything is opened
+	g.loader.ledger = &ledger.Ledger{} // the venues are bound to it before it is opened: what does not hold opens nothing
+	first, err := g.loader.load(nil)
 	if err != nil {
 		return g, err
 	}
+	defer func() {
+		if g.current.Load() == nil {
+			first.closeAll(nil)
+		}
+	}()
 	if err := g.openLedger(ctx, &first.Config); err != nil {
 		return g, err
 	}
@@ -121,14 +129,8 @@ func Open(ctx context.Context, path string, o Options) (g *Gateway, err error) {
 		Ledger: g.ledger, Caller: call.NewCaller(g.cache, g.ledger.Keys(), uint64(o.Now().UnixNano())), Bindings: g.bindings,
 		Logger: o.Logger, Now: o.Now,
 	})
-	g.loader.ledger = g.ledger
-	g.read = g.loader.fingerprint(&first.Config)
-	generation, err := g.loader.load(nil)
-	if err != nil {
-		return g, err
-	}
-	g.started = generation.Config
-	g.take(generation)
+	g.started, g.read = first.Config, first.read
+	g.take(first)
 	if err := g.openDoors(); err != nil {
 		return g, err
 	}
@@ -158,9 +160,10 @@ func (g *Gateway) openLedger(ctx context.Context, c *Config) error {
 	for _, f := range g.opts.Flows {
 		sets = append(sets, f.Migrations...)
 	}
-	if g.ledger, err = ledger.Open(ctx, store, cfg, keys, g.opts.Logger, g.opts.Now, sets...); err != nil {
+	if err := g.loader.ledger.Open(ctx, store, cfg, keys, g.opts.Logger, g.opts.Now, sets...); err != nil {
 		return err
 	}
+	g.ledger = g.loader.ledger
 	g.keeper, err = ledger.StartKeeper(g.ledger, filepath.Join(folder, anchorsFile), keepEvery)
 	return err
 }

@@ -110,7 +110,7 @@ func TestPlaces(t *testing.T) {
 	w := newWorld(t)
 	w.edit("venues/two.yaml", "${TILL:-http://127.0.0.1:1}", "${TILL}")
 	w.edit("venues/two.yaml", "Asia/Shanghai", "Asia/Urumqi")
-	places, err := Places(w.path("gateway.yaml"), w.env)
+	places, err := Places(w.path("gateway.yaml"), w.env, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,7 +122,11 @@ func TestPlaces(t *testing.T) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 	w.edit("venues/two.yaml", "Asia/Urumqi", "Asia/Nowhere")
-	if _, err := Places(w.path("gateway.yaml"), w.env); err == nil || !strings.Contains(err.Error(), `two.yaml:5:12: time_zone: "Asia/Nowhere"`) {
+	but := func(venue string) bool { return venue == "two" }
+	if some, err := Places(w.path("gateway.yaml"), w.env, but); err != nil || len(some) != 1 || some[0].Venue != "one" {
+		t.Errorf("without one that is left out: %v, %v", some, err)
+	}
+	if _, err := Places(w.path("gateway.yaml"), w.env, nil); err == nil || !strings.Contains(err.Error(), `two.yaml:5:12: time_zone: "Asia/Nowhere"`) {
 		t.Errorf("got %v", err)
 	}
 }

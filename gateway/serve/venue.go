@@ -1,7 +1,6 @@
 package serve
 
 import (
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"maps"
@@ -16,6 +15,9 @@ import (
 )
 
 func (l *loader) loadVenue(read readVenue, g, old *Generation) (*venue, error) {
+	if read.same != nil {
+		return read.same, nil
+	}
 	f, file, err := read.f, read.file, read.err
 	if err != nil {
 		return nil, err
@@ -24,19 +26,21 @@ func (l *loader) loadVenue(read readVenue, g, old *Generation) (*venue, error) {
 	if err != nil {
 		return nil, err
 	}
-	digest := sha256.Sum256(fmt.Appendf(nil, "%s\x00%v\x00%+v", read.text, secrets, g.Config.Instances))
+	v := &venue{from: read.from, digest: digestOf(&read.from, secrets), usual: g.Config.Instances}
+	v.from.secrets = file.wanted()
+	var was *venue
 	if old != nil {
-		if v := old.venues[file.ID]; v != nil && v.digest == digest {
-			return v, nil
-		}
+		was = old.venues[file.ID]
 	}
-	v := &venue{digest: digest}
+	if was != nil && was.digest == v.digest && was.usual == v.usual {
+		return was, nil // its file has another name now
+	}
 	kinds, err := l.describe(f, &file, v)
 	if kinds != nil {
 		err = errors.Join(err, l.checkConnectors(f, &file, kinds))
 	}
 	if err == nil {
-		err = l.bind(f, &file, kinds, v, secrets, g.Config.Instances)
+		err = l.bind(f, &file, kinds, v, was, secrets)
 	}
 	if err != nil {
 		v.release()
@@ -210,21 +214,23 @@ func rolesOf(kinds []*flow.VenueKind) map[string]map[string][]flow.Connect {
 	return roles
 }
 
-// bind binds every role of the venue to the system that plays it, for each flow that needs it.
-func (l *loader) bind(f *config.File, file *venueFile, kinds []*flow.VenueKind, v *venue, secrets map[string]map[string]string, usual call.InstanceConfig) error {
+// bind binds every role of the venue to the system that plays it, for each flow that needs it. was is the venue in the old
+// generation, or nil: an instance of it that is reached and bounded as before lives on, with its breaker and its counters.
+func (l *loader) bind(f *config.File, file *venueFile, kinds []*flow.VenueKind, v, was *venue, secrets map[string]map[string]string) error {
 	v.bindings = call.NewBindings(v.Venue)
 	own := l.own(v)
 	var wrong []error
 	for role, by := range rolesOf(kinds) {
 		path, c := "connectors."+role, file.Connectors[role]
-		in, err := call.NewInstance(file.instanceName(role), role, c.instance(usual), l.logger)
+		in, err := l.instance(was, reached{role: role, connector: c.Connector, url: c.URL}, file.instanceName(role), c.instance(v.usual))
 		if err != nil {
 			wrong = append(wrong, f.Place(path+".instance", err))
 			continue
 		}
 		v.instances = append(v.instances, in)
+		v.reached = append(v.reached, reached{in: in, role: role, connector: c.Connector, url: c.URL})
 		to := flow.Connection{
-			URL: c.URL, Secrets: secrets[role], Unread: l.shut, Instance: in, Common: &flow.Common{}, Ledger: l.ledger, Own: own,
+			URL: c.URL, Secrets: secrets[role], Unread: l.shut, Instance: in, Common: &flow.Common{}, All: &l.common, Sockets: l.sockets, Ledger: l.ledger, Own: own,
 			Logger:  l.logger.With("venue", v.ID, "role", role),
 			Options: func(into any) error { return f.DecodeSection(path+".options", c.Options, into) },
 		}
@@ -238,6 +244,25 @@ func (l *loader) bind(f *config.File, file *venueFile, kinds []*flow.VenueKind, 
 		}
 	}
 	return errors.Join(append(wrong, v.bindings.Err())...)
+}
+
+// reached is an instance with what it stands for.
+type reached struct {
+	in                   *call.Instance
+	role, connector, url string
+}
+
+// instance returns the instance of was that stands for the same as to, or a new one.
+func (l *loader) instance(was *venue, to reached, name string, cfg call.InstanceConfig) (*call.Instance, error) {
+	if was != nil {
+		for _, r := range was.reached {
+			in := r.in
+			if r.in = nil; r == to && in.Is(name, to.role, cfg) {
+				return in, nil
+			}
+		}
+	}
+	return call.NewInstance(name, to.role, cfg, l.logger)
 }
 
 // instanceName is the connector with the venue, and with the role where one connector plays several.
