@@ -55,6 +55,7 @@ func proofs() []proof {
 		{"matrix", "a visitor, and cars, through each fault of each system and of the ledger", "1: some of the fields, 2: all", 1, 2, provesMatrix},
 		{"overload", "five times the capacity, open loop", "seconds", 2, 20, provesOverload},
 		{"start", "serve: ready, and idle memory, also after kill -9 with many rows", "rows", 10_000, 100_000, provesStart},
+		{"hotels", "serve on the files of a town of hotels: ready, memory, and read again while it is asked", "hotels", 1000, 10_000, provesHotels},
 		{"parking-kill", "kill -9 of serve at random moments under parking entries and exits, with faults at random at the payment provider and the city", "kills", 4, 1000, provesParkingKill},
 		{"exits", "server's time of a parking exit, open loop at 300 exits/s, flush included, with systems that are well and that hang", "exits", 1050, 17_100, provesExits},
 		{"parkings", "what a parking exit costs with a hundredth of the stays in the ledger and with all of them; memory; ready after kill -9", "stays", 20_000, 1_000_000, provesParkings},

@@ -141,7 +141,8 @@ func (w *world) close() {
 // env is what the shipped configuration reads from the environment.
 func (w *world) env() map[string]string {
 	return map[string]string{
-		"WARMGATE_LISTEN": "127.0.0.1:0", "WARMGATE_ADMIN": "127.0.0.1:0", "WARMGATE_DATA": w.path("data"),
+		"WARMGATE_OHIP_TOWN": w.city.URL("ohip", "town"), // none but where there are thousands of hotels
+		"WARMGATE_LISTEN":    "127.0.0.1:0", "WARMGATE_ADMIN": "127.0.0.1:0", "WARMGATE_DATA": w.path("data"),
 		"WARMGATE_TOKEN_KEYS": w.token.KeysFile(), "WARMGATE_SECRETS": w.path("secrets"),
 		"WARMGATE_OCTO_WEST_LAKE": w.url, "WARMGATE_OCTO_LINGYIN": w.city.URL("octo", beside), // none where hotels are
 	}
