@@ -296,3 +296,25 @@ func TestAVenueThatIsThereTwiceIsNotClosed(t *testing.T) {
 		t.Errorf("it says %s; %d connected, %d closed", got, connected, closed)
 	}
 }
+
+// A credential that has changed is a change of the venues that use it, whose files are as they were, and of no other.
+func TestReloadSeesANewCredential(t *testing.T) {
+	w := newWorld(t)
+	w.write("one.key", "first")
+	w.edit("venues/one.yaml", "key: { env: TILL_KEY }", "key: { file: one.key }")
+	w.open()
+	for text, changes := range map[string]bool{"first\n": false, "second": true} { // white space around it is no part of it
+		one, two := w.g.bindings("one"), w.g.bindings("two")
+		w.write("one.key", text)
+		if err := w.g.Reload(); err != nil {
+			t.Fatal(err)
+		}
+		if (w.g.bindings("one") != one) != changes || w.g.bindings("two") != two {
+			t.Errorf("after %q: bound anew is %t, want %t; the other one too: %t", text, w.g.bindings("one") != one, changes, w.g.bindings("two") != two)
+		}
+		w.write("one.key", "first")
+		if err := w.g.Reload(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
