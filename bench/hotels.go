@@ -71,13 +71,13 @@ type hotels struct {
 
 // start starts the program a few times, the last one for good.
 func (h *hotels) start() error {
-	var ready []float64
+	var ready, spent []float64
 	for i := range hotelsStarts {
 		took, err := h.serve.start()
 		if err != nil {
 			return err
 		}
-		ready = append(ready, millis(took))
+		ready, spent = append(ready, millis(took)), append(spent, millis(h.serve.cpu()))
 		if i < hotelsStarts-1 {
 			if err := h.serve.kill(); err != nil {
 				return err
@@ -88,6 +88,7 @@ func (h *hotels) start() error {
 	r.note("hotels, each a venue with a file and a system of its own", "%d", h.run.n)
 	r.atMost(fmt.Sprintf("ready, median of %d", len(ready)), "ms", median(ready), hotelsReady, 3)
 	r.atMost("the slowest of them", "ms", slices.Max(ready), hotelsReady, 4)
+	r.note("processor time until then, median", "%.0f ms", median(spent))
 	if err := wait(h.run.ctx, idleAfter); err != nil {
 		return err
 	}

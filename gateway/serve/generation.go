@@ -312,12 +312,20 @@ func (v *venue) release() {
 	}
 }
 
-// closeAll releases every venue that kept does not share.
-func (g *Generation) closeAll(kept *Generation) {
+// closers are what ends everything that venues hold open which kept, or nil, does not share.
+func (g *Generation) closers(kept *Generation) (all []func()) {
 	for id, v := range g.venues {
 		if kept == nil || kept.venues[id] != v {
-			v.release()
+			all = append(all, v.close...)
 		}
+	}
+	return all
+}
+
+// closeAll releases every venue that kept does not share.
+func (g *Generation) closeAll(kept *Generation) {
+	for _, stop := range g.closers(kept) {
+		stop()
 	}
 }
 

@@ -74,14 +74,18 @@ func (g *Gateway) prepare(old *Generation) (next *Generation, err error) {
 	return next, nil
 }
 
-// retire closes what next does not share with old, once nobody can be using it any more.
+// retire closes what next does not share with old, once nobody can be using it any more. Only what closes it is kept until
+// then, not thousands of venues.
 func (g *Gateway) retire(old, next *Generation) {
+	stops := old.closers(next)
 	g.behind.Go(func() {
 		select {
 		case <-g.life.Done():
 		case <-time.After(grace):
 		}
-		old.closeAll(next)
+		for _, stop := range stops {
+			stop()
+		}
 	})
 }
 
