@@ -25,7 +25,8 @@ const (
 	hotelsReady   = 2000 // ms
 	hotelsReload  = 2000 // ms
 	hotelsStarts  = 5
-	hotelsRate    = 100                     // requests a second while the configuration is read again: in turn one of these
+	hotelsRate    = 100                     // requests a second while the configuration is read again: looks, and
+	searchEach    = 10                      // of so many one search
 	countBudget   = time.Second             // a look at how many are inside (edge.budget)
 	searchBudget  = 1500 * time.Millisecond // a search for a room (flows.rooms-search)
 	hotelsScrape  = 512                     // KiB of /metrics
@@ -177,7 +178,7 @@ func (h *hotels) ask() (stop func() asked, err error) {
 			}
 			work.Go(func() {
 				path, budget := "/v1/attractions/"+spot+"/occupancy", countBudget
-				if i%2 == 0 {
+				if i%searchEach == 0 {
 					path, budget = searchNear(i), searchBudget
 				}
 				a, err := api.do(ask{method: "GET", path: path, token: token}, 5*time.Second)

@@ -72,24 +72,19 @@ func writeChanged(name string, text []byte) error {
 	return os.WriteFile(name, text, 0o600)
 }
 
-// hotelFile writes the venue's file of a hotel of the town.
+// hotelFile writes the venue's file of a hotel of the town: it has no kiosk, and says only what the hotel's system does not.
 func hotelFile(w *bytes.Buffer, h *ohip.TownHotel) {
 	id := city.VenueOf(h.ID)
-	fmt.Fprintf(w, "# A hotel of the sandbox's town, for who looks for a room. It has no kiosk.\nid: %s\nkind: hotel\ntenant: %s\n", id, tenant)
+	fmt.Fprintf(w, "id: %s\nkind: hotel\ntenant: %s\n", id, tenant)
 	fmt.Fprintf(w, "name: { zh: %q, en: %q }\ntime_zone: Asia/Shanghai\n", h.NameZh, h.NameEn)
 	town := city.TownPlace()
 	fmt.Fprintf(w, "connectors:\n  pms:\n    connector: %s\n    url: ${%s:-http://127.0.0.1:9010}\n", town.Kind, Variable(town.Kind, town.Instance))
 	fmt.Fprintf(w, "    secrets: { client_secret: { file: \"${WARMGATE_SECRETS:-../data/secrets}/%s-%s\" } }\n", town.Kind, town.Instance)
-	fmt.Fprintf(w, "    options: { hotel_id: %s }\nrooms:\n  at: { lat: %.6f, lon: %.6f }\n  kinds:\n", h.ID, h.Lat, h.Lon)
+	fmt.Fprintf(w, "    options: { hotel_id: %s, accessible: [%s] }\nrooms:\n  at: { lat: %.6f, lon: %.6f }\n  kinds:\n",
+		h.ID, ohip.SandboxAccessible, h.Lat, h.Lon)
 	for i := range h.Types {
 		k := &h.Types[i]
-		fmt.Fprintf(w, "    %s: { name: { zh: %s, en: %q }, guests: %d", k.Code, kindInChinese(k.Code), k.Name, k.People)
-		for _, f := range k.Features {
-			if f == ohip.SandboxAccessible {
-				fmt.Fprint(w, ", accessible: true")
-			}
-		}
-		fmt.Fprint(w, " }\n")
+		fmt.Fprintf(w, "    %s: { name: { zh: %s, en: %q } }\n", k.Code, kindInChinese(k.Code), k.Name)
 	}
 }
 

@@ -79,8 +79,9 @@ func flatten(err error) []error {
 
 // File is one parsed file. It is immutable once read.
 type File struct {
-	name string
-	body ast.Node
+	name  string
+	body  ast.Node
+	alias bool // something in it stands for what is elsewhere
 }
 
 // ReadFile reads the file name; see Read.
@@ -111,6 +112,7 @@ func Read(name string, text []byte, env func(string) (string, bool)) (*File, err
 	f.body = parsed.Docs[0].Body
 	e := &expander{file: name, env: env}
 	ast.Walk(e, f.body)
+	f.alias = e.alias
 	return f, Join(e.wrong...)
 }
 
@@ -150,9 +152,9 @@ func (f *File) decode(path string, node ast.Node, into any) error {
 		return nil
 	}
 	wrong := f.unknown(path, node, reflect.TypeOf(into))
-	options := []yaml.DecodeOption{yaml.Strict()}
-	if len(wrong) > 0 { // all of them are known: let decoding find what else is wrong
-		options = nil
+	var options []yaml.DecodeOption
+	if f.alias && len(wrong) == 0 { // else all unknown names are known, and to look for them twice costs time
+		options = append(options, yaml.Strict())
 	}
 	if err := yaml.NodeToValue(node, into, options...); err != nil {
 		wrong = append(wrong, f.place(path, err))
@@ -280,6 +282,7 @@ func quoteNames(path string) string {
 type expander struct {
 	file  string
 	env   func(string) (string, bool)
+	alias bool // there is one, or a merge key
 	wrong []error
 }
 
@@ -289,6 +292,10 @@ func (e *expander) Visit(node ast.Node) ast.Visitor {
 		at := tag.GetToken().Position
 		e.wrong = append(e.wrong, &Mistake{File: e.file, Line: at.Line, Column: at.Column, Message: "tags have no meaning here; leave " + strconv.Quote(tag.GetToken().Value) + " out"})
 		return nil
+	}
+	switch node.(type) {
+	case *ast.AliasNode, *ast.AnchorNode, *ast.MergeKeyNode:
+		e.alias = true
 	}
 	s, ok := node.(*ast.StringNode)
 	if !ok || !strings.Contains(s.Value, "${") {

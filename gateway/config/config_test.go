@@ -2,6 +2,7 @@ package config_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -120,5 +121,23 @@ func TestDecodeApart(t *testing.T) {
 	var p part
 	if err := f.DecodeSection("rooms", sections["rooms"], &p); err != nil || p.Slice != time.Second {
 		t.Errorf("the section: %+v, %v", p, err)
+	}
+}
+
+// What stands behind an alias is held to the place where it is used as well.
+func TestAnUnknownNameBehindAnAlias(t *testing.T) {
+	for text, unknown := range map[string]bool{
+		"url: x\nlater: &x { slice: 1s }\nparts: { a: *x }\n":         false,
+		"url: x\nlater: &x { odd: 1 }\nparts: { a: *x }\n":            true,
+		"url: x\nlater: &x { odd: 1 }\nparts:\n  a:\n    <<: *x\n":    true,
+		"url: x\nlater: &x { slice: 1s }\nparts:\n  a:\n    <<: *x\n": false,
+	} {
+		f, err := config.Read("a.yaml", []byte(text), env)
+		if err == nil {
+			err = f.Decode(&document{})
+		}
+		if (err != nil) != unknown || unknown && !strings.Contains(err.Error(), "odd") {
+			t.Errorf("%s: %v", text, err)
+		}
 	}
 }

@@ -193,7 +193,9 @@ func (l *loader) prove(g *Generation, f *config.File) error {
 }
 
 func (l *loader) loadVenues(names []string, g, old *Generation) error {
-	defer roomy(len(names))()
+	if old == nil {
+		defer roomy(len(names))()
+	}
 	var errs []error
 	for name, read := range l.ahead(names, g, old) {
 		v, err := l.loadVenue(read, g, old)

@@ -10,11 +10,12 @@ import (
 const (
 	manyFiles   = 500 // below, sweeping costs nothing
 	roomAtOnce  = 96 << 20
-	roomForEach = 8 << 10
+	roomForEach = 16 << 10
 )
 
-// roomy lets the heap grow by a bounded amount while so many files are read, and returns what ends that: to sweep a heap that
-// is full of new venues for each few megabytes of trees would take as long as the reading. Not to be called twice at once.
+// roomy lets the heap grow by a bounded amount while so many files are read at the start, and returns what ends that: to sweep
+// a small heap that fills with venues for each few megabytes of trees would take as long as the reading. Not to be called
+// twice at once.
 func roomy(files int) (end func()) {
 	used := inUse()
 	room := used + roomAtOnce + int64(files)*roomForEach
