@@ -91,7 +91,7 @@ func (m *maker) roomsSearch(context.Context) (Example, error) {
 	if err != nil {
 		return Example{}, err
 	}
-	query := url.Values{"near": {"30.25,120.15"}, "radius": {"10000"}, "check_in": {m.now().In(zone).AddDate(0, 0, 1).Format(time.DateOnly)},
+	query := url.Values{"near": {"30.2431,120.1502"}, "radius": {"10000"}, "check_in": {m.now().In(zone).AddDate(0, 0, 1).Format(time.DateOnly)},
 		"nights": {"2"}, "guests": {"2"}}
 	return Example{Method: http.MethodGet, Path: "/v1/rooms?" + query.Encode(), about: "Somebody looks for a room for two near West Lake, from tomorrow",
 		Headers: map[string]string{"Authorization": "Bearer " + m.tokens["traveller"], "Accept-Language": "en"}}, nil
