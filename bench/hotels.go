@@ -25,10 +25,10 @@ const (
 	hotelsReady   = 2000 // ms
 	hotelsReload  = 2000 // ms
 	hotelsStarts  = 5
-	hotelsRate    = 100                     // requests a second while the configuration is read again: looks, and
-	searchEach    = 10                      // of so many one search
-	countBudget   = time.Second             // a look at how many are inside (edge.budget)
-	searchBudget  = 1500 * time.Millisecond // a search for a room (flows.rooms-search)
+	hotelsRate    = 100                     // requests a second while the configuration is read again
+	searchEach    = 10                      // of so many one is a search for a room, the others ask how many are inside
+	countBudget   = time.Second             // edge.budget
+	searchBudget  = 1500 * time.Millisecond // flows.rooms-search
 	hotelsScrape  = 512                     // KiB of /metrics
 	reloadPatient = 20 * time.Second
 )
