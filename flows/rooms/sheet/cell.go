@@ -20,6 +20,7 @@ type Found struct {
 	Reason call.Why      // why there is none
 	Fresh  time.Time     // the answer is cached until then
 	Usable time.Time     // and stale until then; where there is no answer, until then that is said without asking again
+	Note   []byte        // further members of the hotel's object, each with a comma before it; nil: none
 }
 
 // cell is what a hotel said for a stay, encoded. It is immutable but for asked.
@@ -28,7 +29,7 @@ type cell struct {
 	asOf          int64        // the same
 	asked         atomic.Int64 // when somebody last set out to ask again
 	offers        []dish       // cheapest first; those without a price that compares come last, in the hotel's order
-	stamp         []byte       // ,"as_of":…,"state":"
+	stamp         []byte       // the note, then ,"as_of":…,"state":"
 	text          [2][]byte    // the offers with commas between them, by language; often the same bytes
 	more          bool
 	reason        call.Why // why there is no answer; "": there is one
@@ -85,7 +86,7 @@ func (h *hotel) encode(stay offer.Stay, currency string, f *Found, now int64) *c
 	if c.fresh <= now {
 		c.asked.Store(now) // it has just been asked for, and this is what came of it
 	}
-	c.stamp = append(c.stamp, `,"as_of":"`...)
+	c.stamp = append(append(c.stamp, f.Note...), `,"as_of":"`...)
 	c.stamp = f.Answer.AsOf.In(h.zone).AppendFormat(c.stamp, stampLayout)
 	c.stamp = append(c.stamp, `","state":"`...)
 	c.stamp = slices.Clip(c.stamp)

@@ -2,6 +2,7 @@ package sheet
 
 import (
 	"maps"
+	"math"
 	"sync/atomic"
 	"time"
 
@@ -145,6 +146,24 @@ func (c *City) Forget(ordinal int32, from, to offer.Date, at time.Time) {
 			continue
 		}
 		none := &cell{asOf: at.UnixNano(), forgotten: true}
+		c.bytes += none.size() - old.size()
+		s.bytes += none.size() - old.size()
+		s.set(slot, none)
+	}
+}
+
+// Drop ends what is known of a hotel for all stays that have a night from the day from to the day before to; anything may be
+// put in its place. Who combines an answer with something that may change meanwhile looks again after Put.
+func (c *City) Drop(ordinal int32, from, to offer.Date) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for stay, s := range *c.sheets.Load() {
+		slot := &s.slots[ordinal]
+		old := slot.cell.Load()
+		if !overlaps(stay, from, to) || old == nil || old.forgotten {
+			continue
+		}
+		none := &cell{asOf: math.MinInt64, forgotten: true}
 		c.bytes += none.size() - old.size()
 		s.bytes += none.size() - old.size()
 		s.set(slot, none)
