@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -40,6 +41,7 @@ func (r *rooms) again(c *city, stay offer.Stay, hotels []int32) {
 // work carries out the orders until ctx ends. What has begun ends by its own budget.
 func (r *rooms) work(ctx context.Context, rt *flow.Runtime) error {
 	var all sync.WaitGroup
+	all.Go(func() { r.sweep(ctx, rt) })
 	for range refreshers {
 		all.Go(func() {
 			for {
@@ -58,6 +60,28 @@ func (r *rooms) work(ctx context.Context, rt *flow.Runtime) error {
 	return nil
 }
 
+// unpushed puts what hotels have told of a stay, and returns the others.
+func (r *rooms) unpushed(c *city, stay offer.Stay, hotels []int32, now time.Time) []int32 {
+	return slices.DeleteFunc(hotels, func(ordinal int32) bool {
+		v, m := c.hotels[ordinal], r.mark(c.Hotel(ordinal))
+		f, ok := r.pushed(v.ID, settingsOf(v), stay, now)
+		if ok {
+			c.Put(stay, ordinal, f, now)
+			r.unmoved(c, ordinal, stay, m)
+		}
+		return ok
+	})
+}
+
+// marks are those of hotels, by their ordinals.
+func (r *rooms) marks(c *city, hotels []int32) []mark {
+	all := make([]mark, len(hotels))
+	for i, ordinal := range hotels {
+		all[i] = r.mark(c.Hotel(ordinal))
+	}
+	return all
+}
+
 // carryOut asks, and keeps what is heard.
 func (r *rooms) carryOut(rt *flow.Runtime, o order) error {
 	id, err := uuid.NewV7()
@@ -67,11 +91,15 @@ func (r *rooms) carryOut(rt *flow.Runtime, o order) error {
 	began := rt.Now()
 	req := journey.Request{ID: id.String(), Arrived: began, Deadline: began.Add(r.refresh.Budget()),
 		Principal: &gateway.Principal{Tenant: o.city.tenant}, Lang: gateway.LangEn}
-	for hotels := range slices.Chunk(o.hotels, maxAsked) {
+	for hotels := range slices.Chunk(r.unpushed(o.city, o.stay, o.hotels, began), maxAsked) {
+		marks := r.marks(o.city, hotels)
 		_, err := r.refresh.Run(rt.Engine, req, asksOf(o.city, o.stay, hotels), func(out journey.Outcome[[]journey.Result[offer.Answer]]) journey.Answer {
 			keep, now := r.searches.Policy(stepOffers).Cache, rt.Now()
 			for i := range out.Value {
-				o.city.Put(o.stay, hotels[i], foundBy(&out.Value[i], keep, now), now)
+				found := foundBy(&out.Value[i], keep, now)
+				r.resolve(o.city.hotels[hotels[i]], o.stay, &found)
+				o.city.Put(o.stay, hotels[i], found, now)
+				r.unmoved(o.city, hotels[i], o.stay, marks[i])
 			}
 			return journey.Answer{}
 		})

@@ -95,17 +95,40 @@ func (s *search) find(x *edge.Exchange, c *city, d *desk, now time.Time) error {
 
 // ask takes the hotels of which nothing is known through the plan.
 func (s *search) ask(x *edge.Exchange, c *city, page *sheet.Page, stay offer.Stay) error {
-	open := page.Open[:min(len(page.Open), maxAsked)]
-	heard, err := flow.Look(s.rt, x, s.searches, asksOf(c, stay, open))
+	open, marks := page.Open, s.marks(c, page.Open)
+	ask, from := s.ahead(c, page, stay) // from: the places of ask in open
+	if len(ask) == 0 {
+		return nil
+	}
+	heard, err := flow.Look(s.rt, x, s.searches, asksOf(c, stay, ask))
 	if err != nil {
 		return err
 	}
 	keep := s.searches.Policy(stepOffers).Cache
 	now := s.rt.Now()
-	for k := range heard {
-		page.Found(k, foundBy(&heard[k], keep, now))
+	for i, k := range from[:len(heard)] {
+		found := foundBy(&heard[i], keep, now)
+		s.resolve(c.hotels[open[k]], stay, &found)
+		page.Found(k, found)
+		s.unmoved(c, open[k], stay, marks[k])
 	}
 	return nil
+}
+
+// ahead answers those open hotels of a page that have told of the stay themselves, and returns the others that are to be asked,
+// with their places in page.Open.
+func (s *search) ahead(c *city, page *sheet.Page, stay offer.Stay) (ask []int32, from []int) {
+	now := s.rt.Now()
+	for k, ordinal := range page.Open {
+		v, m := c.hotels[ordinal], s.mark(c.Hotel(ordinal))
+		if f, ok := s.pushed(v.ID, settingsOf(v), stay, now); ok {
+			page.Found(k, f)
+			s.unmoved(c, ordinal, stay, m)
+		} else if len(ask) < maxAsked {
+			ask, from = append(ask, ordinal), append(from, k)
+		}
+	}
+	return ask, from
 }
 
 // asksOf are the questions to hotels, by their ordinals.

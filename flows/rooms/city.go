@@ -2,6 +2,7 @@ package rooms
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/warmgate/warmgate/flows/rooms/offer"
@@ -46,6 +47,12 @@ func newCity(tenant string, hotels []*gateway.Venue) *city {
 		panic("hotels that have been checked make no city: " + err.Error()) // impossible
 	}
 	return c
+}
+
+// ordinal returns the place of a hotel.
+func (c *city) ordinal(hotel string) (int32, bool) {
+	i, there := slices.BinarySearchFunc(c.hotels, hotel, func(v *gateway.Venue, id string) int { return strings.Compare(v.ID, id) })
+	return int32(i), there
 }
 
 // today returns the earliest day that it is at any of the hotels.

@@ -16,12 +16,19 @@
 // A hotel's answer for a stay is fresh, then stale, then gone: by the cache policy of the step offers. What is fresh or stale
 // is answered at once, from fragments that were encoded when they came (package sheet); what is stale is asked for again
 // behind the answer, by a plan of its own. What is gone is asked for while the citizen waits.
+//
+// # What hotels tell on their own
+//
+// A hotel's system may tell of its nights by events (push.go, package known). What covers a stay answers it without asking;
+// an answer of the hotel and what it has told are settled by time, night by night, and where one calls a kind free and the
+// other full the hotel says so in its contradictions. Each event renews what is kept, here and at the other replicas.
 package rooms
 
 import (
 	_ "embed"
 	"sync/atomic"
 
+	"github.com/warmgate/warmgate/flows/rooms/known"
 	"github.com/warmgate/warmgate/flows/rooms/offer"
 	"github.com/warmgate/warmgate/gateway"
 	"github.com/warmgate/warmgate/gateway/call"
@@ -102,11 +109,12 @@ type rooms struct {
 	cities   atomic.Pointer[map[string]*city] // by tenant
 	nowhere  *city                            // of a tenant without a hotel
 	behind   chan order
+	known    *known.Known // what hotels have told
 }
 
 // New returns the journey for the program.
 func New() (*flow.Flow, error) {
-	r := &rooms{ops: newOperations(), behind: make(chan order, maxOrders)}
+	r := &rooms{ops: newOperations(), behind: make(chan order, maxOrders), known: known.New()}
 	for name, to := range map[string]**live{searchPlan: &r.searches, refreshPlan: &r.refresh} {
 		plan, err := r.ops.plan(name)
 		if err != nil {
@@ -122,6 +130,8 @@ func New() (*flow.Flow, error) {
 			"pms": {"ohip": r.bound(connectOHIP), "apaleo": r.bound(connectApaleo)},
 		}},
 		Routes: r.routes, Work: r.work,
+		Problems: []*gateway.Problem{ProblemNoRooms, ProblemKindUnknown, ProblemFull},
+		Events:   map[string]flow.TakeEvent{EventNight: r.takeNight}, Whole: r.whole,
 	}, nil
 }
 

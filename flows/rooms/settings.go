@@ -3,10 +3,12 @@ package rooms
 import (
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/warmgate/warmgate/flows/rooms/offer"
 	"github.com/warmgate/warmgate/flows/rooms/place"
 	"github.com/warmgate/warmgate/gateway"
+	"github.com/warmgate/warmgate/gateway/event"
 	"github.com/warmgate/warmgate/gateway/flow"
 )
 
@@ -15,6 +17,7 @@ type Settings struct {
 	At       Point             `yaml:"at"`
 	Currency string            `yaml:"currency"` // ISO 4217; prices in another one are shown, and not compared
 	Kinds    map[string]OfKind `yaml:"kinds"`    // by the hotel's codes
+	Push     Push              `yaml:"push"`
 }
 
 // Point is where a hotel stands, in degrees of WGS 84.
@@ -30,6 +33,13 @@ type OfKind struct {
 	Accessible bool         `yaml:"accessible"` // for a wheelchair
 }
 
+// Push is what the events are worth that the hotel's system tells on its own.
+type Push struct {
+	// Fresh is for how long a night that was told of is good without asking: the hotel tells of every change, and of every
+	// night again within this time. At most a day; 0: what is told answers no stay alone.
+	Fresh time.Duration `yaml:"fresh"`
+}
+
 // Validate reports every mistake as a *gateway.FieldError, joined.
 func (s *Settings) Validate() error {
 	var wrong flow.Mistakes
@@ -37,6 +47,7 @@ func (s *Settings) Validate() error {
 	wrong.Refuse(!there, "at", "must say where the hotel stands: lat and lon, in degrees")
 	wrong.Refuse(there && !place.OnEarth(*s.At.Lat, *s.At.Lon), "at", "must be a lat of -90 to 90 and a lon of -180 to 180")
 	wrong.Refuse(!isCurrency(s.Currency), "currency", "must be three capitals of ISO 4217, is %q", s.Currency)
+	wrong.Refuse(s.Push.Fresh < 0 || s.Push.Fresh > event.MaxAge, "push.fresh", "must be 0s to %s, is %s", event.MaxAge, s.Push.Fresh)
 	for _, code := range slices.Sorted(maps.Keys(s.Kinds)) {
 		k := s.Kinds[code]
 		wrong.Refuse((k.Name.Zh == "") != (k.Name.En == ""), "kinds."+code+".name", "must be there in zh and en, or not at all")
@@ -54,7 +65,7 @@ func settingsOf(v *gateway.Venue) *Settings { return v.Section(Section).(*Settin
 
 // readSettings reads and checks the section. What is not said has the values of defaults.
 func readSettings(decode func(into any) error) (any, error) {
-	return flow.ReadSettings(&Settings{Currency: "CNY"}, decode)
+	return flow.ReadSettings(&Settings{Currency: "CNY", Push: Push{Fresh: time.Hour}}, decode)
 }
 
 // complete adds to an offer what the hotel's file knows of its kind.

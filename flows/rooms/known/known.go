@@ -112,6 +112,9 @@ func (k *Known) Whole(whole bool) {
 	}
 }
 
+// Epoch grows with each call of Whole.
+func (k *Known) Epoch() uint64 { return k.epoch.Load() }
+
 // Sweep forgets the nights before today and the hotels that are gone.
 func (k *Known) Sweep(today func(hotel string) (day offer.Date, there bool)) {
 	k.hotels.Range(func(id, at any) bool {
