@@ -19,12 +19,15 @@ type Kind struct {
 	Accessible bool
 }
 
-// takes reports whether the guests of a stay fit.
-func (k Kind) takes(stay offer.Stay) bool { return k.Guests == 0 || int(stay.Guests) <= k.Guests }
+// takes reports whether the guests of a stay fit, and whether that is known. One always does.
+func (k Kind) takes(stay offer.Stay) (fits, sure bool) {
+	return int(stay.Guests) <= max(k.Guests, 1), k.Guests > 0 || stay.Guests <= 1
+}
 
 // FromPushes answers a stay from what the hotel has told alone. That is possible where it has told of every night of every
 // kind that takes the guests, not before since, with a price wherever rooms are free, and where nothing may have been
-// missed. Of a kind that is full on one night nothing else need be known. The answer is as old as the oldest night in it.
+// missed. Of a kind that is full on one night nothing else need be known; any other has to be known for how many guests it
+// is. The answer is as old as the oldest night in it.
 func (h *Hotel) FromPushes(stay offer.Stay, kinds []Kind, since time.Time) (answer offer.Answer, ok bool) {
 	if h == nil || len(kinds) == 0 || stay.Nights == 0 || h.known.deaf.Load() {
 		return offer.Answer{}, false
@@ -36,7 +39,8 @@ func (h *Hotel) FromPushes(stay offer.Stay, kinds []Kind, since time.Time) (answ
 		}
 	}
 	for _, k := range kinds {
-		if !k.takes(stay) {
+		fits, sure := k.takes(stay)
+		if sure && !fits {
 			continue
 		}
 		t := h.of(k.Code, stay, true).since(since)
@@ -45,7 +49,7 @@ func (h *Hotel) FromPushes(stay offer.Stay, kinds []Kind, since time.Time) (answ
 			continue
 		}
 		price, priced := t.total()
-		if !t.complete() || !priced {
+		if !sure || !t.complete() || !priced {
 			return offer.Answer{}, false
 		}
 		for _, c := range t {
@@ -86,7 +90,10 @@ func (h *Hotel) Resolve(stay offer.Stay, kinds []Kind, answer offer.Answer) (out
 		t := h.of(r.kind, stay, false)
 		later := t.since(answer.AsOf.Truncate(time.Microsecond).Add(time.Microsecond))
 		i := slices.IndexFunc(kinds, func(k Kind) bool { return k.Code == r.kind })
-		fits := i >= 0 && kinds[i].takes(stay)
+		fits := false
+		if i >= 0 {
+			fits, _ = kinds[i].takes(stay)
+		}
 		free := slices.ContainsFunc(answer.Offers, func(o offer.Offer) bool { return o.Kind == r.kind && o.Free > 0 })
 		if c, is := contradiction(t.since(answer.AsOf.Add(-matters)), later, free, fits); is {
 			c.Kind = r.kind
