@@ -175,7 +175,11 @@ func (b *Box) Example(name string) (int, string) {
 	if !ok {
 		b.t.Fatalf("there is no example %s", name)
 	}
-	return b.Do(e.Method, b.API+e.Path, e.Headers, e.Body)
+	body := e.Body
+	if string(body) == "null" { // it has none
+		body = nil
+	}
+	return b.Do(e.Method, b.API+e.Path, e.Headers, body)
 }
 
 // Gone reports whether a process has ended, be it that nobody has asked about it yet.
