@@ -113,13 +113,19 @@ func (s *Store) start() (err error) {
 	}
 	// fdatasync keeps a commit as durable as fsync does and leaves out the file's times. Not everywhere; then it is fsync.
 	_, _ = msqlite.Fdatasync(true)
-	var where []string
 	if s.cfg.Memory {
-		where = []string{"vfs=memdb"} // shared by every connection of the process that names the same path
+		const shared = "vfs=memdb" // by every connection of the process that names the same path
+		s.connector, s.source, s.upkeep = connector(s.path, busyWriter, shared, "_txlock=immediate"),
+			connector(s.path, busyWriter, shared, "_pragma=query_only(1)"), connector(s.path, busyKeeper, shared)
+	} else {
+		system, err := useLogSystem()
+		if err != nil {
+			return fmt.Errorf("cannot gather what is written to the log: %w", err)
+		}
+		s.connector = connector(s.path, busyWriter, "vfs="+system, "_txlock=immediate")
+		s.source = connector(s.path, busyWriter, "_pragma=query_only(1)")
+		s.upkeep = connector(s.path, busyKeeper)
 	}
-	s.connector = connector(s.path, busyWriter, append(where, "_txlock=immediate")...)
-	s.source = connector(s.path, busyWriter, append(where, "_pragma=query_only(1)")...)
-	s.upkeep = connector(s.path, busyKeeper, where...)
 	s.writer, err = connect(context.Background(), s.connector)
 	return err
 }
