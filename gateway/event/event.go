@@ -12,8 +12,8 @@
 // A batch is taken event by event: one bad event holds up nothing else, and the whole batch may be sent again. Only a body
 // that cannot be read as JSON is refused as a whole.
 //
-// Sources and ids are remembered for an hour at least, of the last 65,536 events at least, and no longer than two hours.
-// What is sent again later is taken by its time: it changes nothing either.
+// Sources and ids are remembered for an hour at least, of the last 65,536 events at least, and no longer than two hours; they
+// are forgotten when events of other replicas may have been missed. What is sent again later is taken by its time: it changes nothing either.
 package event
 
 import (

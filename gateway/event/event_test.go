@@ -387,6 +387,10 @@ func TestReplicasTakeWhatOneIsTold(t *testing.T) {
 	if !slices.Equal(b.whole, []bool{false, true}) {
 		t.Errorf("told: %v", b.whole)
 	}
+	calls := b.calls
+	if b.expect("told again after something may have been missed", b.send(structured, second), "older"); b.calls != calls+1 {
+		t.Error("it did not come through")
+	}
 }
 
 // TestTypesAreOneFlows each, and need venues.

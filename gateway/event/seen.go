@@ -65,6 +65,13 @@ func (s *seen) find(k key) (content [8]byte, known bool) {
 	return content, known
 }
 
+// clear forgets everything.
+func (s *seen) clear() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.old, s.young = nil, map[key][8]byte{}
+}
+
 // add remembers an event.
 func (s *seen) add(k key, content [8]byte, now time.Time) {
 	s.mu.Lock()

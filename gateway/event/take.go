@@ -126,6 +126,7 @@ func (d *door) listen(_ context.Context, rt *flow.Runtime) error {
 		return nil
 	}
 	rt.Fleet.Hear(topic, func(whole bool) {
+		d.seen.clear() // what is told again may now count for more than it did
 		for _, tell := range d.whole {
 			tell(whole)
 		}
