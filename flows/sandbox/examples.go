@@ -20,7 +20,7 @@ type Example struct {
 	Method  string            `json:"method"`
 	Path    string            `json:"path"`
 	Headers map[string]string `json:"headers"`
-	Body    any               `json:"body"`
+	Body    any               `json:"body,omitzero"` // nil: none
 
 	about string
 }
