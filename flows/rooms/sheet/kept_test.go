@@ -132,20 +132,44 @@ func TestAWholeAnswerHoldsWhileItsCircleDoes(t *testing.T) {
 	if city.Kept([]byte("k"), noon) != w || city.Kept([]byte("k"), noon) != w {
 		t.Error("the answer has gone with what isn't in its circle")
 	}
-	last := inside[len(inside)-1]
-	for _, change := range []struct {
-		what string
-		do   func()
-	}{
-		{"put", func() { city.Put(stay, last, rooms(7, noon.Add(2*time.Second)), noon) }},
-		{"forgotten", func() { city.Forget(last, stay.Arrival, stay.Arrival+1, noon.Add(time.Hour)) }},
-	} {
-		change.do()
-		if city.Kept([]byte("k"), noon) != nil {
-			t.Errorf("the answer is kept after its last hotel was %s", change.what)
+	for n, i := range inside {
+		keep(t, city, "k", q, noon)
+		if n%2 == 0 {
+			city.Put(stay, i, rooms(7, noon.Add(2*time.Second)), noon)
+		} else {
+			city.Forget(i, stay.Arrival, stay.Arrival+1, noon.Add(time.Hour))
 		}
-		if change.what == "put" {
-			keep(t, city, "k", q, noon)
+		if city.Kept([]byte("k"), noon) != nil {
+			t.Errorf("the answer is kept after hotel %d of %d has changed", n, len(inside))
+		}
+		city.Put(stay, i, rooms(1, noon.Add(2*time.Hour)), noon)
+	}
+}
+
+// TestAPositionIsGoodWithoutItsHotel: those behind it come, and none before it.
+func TestAPositionIsGoodWithoutItsHotel(t *testing.T) {
+	hotels := town(9)
+	for i := range hotels {
+		hotels[i].Lat, hotels[i].Lon = 30.25, 120.15
+	}
+	for gone := range hotels {
+		city, err := sheet.New(config(), append(hotels[:gone:gone], hotels[gone+1:]...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range int32(len(hotels) - 1) {
+			city.Put(stay, i, rooms(1, noon), noon)
+		}
+		q := around(10, 20)
+		q.After = &sheet.Position{Hotel: hotels[gone].ID}
+		p := city.Look(q, noon)
+		var answer wireAnswer
+		if err := json.Unmarshal(p.Write(cursor), &answer); err != nil {
+			t.Fatal(err)
+		}
+		p.Release()
+		if n := len(hotels) - 1 - gone; len(answer.Hotels) != n || n > 0 && answer.Hotels[0].Hotel != hotels[gone+1].ID {
+			t.Errorf("behind hotel %d, which is gone, come %d: %+v", gone, len(answer.Hotels), answer.Hotels)
 		}
 	}
 }
@@ -311,7 +335,13 @@ func TestMemoryIsBounded(t *testing.T) {
 	q := around(50_000, 5)
 	q.Stay = at(1)
 	city.Look(q, noon.Add(4*time.Minute)).Release() // 2 is now the least recently searched
+	gone := around(1, 5)
+	gone.Stay = at(2)
+	keep(t, city, "k", gone, noon)
 	city.Put(at(4), 0, rooms(1, noon), noon.Add(5*time.Minute))
+	if city.Kept([]byte("k"), noon) != nil || city.Stats().Answers != 0 {
+		t.Error("an answer is kept of a stay that is not")
+	}
 	for n, want := range map[int]int{1: 1, 2: 0, 3: 1, 4: 1} {
 		found := 0
 		for _, s := range city.Stays(nil, 0, math.MinInt32, math.MaxInt32) {

@@ -58,7 +58,6 @@ type Page struct {
 
 	sheet   *sheet
 	version uint64 // of the sheet, before the first row was read
-	asked   bool   // Found has been called: what is answered is not from the sheet alone
 	best    []pick
 	after   pick
 	body    []byte
@@ -147,7 +146,6 @@ func (p *Page) Found(k int, f Found) {
 	i := p.opens[k]
 	ordinal := p.hits[i].Ordinal
 	c := p.city.hotels[ordinal].encode(p.query.Stay, p.city.config.Currency, &f, p.now)
-	p.asked = true
 	p.rows[i] = row{cell: c, state: f.State}
 	if f.Answer == nil {
 		p.rows[i].state = gateway.Missing
@@ -158,7 +156,7 @@ func (p *Page) Found(k int, f Found) {
 // Release ends the search. Neither the page nor the body that it wrote may be used afterwards.
 func (p *Page) Release() {
 	clear(p.rows) // what is replaced must not stay
-	p.Open, p.opens, p.Due, p.sheet, p.asked = p.Open[:0], p.opens[:0], p.Due[:0], nil, false
+	p.Open, p.opens, p.Due, p.sheet = p.Open[:0], p.opens[:0], p.Due[:0], nil
 	p.query = Query{}
 	if cap(p.body) <= maxScratch {
 		p.city.pages.Put(p)

@@ -60,7 +60,7 @@ func oneOf[T any](r *rand.Rand, of ...T) T { return of[r.IntN(len(of))] }
 
 // menu draws what a hotel says.
 func menu(r *rand.Rand, asOf time.Time) *offer.Answer {
-	offers := make([]offer.Offer, r.IntN(5))
+	offers := make([]offer.Offer, r.IntN(oneOf(r, 5, 5, 5, 30))) // few are sorted in another way than many
 	for i := range offers {
 		offers[i] = offer.Offer{Kind: oneOf(r, "STD", "DLX", "大床"), Name: oneOf(r, "", "Deluxe", "</b>\x01"), Plan: oneOf(r, "", "BAR", "BB"),
 			Free: r.IntN(3), AtLeast: oneOf(r, false, true), Total: gateway.Money{Minor: r.Int64N(6), Currency: oneOf(r, "CNY", "CNY", "EUR", "")},

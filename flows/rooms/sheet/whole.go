@@ -108,7 +108,7 @@ func (c *City) Due(dst []int32, w *Whole, now time.Time) []int32 {
 // once. What was asked for is not kept, only what came from the sheet alone. It reports whether the answer is kept.
 func (c *City) Keep(key []byte, p *Page) bool {
 	w := &c.wholes
-	if len(w.sets) == 0 || p.asked || len(p.Open) > 0 || p.sheet == nil || len(p.body)+len(key) > wholeBytes {
+	if len(w.sets) == 0 || len(p.Open) > 0 || p.sheet == nil || len(p.body)+len(key) > wholeBytes {
 		return false
 	}
 	hash := maphash.Bytes(w.seed, key)
