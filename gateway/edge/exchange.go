@@ -146,11 +146,20 @@ func (x *Exchange) JSON(status int, value any) error {
 
 // Raw answers with bytes that are encoded already; they are copied.
 func (x *Exchange) Raw(status int, mediaType string, body []byte) {
+	x.head(status, mediaType)
+	x.ctx.Response.SetBody(body)
+}
+
+// Shared is Raw without a copy, for bytes that are never changed again: they are sent after Serve has returned.
+func (x *Exchange) Shared(status int, mediaType string, body []byte) {
+	x.head(status, mediaType)
+	x.ctx.Response.SetBodyRaw(body)
+}
+
+func (x *Exchange) head(status int, mediaType string) {
 	x.answered = true
-	r := &x.ctx.Response
-	r.SetStatusCode(status)
-	r.Header.SetContentType(mediaType)
-	r.SetBody(body)
+	x.ctx.Response.SetStatusCode(status)
+	x.ctx.Response.Header.SetContentType(mediaType)
 }
 
 // serverTiming adds an entry to Server-Timing: a name in token characters, such as a step's.

@@ -26,3 +26,25 @@ func TestAQueryIsLent(t *testing.T) {
 		t.Errorf("raw %q, peeked %q (%t), query %q; another is there: %t", raw, peeked, has, queried, hasOther)
 	}
 }
+
+// TestSharedBytesAreNotChanged: they are answered as they are, and another answer in their place, also of a request that comes
+// after, does not write into them.
+func TestSharedBytesAreNotChanged(t *testing.T) {
+	s, ctx := bare(t)
+	rt := s.router.root.literals["v1"].literals["things"].param.methods[0].route
+	shared := []byte(`{"a":"shared answer"}`)
+	rt.Serve = func(x *Exchange) error { x.Shared(200, jsonMedia, shared); return nil }
+	s.handle(ctx)
+	if got := string(ctx.Response.Body()); got != `{"a":"shared answer"}` {
+		t.Errorf("answered %s", got)
+	}
+	rt.Serve = func(x *Exchange) error {
+		x.Shared(200, jsonMedia, shared)
+		x.Raw(200, jsonMedia, []byte(`{"b":"another answer"}`))
+		return nil
+	}
+	s.handle(ctx)
+	if got := string(ctx.Response.Body()); got != `{"b":"another answer"}` || string(shared) != `{"a":"shared answer"}` {
+		t.Errorf("answered %s, and what is shared is %s", got, shared)
+	}
+}
