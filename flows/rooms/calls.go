@@ -20,6 +20,8 @@ import (
 // system is the word for the hotels' systems, as their role is called.
 const system = "pms"
 
+const jsonMedia = "application/json"
+
 // refusedStay is a hotel's definite no to a stay.
 const refusedStay = "stay-refused"
 
@@ -65,7 +67,9 @@ func (s *search) serve(x *edge.Exchange) error {
 				s.again(c, q.Stay, d.due)
 			}
 		}
-		answer(x, w.Body, w.ETag, w.Count)
+		if !announce(x, w.ETag, w.Count) {
+			x.Shared(http.StatusOK, jsonMedia, w.Body)
+		}
 		return nil
 	}
 	return s.find(x, c, d, now)
@@ -88,7 +92,9 @@ func (s *search) find(x *edge.Exchange, c *city, d *desk, now time.Time) error {
 		return appendCursor(dst, s.rt.Ledger.Keys(), c.tenant, &q, last)
 	})
 	c.Keep(d.key, page)
-	answer(x, body, page.ETag, page.Count)
+	if !announce(x, page.ETag, page.Count) {
+		x.Raw(http.StatusOK, jsonMedia, body)
+	}
 	s.again(c, q.Stay, page.Due)
 	return nil
 }
@@ -153,8 +159,8 @@ func foundBy(r *journey.Result[offer.Answer], keep call.CachePolicy, now time.Ti
 	return f
 }
 
-// answer gives a body, or says that the client has it.
-func answer(x *edge.Exchange, body []byte, etag string, n sheet.Count) {
+// announce says what is answered: from where it comes, and by which ETag it goes. True: the client has it, and is told so.
+func announce(x *edge.Exchange, etag string, n sheet.Count) (unchanged bool) {
 	var room [4]gateway.Source
 	sources := room[:0]
 	for _, s := range [...]struct {
@@ -167,7 +173,5 @@ func answer(x *edge.Exchange, body []byte, etag string, n sheet.Count) {
 	}
 	x.Sources(sources)
 	x.SetHeader("Vary", "Accept-Language")
-	if !x.Unchanged(etag) {
-		x.Raw(http.StatusOK, "application/json", body)
-	}
+	return x.Unchanged(etag)
 }
