@@ -296,7 +296,7 @@ func (t *rooms) stretch(pid int, to *raw, path func() string) (cost, error) {
 
 // allocations returns how often the program allocates for a search, by its own count, whatever else it does meanwhile included.
 func (t *rooms) allocations(to *raw, path func() string) (float64, error) {
-	n := max(2000, t.run.n)
+	n := max(5000, t.run.n)
 	var counts [3]float64 // the first two are what counting costs
 	for i := range counts {
 		if i == 2 {
@@ -315,7 +315,7 @@ func (t *rooms) allocations(to *raw, path func() string) (float64, error) {
 }
 
 func (t *rooms) mallocs() (float64, error) {
-	res, err := http.Get("http://" + t.serve.admin.Addr().String() + "/metrics")
+	res, err := http.Get("http://" + t.serve.admin.Addr().String() + "/debug/pprof/allocs?debug=1") // it ends with runtime.MemStats
 	if err != nil {
 		return 0, err
 	}
@@ -324,7 +324,7 @@ func (t *rooms) mallocs() (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	_, rest, found := strings.Cut(string(text), "\ngo_memstats_mallocs_total ")
+	_, rest, found := strings.Cut(string(text), "\n# Mallocs = ")
 	word, _, _ := strings.Cut(rest, "\n")
 	if !found {
 		return 0, errors.New("the program does not count its allocations")
