@@ -143,7 +143,7 @@ func (t *rooms) writeHotel(h *ohip.TownHotel, url string) error {
 		k := &h.Types[i]
 		fmt.Fprintf(&b, "    %s: { name: { zh: %q, en: %q }, guests: %d }\n", k.Code, k.Name, k.Name, k.People)
 	}
-	return os.WriteFile(t.path("configs/venues/"+venueOf(h)+".yaml"), []byte(b.String()), 0o600) //nolint:gosec // below the folder of this run
+	return os.WriteFile(t.path("configs/venues/"+venueOf(h)+".yaml"), []byte(b.String()), 0o600)
 }
 
 // venueOf returns the id of the venue that is the hotel.

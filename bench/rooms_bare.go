@@ -193,7 +193,7 @@ func threadTimes(pid int) time.Duration {
 	}
 	var sum time.Duration
 	for _, f := range files {
-		text, err := os.ReadFile(f) //nolint:gosec // of the kernel
+		text, err := os.ReadFile(f)
 		if err != nil {
 			continue // the thread has ended
 		}

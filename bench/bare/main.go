@@ -31,7 +31,7 @@ func serve() error {
 	if len(os.Args) != 2 {
 		return fmt.Errorf("want one argument, a file of answers")
 	}
-	text, err := os.ReadFile(os.Args[1])
+	text, err := os.ReadFile(os.Args[1]) //nolint:gosec // whoever starts it says so
 	if err != nil {
 		return err
 	}

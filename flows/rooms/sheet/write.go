@@ -35,7 +35,8 @@ func (p *Page) Write(cursor func(dst []byte, last Position) []byte) []byte {
 			p.Count.Missing++
 		}
 	}
-	b := append(p.body[:0], `{"complete":`...)
+	b := p.body[:0]
+	b = append(b, `{"complete":`...)
 	b = strconv.AppendBool(b, p.Count.Missing == 0)
 	b = p.appendMissing(append(b, `,"missing":[`...))
 	b = append(b, `],"hotels":[`...)
@@ -52,7 +53,8 @@ func (p *Page) Write(cursor func(dst []byte, last Position) []byte) []byte {
 		b = cursor(append(b, `,"cursor":"`...), p.position(shown[len(shown)-1]))
 		b = append(b, '"')
 	}
-	p.body = append(b, '}')
+	b = append(b, '}')
+	p.body = b
 	p.tagBody()
 	return p.body
 }
