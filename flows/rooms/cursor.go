@@ -27,11 +27,11 @@ type hasher interface {
 
 // appendCursor appends the cursor of a position of query q at a tenant, in characters that need no escape anywhere.
 func appendCursor(dst []byte, keys hasher, tenant string, q *sheet.Query, at sheet.Position) []byte {
-	sealed := binary.AppendVarint([]byte{cursorForm}, at.Price)
+	sealed := binary.AppendVarint(append(make([]byte, 0, maxCursor), cursorForm), at.Price)
 	sealed = binary.AppendVarint(sealed, int64(at.Metres))
 	sealed = append(sealed, at.Hotel...)
 	mac := keys.Hash(cursorDomain, []byte(tenant), sameQuery(q), sealed)
-	return base64.RawURLEncoding.AppendEncode(dst, append(mac[:macBytes], sealed...))
+	return base64.RawURLEncoding.AppendEncode(dst, append(append(make([]byte, 0, maxCursor), mac[:macBytes]...), sealed...))
 }
 
 // readCursor returns the position that a cursor of the query q at a tenant holds; false: it is none of ours, or of another
@@ -60,7 +60,7 @@ func readCursor(text string, keys hasher, tenant string, q *sheet.Query) (at she
 // sameQuery returns what two searches have in common where one goes on with the other: all but how many hotels are in an
 // answer, in which language, and from where.
 func sameQuery(q *sheet.Query) []byte {
-	b := binary.BigEndian.AppendUint64(nil, math.Float64bits(q.Lat+0)) // -0 is 0
+	b := binary.BigEndian.AppendUint64(make([]byte, 0, 64), math.Float64bits(q.Lat+0)) // -0 is 0
 	b = binary.BigEndian.AppendUint64(b, math.Float64bits(q.Lon+0))
 	b = binary.BigEndian.AppendUint64(b, math.Float64bits(q.Radius))
 	b = binary.BigEndian.AppendUint32(b, uint32(q.Stay.Arrival))
