@@ -103,6 +103,25 @@ func sections() map[string]string {
       key-off: { slice: 600ms, min: 20ms }
       departures: { slice: 600ms, min: 20ms }
 `,
+		"booking": `
+    journey_budget: 10s
+    machine_budget: 3s
+    flush: 40ms
+    overhead: 60ms
+    lease: 2s
+    steps:
+      look: { slice: 700ms, min: 20ms, attempts: 2, attempt_timeout: 340ms, backoff: 20ms }
+      book: { slice: 1200ms, min: 20ms }
+`,
+		"booking-cancel": `
+    journey_budget: 10s
+    machine_budget: 3s
+    flush: 40ms
+    overhead: 60ms
+    lease: 2s
+    steps:
+      cancel: { slice: 800ms, min: 20ms }
+`,
 	}
 }
 

@@ -1,0 +1,261 @@
+package rooms
+
+import (
+	"cmp"
+	"embed"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/warmgate/warmgate/flows/rooms/offer"
+	"github.com/warmgate/warmgate/gateway"
+	"github.com/warmgate/warmgate/gateway/call"
+	"github.com/warmgate/warmgate/gateway/edge"
+	"github.com/warmgate/warmgate/gateway/flow"
+	"github.com/warmgate/warmgate/gateway/journey"
+)
+
+//go:embed migrations/*.sql
+var migrationFiles embed.FS
+
+//go:embed openapi_book.yaml
+var bookDocument []byte
+
+// Wish is a room that somebody has found and wants to book.
+type Wish struct {
+	Journey   string        `json:"journey"`
+	Hotel     string        `json:"hotel"`
+	Reference string        `json:"reference"` // ours, by which the hotel's system knows the booking
+	Owner     []byte        `json:"owner"`     // keyed hash of who books
+	Alike     []byte        `json:"alike"`     // keyed hash of who books what: two wishes that are alike are one
+	At        time.Time     `json:"at"`        // in the hotel's zone
+	FreeUntil time.Time     `json:"free_until"`
+	Stay      offer.Stay    `json:"stay"`
+	Kind      string        `json:"kind"` // the hotel's code of the kind of room
+	Plan      string        `json:"plan"` // likewise of the rate plan
+	Price     gateway.Money `json:"price"`
+	Guest     Guest         `json:"guest"`
+
+	venue *gateway.Venue
+}
+
+// Guest is the person in whose name a room is booked.
+type Guest struct {
+	Name  string `json:"name"`                 // as in the document
+	Latin string `json:"latin_name,omitempty"` // the same in Latin letters, the family name first; "": not said
+}
+
+// Agreed is a wish that the hotel can fulfil, by what it has said a moment ago.
+type Agreed struct {
+	Wish
+	Offer offer.Offer `json:"offer"`
+
+	others []offer.Offer // what else the hotel has
+}
+
+// Reserved is what the hotel's system has made of a wish.
+type Reserved struct {
+	Reservation  string        `json:"reservation"` // its own identifier
+	Confirmation string        `json:"confirmation"`
+	Total        gateway.Money `json:"total"` // what it is going to cost there; no currency: not said
+}
+
+// Booked is a booking that stands.
+type Booked struct {
+	Agreed
+	Reserved
+}
+
+// Alternative is a room that whoever finds theirs gone may have instead.
+type Alternative struct {
+	Hotel    string        `json:"hotel"`
+	Kind     string        `json:"kind"`
+	Plan     string        `json:"plan"`
+	Name     string        `json:"name,omitempty"`
+	Price    gateway.Money `json:"price,omitzero"` // of the whole stay
+	Distance int           `json:"distance_m,omitzero"`
+	AsOf     time.Time     `json:"as_of"`
+}
+
+// Near finds rooms in other hotels for a stay, the nearest first, among what is known at once: it waits for nothing. most is
+// how many at most.
+type Near func(hotel *gateway.Venue, stay offer.Stay, most int) []Alternative
+
+// maxAlternatives are told to whoever finds their room gone.
+const maxAlternatives = 5
+
+// The steps of the plans, and the plans.
+const (
+	planBooking = "booking"
+	stepHold    = "hold"
+	stepBook    = "book"
+	stepKeep    = "keep"
+
+	planCallOff = "booking-cancel"
+	stepCallOff = "call-off"
+	stepCancel  = "cancel"
+	stepEnd     = "end"
+)
+
+// Why a hotel's system does not do what it is asked for.
+const (
+	refusedGone   = "gone"
+	refusedPrice  = "price"
+	refusedStayed = "in-house"
+	refusedOther  = "other"
+)
+
+// booking is the half of the journey that books and calls off.
+type booking struct {
+	look   *call.Read[Wish, offer.Answer]
+	book   *call.Write[Agreed, Reserved]
+	unbook *call.Write[Agreed, Reserved]
+	cancel *call.Write[CallingOff, struct{}]
+	near   Near
+
+	bookings *journey.Live[Wish, Booked]
+	callOffs *journey.Live[CallOff, CalledOff]
+}
+
+// newBooking returns it; near may be nil.
+func newBooking(near Near) (*booking, error) {
+	if near == nil {
+		near = func(*gateway.Venue, offer.Stay, int) []Alternative { return nil }
+	}
+	o := &booking{
+		// Without a key: what is booked is looked at as it is now, by everybody for themselves.
+		look:   call.NewRead("booking.look", call.ReadSpec[Wish, offer.Answer]{}),
+		book:   call.NewWrite[Agreed, Reserved]("booking.book", call.WriteSpec[Agreed]{Key: Agreed.key}),
+		unbook: call.NewWrite[Agreed, Reserved]("booking.unbook", call.WriteSpec[Agreed]{Key: Agreed.key}),
+		cancel: call.NewWrite[CallingOff, struct{}]("booking.cancel", call.WriteSpec[CallingOff]{Key: CallingOff.key}),
+		near:   near,
+	}
+	in, err := o.plan()
+	if err != nil {
+		return nil, err
+	}
+	out, err := o.callOffPlan()
+	if err != nil {
+		return nil, err
+	}
+	o.bookings, o.callOffs = journey.NewLive(in), journey.NewLive(out)
+	return o, nil
+}
+
+// join adds what books and calls off to the flow.
+func (o *booking) join(f *flow.Flow) {
+	before := f.Routes
+	f.Routes = func(rt *flow.Runtime) []edge.Route {
+		if before == nil {
+			return o.routes(rt)
+		}
+		return append(before(rt), o.routes(rt)...)
+	}
+	f.Plans = append(f.Plans, o.bookings, o.callOffs)
+	f.Problems = append(f.Problems, bookingProblems()...)
+	f.Assists = append(f.Assists, bookingAssists()...)
+	for _, words := range []struct {
+		into *map[string]gateway.Text
+		from map[string]gateway.Text
+	}{{&f.Steps, bookingSteps()}, {&f.Purposes, bookingPurposes()}} {
+		if *words.into == nil {
+			*words.into = map[string]gateway.Text{}
+		}
+		maps.Copy(*words.into, words.from)
+	}
+}
+
+func (a Agreed) key() string { return "book/" + a.Hotel + "/" + a.Reference }
+
+// plan declares how a room is booked: looked at, held in the ledger, booked at the hotel's system, and kept with its
+// confirmation number, which is the pivot: whoever has not been told one has no booking in the end.
+func (o *booking) plan() (*journey.Plan[Wish, Booked], error) {
+	return journey.Define(planBooking, func(b *journey.Builder, in journey.Ref[Wish]) journey.Ref[Booked] {
+		seen := journey.Ask(b, "look", o.look, in, journey.Refuse(gateway.ProblemBackendUnavailable))
+		agreed := journey.Join(b, "agree", in, seen, o.agree)
+		held := journey.Record(b, stepHold, hold, agreed, journey.UndoRecord(release))
+		made := journey.Try(b, journey.Commit(b, stepBook, o.book, held, journey.Undo(o.unbook),
+			journey.Disclose("book the room", "guest.name")))
+		booked := journey.Join(b, "confirm", held, made, o.confirm)
+		return journey.Record(b, stepKeep, keep, booked, journey.Pivot(), journey.Interrupted(handInterrupted))
+	})
+}
+
+// agree holds the wish against what the hotel has now: a room that is gone or dearer is not booked. One that is cheaper is,
+// for what it costs now.
+func (o *booking) agree(w Wish, seen offer.Answer) (Agreed, error) {
+	a := Agreed{Wish: w, others: seen.Offers}
+	at := slices.IndexFunc(seen.Offers, func(f offer.Offer) bool { return f.Kind == w.Kind && f.Plan == w.Plan })
+	if at < 0 || seen.Offers[at].Free < 1 || seen.Offers[at].Total.Currency == "" {
+		return a, o.gone(a)
+	}
+	a.Offer = seen.Offers[at]
+	if dearer(a.Offer.Total, w.Price) {
+		return a, priceChanged(a.Offer.Total)
+	}
+	return a, nil
+}
+
+// dearer reports whether a price is more than was agreed, or cannot be compared with it.
+func dearer(price, agreed gateway.Money) bool {
+	return price.Currency != agreed.Currency || price.Minor > agreed.Minor
+}
+
+// gone is the refusal of a room that cannot be had any more, with what can: in the same hotel by price, then nearby.
+func (o *booking) gone(a Agreed) error {
+	all := []Alternative{}
+	for _, f := range a.others {
+		if f.Free > 0 && f.Total.Currency != "" && (f.Kind != a.Kind || f.Plan != a.Plan) {
+			all = append(all, Alternative{Hotel: a.Hotel, Kind: f.Kind, Plan: f.Plan, Name: f.Name, Price: f.Total, AsOf: a.At})
+		}
+	}
+	slices.SortStableFunc(all, func(x, y Alternative) int {
+		return cmp.Compare(distance(x.Price, a.Price), distance(y.Price, a.Price))
+	})
+	all = all[:min(len(all), maxAlternatives)]
+	if more := maxAlternatives - len(all); more > 0 {
+		all = append(all, o.near(a.venue, a.Stay, more)...)
+	}
+	return ProblemRoomGone.Error(gateway.Text{}).With("alternatives", all)
+}
+
+// distance is how far two prices are from each other.
+func distance(a, b gateway.Money) int64 { return max(a.Minor-b.Minor, b.Minor-a.Minor) }
+
+func priceChanged(now gateway.Money) error {
+	return ProblemPriceChanged.Error(gateway.Text{}).WithField("price").With("price", now)
+}
+
+// confirm says what became of the booking at the hotel's system.
+func (o *booking) confirm(a Agreed, made journey.Result[Reserved]) (Booked, error) {
+	b := Booked{Agreed: a, Reserved: made.Value}
+	if made.Err != nil {
+		return b, o.notBooked(a, made.Err)
+	}
+	if b.Total.Currency == "" {
+		b.Total = a.Offer.Total
+	}
+	if dearer(b.Total, a.Price) {
+		return b, priceChanged(b.Total)
+	}
+	return b, nil
+}
+
+// notBooked says what an error of the hotel's system means for whoever books.
+func (o *booking) notBooked(a Agreed, err error) error {
+	why, refused := refusalOf(err)
+	switch {
+	case refused && why == refusedGone:
+		return o.gone(a)
+	case refused && why == refusedPrice:
+		if now, said := costsOf(err); said {
+			return priceChanged(now)
+		}
+		return ProblemPriceChanged.Error(gateway.Text{}).WithField("price")
+	case refused:
+		return ProblemBookingRefused.Error(gateway.Text{}).WithCause(err)
+	case call.OutcomeOf(err) == call.NotSentOutcome:
+		return gateway.ProblemBackendUnavailable.Error(gateway.Text{}).WithCause(err).WithRetryAfter(2 * time.Second)
+	}
+	return handUnclear
+}

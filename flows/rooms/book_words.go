@@ -1,0 +1,100 @@
+package rooms
+
+import (
+	"errors"
+
+	"github.com/warmgate/warmgate/gateway"
+	"github.com/warmgate/warmgate/gateway/call"
+	"github.com/warmgate/warmgate/gateway/flow"
+	"github.com/warmgate/warmgate/gateway/journey"
+)
+
+// The refusals of a booking, each with the sentence that the citizen reads.
+var (
+	ProblemRoomGone = &gateway.Problem{Type: "room-gone", Kind: gateway.Conflict, Title: gateway.Text{
+		Zh: "这种客房刚刚订完，请看看附近的其他选择", En: "This room has just been taken; please look at the others nearby"}}
+	ProblemPriceChanged = &gateway.Problem{Type: "room-price-changed", Kind: gateway.Conflict, Title: gateway.Text{
+		Zh: "价格已变动，请确认新价格", En: "The price has changed; please agree to the new one"}}
+	ProblemBookedAlready = &gateway.Problem{Type: "room-booked-already", Kind: gateway.Conflict, Title: gateway.Text{
+		Zh: "您已预订了同样的客房", En: "You have booked the same room already"}}
+	ProblemBookingRefused = &gateway.Problem{Type: "room-booking-refused", Kind: gateway.Conflict, Title: gateway.Text{
+		Zh: "酒店未接受此预订，请选择其他客房", En: "The hotel does not accept this booking; please choose another room"}}
+	ProblemBookedUnknown = &gateway.Problem{Type: "room-booking-unknown", Kind: gateway.NotFound, Title: gateway.Text{
+		Zh: "没有找到您的这个预订", En: "We cannot find this booking of yours"}}
+	ProblemTooLateToCancel = &gateway.Problem{Type: "room-cancel-too-late", Kind: gateway.Conflict, Title: gateway.Text{
+		Zh: "已超过免费取消时间，请联系酒店", En: "The time for cancelling it without charge is over; please ask the hotel"}}
+	ProblemCancelRefused = &gateway.Problem{Type: "room-cancel-refused", Kind: gateway.Conflict, Title: gateway.Text{
+		Zh: "酒店未接受取消，请联系酒店", En: "The hotel does not accept the cancellation; please ask the hotel"}}
+	ProblemStayBegun = &gateway.Problem{Type: "room-stay-begun", Kind: gateway.Conflict, Title: gateway.Text{
+		Zh: "客人已入住，不能取消", En: "The guest has checked in; it cannot be cancelled any more"}}
+)
+
+func bookingProblems() []*gateway.Problem {
+	return []*gateway.Problem{ProblemRoomGone, ProblemPriceChanged, ProblemBookedAlready, ProblemBookingRefused, ProblemBookedUnknown,
+		ProblemTooLateToCancel, ProblemCancelRefused, ProblemStayBegun}
+}
+
+// How people take over.
+var (
+	handUnclear = journey.Handover{Kind: "booking-unclear", Next: gateway.Text{
+		Zh: "酒店系统没有回应。系统会查明，若已订上会自动取消。请联系客人，需要时为其重新预订",
+		En: "The hotel's system did not answer. What it may have booked is taken back by itself. Ask the guest, and book again where they still want it"}}
+	handInterrupted = journey.Handover{Kind: "booking-interrupted", Hold: true, Next: gateway.Text{
+		Zh: "预订过程中断，请与酒店核对", En: "The booking was interrupted; please look at it with the hotel"}}
+	handCancelLate = journey.Handover{Kind: "booking-cancel-late", Next: gateway.Text{
+		Zh: "客人已取消预订，酒店系统还不知道，请通知酒店", En: "The guest has cancelled, and the hotel's system does not know it; please tell the hotel"}}
+	handCancelInterrupted = journey.Handover{Kind: "booking-cancel-interrupted", Hold: true, Next: gateway.Text{
+		Zh: "取消过程中断，请与酒店核对", En: "The cancellation was interrupted; please look at it with the hotel"}}
+)
+
+// bookingAssists are the ways in which staff settle what a booking has left to them.
+func bookingAssists() []flow.Assist {
+	again := flow.Resolution{Word: "again", Name: gateway.Text{Zh: "已联系客人，可重新预订", En: "The guest knows, and may book again"}, Decision: "continue"}
+	closed := flow.Resolution{Word: "gone", Name: gateway.Text{Zh: "客人不再需要", En: "The guest does not want it any more"}, Decision: "closed"}
+	settled := flow.Resolution{Word: "settled", Name: gateway.Text{Zh: "已与酒店核对", En: "Settled with the hotel"}, Decision: "closed"}
+	told := flow.Resolution{Word: "settled", Name: gateway.Text{Zh: "已通知酒店", En: "The hotel knows"}, Decision: "cancelled", Run: settledByHand(stepCancel)}
+	return []flow.Assist{
+		{Kind: handUnclear.Kind, Resolutions: []flow.Resolution{again, closed}},
+		{Kind: handInterrupted.Kind, Resolutions: []flow.Resolution{settled}},
+		{Kind: handCancelLate.Kind, Resolutions: []flow.Resolution{told}},
+		{Kind: handCancelInterrupted.Kind, Resolutions: []flow.Resolution{settled}},
+	}
+}
+
+// bookingSteps are the effects of the plans, as staff read them.
+func bookingSteps() map[string]gateway.Text {
+	return map[string]gateway.Text{
+		stepHold:    {Zh: "记下预订意向", En: "Note what is to be booked"},
+		stepBook:    {Zh: "在酒店系统预订", En: "Book at the hotel's system"},
+		stepKeep:    {Zh: "记下确认号", En: "Keep the confirmation number"},
+		stepCallOff: {Zh: "开始取消", En: "Begin the cancellation"},
+		stepCancel:  {Zh: "在酒店系统取消", En: "Cancel at the hotel's system"},
+		stepEnd:     {Zh: "记为已取消", En: "Note it as cancelled"},
+	}
+}
+
+// bookingPurposes are what hotels are told of a citizen for.
+func bookingPurposes() map[string]gateway.Text {
+	return map[string]gateway.Text{"book the room": {Zh: "预订客房", En: "Book the room"}}
+}
+
+// refusalOf returns the reason of a definite no.
+func refusalOf(err error) (string, bool) {
+	refused, ok := errors.AsType[*call.Refused](err)
+	if !ok {
+		return "", false
+	}
+	return refused.Reason, true
+}
+
+// costs is what a stay costs now, as the detail of a refusal of its price.
+type costs struct{ now gateway.Money }
+
+// Error says no amount.
+func (costs) Error() string { return "the stay has another price" }
+
+// costsOf returns what a stay costs by now, where the refusal says so.
+func costsOf(err error) (gateway.Money, bool) {
+	c, ok := errors.AsType[costs](err)
+	return c.now, ok
+}
