@@ -18,6 +18,17 @@ type OHIPOptions struct {
 	Codes      map[string]string `yaml:"codes"`      // error codes of this hotel, to the connector's words
 	Accessible []string          `yaml:"accessible"` // codes of features of rooms for a wheelchair
 	Breakfast  []string          `yaml:"breakfast"`  // codes of packages that are breakfast, beside the meal plans that say so
+	Sales      OHIPSales         `yaml:"sales"`      // codes under which our reservations are written down
+}
+
+// OHIPSales are the codes under which a hotel writes our reservations down, each left out where it is empty.
+type OHIPSales struct {
+	ExternalSystem string `yaml:"external_system"` // whose references ours are; "": the usual one
+	Guarantee      string `yaml:"guarantee"`
+	Market         string `yaml:"market"`
+	Source         string `yaml:"source"`
+	Payment        string `yaml:"payment"`
+	CancelReason   string `yaml:"cancel_reason"`
 }
 
 // OHIP is a hotel that is run by OPERA Cloud.
@@ -65,6 +76,6 @@ func openChain(to flow.Connection, opts *OHIPOptions) (chain *ohip.Client, leave
 		return ohip.New(ohip.Config{GatewayURL: to.URL, HotelID: opts.HotelID, AppKey: opts.AppKey, ClientID: opts.ClientID,
 			ClientSecret: to.Secrets["client_secret"], Scope: opts.Scope, EnterpriseID: opts.Enterprise, Username: to.Secrets["username"],
 			Password: to.Secrets["password"], Codes: codes, MaxConns: chainConns, Sockets: to.Sockets,
-			AccessibleFeatures: opts.Accessible, BreakfastPackages: opts.Breakfast})
+			AccessibleFeatures: opts.Accessible, BreakfastPackages: opts.Breakfast, Sales: ohip.Sales(opts.Sales)})
 	}, (*ohip.Client).Close)
 }

@@ -3,7 +3,7 @@ package rooms
 import (
 	"cmp"
 	"embed"
-	"maps"
+	"io/fs"
 	"slices"
 	"time"
 
@@ -13,13 +13,11 @@ import (
 	"github.com/warmgate/warmgate/gateway/edge"
 	"github.com/warmgate/warmgate/gateway/flow"
 	"github.com/warmgate/warmgate/gateway/journey"
+	"github.com/warmgate/warmgate/gateway/ledger"
 )
 
 //go:embed migrations/*.sql
 var migrationFiles embed.FS
-
-//go:embed openapi_book.yaml
-var bookDocument []byte
 
 // Wish is a room that somebody has found and wants to book.
 type Wish struct {
@@ -117,11 +115,7 @@ type booking struct {
 	callOffs *journey.Live[CallOff, CalledOff]
 }
 
-// newBooking returns it; near may be nil.
 func newBooking(near Near) (*booking, error) {
-	if near == nil {
-		near = func(*gateway.Venue, offer.Stay, int) []Alternative { return nil }
-	}
 	o := &booking{
 		// Without a key: what is booked is looked at as it is now, by everybody for themselves.
 		look:   call.NewRead("booking.look", call.ReadSpec[Wish, offer.Answer]{}),
@@ -143,26 +137,19 @@ func newBooking(near Near) (*booking, error) {
 }
 
 // join adds what books and calls off to the flow.
-func (o *booking) join(f *flow.Flow) {
-	before := f.Routes
-	f.Routes = func(rt *flow.Runtime) []edge.Route {
-		if before == nil {
-			return o.routes(rt)
-		}
-		return append(before(rt), o.routes(rt)...)
+func (o *booking) join(f *flow.Flow) error {
+	files, err := fs.Sub(migrationFiles, "migrations")
+	if err != nil {
+		return err
 	}
+	before := f.Routes
+	f.Routes = func(rt *flow.Runtime) []edge.Route { return append(before(rt), o.routes(rt)...) }
+	f.Migrations = append(f.Migrations, ledger.Migrations{Name: "rooms", FS: files})
 	f.Plans = append(f.Plans, o.bookings, o.callOffs)
 	f.Problems = append(f.Problems, bookingProblems()...)
 	f.Assists = append(f.Assists, bookingAssists()...)
-	for _, words := range []struct {
-		into *map[string]gateway.Text
-		from map[string]gateway.Text
-	}{{&f.Steps, bookingSteps()}, {&f.Purposes, bookingPurposes()}} {
-		if *words.into == nil {
-			*words.into = map[string]gateway.Text{}
-		}
-		maps.Copy(*words.into, words.from)
-	}
+	f.Steps, f.Purposes = bookingSteps(), bookingPurposes()
+	return nil
 }
 
 func (a Agreed) key() string { return "book/" + a.Hotel + "/" + a.Reference }

@@ -20,22 +20,18 @@ import (
 	"github.com/warmgate/warmgate/gateway/limit"
 )
 
-// kindHotel is the kind of venue that rooms are in, and sectionRooms what a hotel's file says of them.
-const (
-	kindHotel    = "hotel"
-	sectionRooms = "rooms"
-	scopeBook    = "rooms:book"
-)
+// scopeBook is what a token has to hold.
+const scopeBook = "rooms:book"
 
 // routes are the calls that book and call off.
 func (o *booking) routes(rt *flow.Runtime) []edge.Route {
 	at := func(method, plan, path string) edge.Route {
-		return edge.Route{Method: method, Name: plan, Path: "/v1/hotels/{hotel}/bookings" + path, Scope: scopeBook, Venue: "hotel", VenueKind: kindHotel,
-			VenueSection: sectionRooms, Journey: plan, Priority: limit.Normal}
+		return edge.Route{Method: method, Name: plan, Path: "/v1/hotels/{hotel}/bookings" + path, Scope: scopeBook, Venue: "hotel", VenueKind: Kind,
+			VenueSection: Section, Journey: plan, Priority: limit.Normal}
 	}
 	book, off := at(http.MethodPost, planBooking, ""), at(http.MethodDelete, planCallOff, "/{confirmation}")
 	book.Idempotent, book.Looks, book.Budget, book.Shortest = true, true, o.bookings.Budget, o.bookings.Shortest
-	book.Serve = flow.Serve(rt, o.bookings, func(x *edge.Exchange) (Wish, error) { return readWish(x, rt) }, sayBooked)
+	book.Serve = flow.Serve(rt, o.bookings, func(x *edge.Exchange) (Wish, error) { return o.readWish(x, rt) }, sayBooked)
 	off.Budget, off.Shortest = o.callOffs.Budget, o.callOffs.Shortest
 	off.Serve = flow.Serve(rt, o.callOffs, func(x *edge.Exchange) (CallOff, error) { return readCallOff(x, rt) }, sayCalledOff)
 	return []edge.Route{book, off}
@@ -58,21 +54,21 @@ type wishBody struct {
 
 // The bounds of what is booked.
 const (
-	maxNights = 90
-	maxGuests = 20
-	maxAhead  = 400 // days
-	maxRooms  = 9   // alike, for the same guest
-	maxCode   = 20
-	maxName   = 40 // bytes of each part of a name: what hotels' systems take
-	maxNumber = 64
+	maxRooms        = 9 // alike, for the same guest
+	maxCode         = 20
+	maxName         = 40 // bytes of each part of a name: what hotels' systems take
+	maxConfirmation = 64
 )
 
-func readWish(x *edge.Exchange, rt *flow.Runtime) (Wish, error) {
+func (o *booking) readWish(x *edge.Exchange, rt *flow.Runtime) (Wish, error) {
 	var body wishBody
 	if err := x.Decode(&body); err != nil {
 		return Wish{}, err
 	}
 	v := x.Venue()
+	if b := rt.Bindings(v.ID); b != nil && !o.book.Bound(b) {
+		return Wish{}, ProblemNotBookable.Error(gateway.Text{})
+	}
 	at := x.Arrived().In(v.Location)
 	w := Wish{Journey: x.JourneyID(), Hotel: v.ID, At: at, Kind: body.Kind, Plan: body.Plan, venue: v,
 		Owner: ledger.Subject(rt.Ledger.Keys(), x.Principal()), Guest: Guest{Name: body.Guest.Name, Latin: body.Guest.LatinName}}
@@ -87,7 +83,7 @@ func readWish(x *edge.Exchange, rt *flow.Runtime) (Wish, error) {
 	if body.Room < 0 || body.Room > maxRooms {
 		return w, outOfRange("room", 1, maxRooms)
 	}
-	w.FreeUntil = cancelRuleOf(v).until(w.Stay.Arrival, v.Location)
+	w.FreeUntil = settingsOf(v).Cancel.until(w.Stay.Arrival, v.Location)
 	alike := rt.Ledger.Keys().Hash("booking-alike", []byte(v.ID), w.Owner, []byte(w.Stay.Arrival.String()), []byte(strconv.Itoa(int(w.Stay.Nights))),
 		[]byte(w.Kind), []byte(w.Plan), []byte(w.Guest.Name), []byte(strconv.Itoa(room)))
 	w.Alike, w.Reference = alike[:], reference(w.Journey)
@@ -157,8 +153,8 @@ func readOffer(body *wishBody, w *Wish) error {
 func readCallOff(x *edge.Exchange, rt *flow.Runtime) (CallOff, error) {
 	v := x.Venue()
 	c := CallOff{Journey: x.JourneyID(), Hotel: v.ID, Owner: ledger.Subject(rt.Ledger.Keys(), x.Principal()), Confirmation: x.Param("confirmation"),
-		At: x.Arrived().In(v.Location), venue: v}
-	if len(c.Confirmation) > maxNumber {
+		At: x.Arrived().In(v.Location)}
+	if len(c.Confirmation) > maxConfirmation {
 		return c, ProblemBookedUnknown.Error(gateway.Text{})
 	}
 	// What is unknown, another's or over leaves nothing behind.

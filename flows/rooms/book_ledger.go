@@ -85,8 +85,6 @@ type CallOff struct {
 	Owner        []byte    `json:"owner"`
 	Confirmation string    `json:"confirmation"`
 	At           time.Time `json:"at"`
-
-	venue *gateway.Venue
 }
 
 // CallingOff is a booking that may be called off.

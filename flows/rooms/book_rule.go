@@ -23,18 +23,6 @@ func (r *CancelRule) check(wrong *flow.Mistakes) {
 	wrong.Refuse(r.DaysBefore < 0 || r.DaysBefore > 60, "cancel.days_before", "must be 0 to 60, is %d", r.DaysBefore)
 }
 
-// ruled is what a hotel's section is that has a rule.
-type ruled interface{ cancelRule() CancelRule }
-
-// cancelRuleOf returns the hotel's rule; the usual one where it has none.
-func cancelRuleOf(v *gateway.Venue) *CancelRule {
-	rule := usualCancelRule()
-	if s, ok := v.Section(sectionRooms).(ruled); ok {
-		rule = s.cancelRule()
-	}
-	return &rule
-}
-
 // until is the moment for a day of arrival.
 func (r *CancelRule) until(arrival offer.Date, at *time.Location) time.Time {
 	d := arrival - offer.Date(r.DaysBefore) //nolint:gosec // bounded by check

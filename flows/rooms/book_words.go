@@ -25,13 +25,15 @@ var (
 		Zh: "已超过免费取消时间，请联系酒店", En: "The time for cancelling it without charge is over; please ask the hotel"}}
 	ProblemCancelRefused = &gateway.Problem{Type: "room-cancel-refused", Kind: gateway.Conflict, Title: gateway.Text{
 		Zh: "酒店未接受取消，请联系酒店", En: "The hotel does not accept the cancellation; please ask the hotel"}}
+	ProblemNotBookable = &gateway.Problem{Type: "room-not-bookable", Kind: gateway.Conflict, Title: gateway.Text{
+		Zh: "这家酒店暂不支持在线预订，请直接联系酒店", En: "This hotel cannot be booked here; please ask the hotel itself"}}
 	ProblemStayBegun = &gateway.Problem{Type: "room-stay-begun", Kind: gateway.Conflict, Title: gateway.Text{
 		Zh: "客人已入住，不能取消", En: "The guest has checked in; it cannot be cancelled any more"}}
 )
 
 func bookingProblems() []*gateway.Problem {
 	return []*gateway.Problem{ProblemRoomGone, ProblemPriceChanged, ProblemBookedAlready, ProblemBookingRefused, ProblemBookedUnknown,
-		ProblemTooLateToCancel, ProblemCancelRefused, ProblemStayBegun}
+		ProblemTooLateToCancel, ProblemCancelRefused, ProblemStayBegun, ProblemNotBookable}
 }
 
 // How people take over.

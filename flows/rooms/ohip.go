@@ -26,6 +26,7 @@ func connectOHIP(ops operations, v *gateway.Venue, to flow.Connection, b *call.B
 	}
 	h := &ohipHouse{client: hotel.Client, settings: settingsOf(v)}
 	call.BindRead(b, ops.offers, to.Instance, h.offers)
+	ops.booking.bindOHIP(h, to, b)
 	return end, nil
 }
 

@@ -8,17 +8,21 @@ import (
 	"github.com/warmgate/warmgate/backends/ohip"
 	"github.com/warmgate/warmgate/backends/wire"
 	"github.com/warmgate/warmgate/flows/person"
+	"github.com/warmgate/warmgate/flows/pms"
 	"github.com/warmgate/warmgate/flows/rooms/offer"
 	"github.com/warmgate/warmgate/gateway/call"
 	"github.com/warmgate/warmgate/gateway/flow"
 )
 
 // ohipSales is a hotel that is run by OPERA Cloud, as booking needs it.
-type ohipSales struct{ client *ohip.Client }
+type ohipSales struct {
+	client *ohip.Client
+	house  *ohipHouse
+}
 
 // bindOHIP binds the operations of booking to a hotel's client.
-func (o *booking) bindOHIP(client *ohip.Client, to flow.Connection, b *call.Bindings) {
-	s := &ohipSales{client}
+func (o *booking) bindOHIP(h *ohipHouse, to flow.Connection, b *call.Bindings) {
+	s := &ohipSales{h.client, h}
 	call.BindRead(b, o.look, to.Instance, s.look)
 	call.BindWrite(b, o.book, to.Instance, call.Effect[Agreed, Reserved]{Do: s.book, Find: s.booked})
 	call.BindWrite(b, o.unbook, to.Instance, call.Effect[Agreed, Reserved]{Do: s.unbook, Find: neverAsked})
@@ -32,17 +36,7 @@ func neverAsked(context.Context, string, Agreed) (none Reserved, happened bool, 
 
 // look asks the hotel what it has of the wish's kind and of others.
 func (s *ohipSales) look(ctx context.Context, w Wish) (offer.Answer, error) {
-	all, err := s.client.Availability(ctx, ohip.StayQuery{From: w.Stay.Arrival.String(), To: w.Stay.Departure().String(), Adults: int(w.Stay.Guests)})
-	if err != nil {
-		return offer.Answer{}, salesFate(err)
-	}
-	out := offer.Answer{AsOf: all.AsOf, More: all.More}
-	for i := range all.Offers {
-		f := &all.Offers[i]
-		out.Offers = append(out.Offers, offer.Offer{Kind: f.RoomType, Name: f.RoomName, Plan: f.RatePlan, Free: f.Free, AtLeast: f.AtLeast, Total: f.Price,
-			Accessible: f.Accessible, Breakfast: f.Breakfast, TaxIncluded: f.TaxIncluded})
-	}
-	return out, nil
+	return s.house.offers(ctx, Ask{Hotel: w.Hotel, Stay: w.Stay})
 }
 
 func (s *ohipSales) book(ctx context.Context, _ string, a Agreed) (Reserved, error) {
@@ -161,27 +155,16 @@ func (s *ohipSales) cancelled(ctx context.Context, _ string, c CallingOff) (none
 
 // salesFate puts the hotel's no into the words of booking. That our credentials are not accepted is never the guest's matter.
 func salesFate(err error) error {
-	e, ok := errors.AsType[*wire.Error](err)
-	if !ok {
-		return err
-	}
-	switch e.Fate {
-	case wire.NotSent:
-		return call.NotSent(err)
-	case wire.Refused:
-		why, _ := ohip.RefusalOf(err)
-		switch why {
-		case ohip.RefusedCredentials, ohip.RefusedInput:
-			return err
+	return pms.Fate(err, func(*wire.Error) string {
+		switch why, _ := ohip.RefusalOf(err); why {
+		case "", ohip.RefusedCredentials, ohip.RefusedInput:
+			return ""
 		case ohip.RefusedAlreadyIn, ohip.RefusedAlreadyOut:
-			return call.Refuse(refusedStayed, err)
-		case ohip.RefusedGone:
-			return call.Refuse(refusedGone, err)
+			return refusedStayed
+		default:
+			return refusedOther
 		}
-		return call.Refuse(refusedOther, err)
-	case wire.Unknown:
-	}
-	return err
+	})
 }
 
 // nameParts is a guest's name as OPERA has names: the parts in Latin letters where they are known, the whole of it beside.

@@ -53,7 +53,8 @@ type Ask struct {
 
 // operations are what the journey needs of other systems, in its own words.
 type operations struct {
-	offers *call.Read[Ask, offer.Answer]
+	offers  *call.Read[Ask, offer.Answer]
+	booking *booking
 }
 
 func newOperations() operations {
@@ -115,6 +116,10 @@ type rooms struct {
 // New returns the journey for the program.
 func New() (*flow.Flow, error) {
 	r := &rooms{ops: newOperations(), behind: make(chan order, maxOrders), known: known.New()}
+	var err error
+	if r.ops.booking, err = newBooking(r.nearby); err != nil {
+		return nil, err
+	}
 	for name, to := range map[string]**live{searchPlan: &r.searches, refreshPlan: &r.refresh} {
 		plan, err := r.ops.plan(name)
 		if err != nil {
@@ -124,7 +129,7 @@ func New() (*flow.Flow, error) {
 	}
 	r.nowhere = newCity("", nil)
 	r.take(nil)
-	return &flow.Flow{
+	f := &flow.Flow{
 		Name: "rooms", Plans: []flow.Plan{r.searches, r.refresh}, Document: document,
 		Venues: &flow.VenueKind{Kind: Kind, Section: Section, Settings: readSettings, Taken: r.take, Roles: map[string]map[string]flow.Connect{
 			"pms": {"ohip": r.bound(connectOHIP), "apaleo": r.bound(connectApaleo)},
@@ -132,7 +137,8 @@ func New() (*flow.Flow, error) {
 		Routes: r.routes, Work: r.work,
 		Problems: []*gateway.Problem{ProblemNoRooms, ProblemKindUnknown, ProblemFull},
 		Events:   map[string]flow.TakeEvent{EventNight: r.takeNight}, Whole: r.whole,
-	}, nil
+	}
+	return f, r.ops.booking.join(f)
 }
 
 // bound makes an adapter the program's.

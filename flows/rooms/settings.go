@@ -18,6 +18,7 @@ type Settings struct {
 	Currency string            `yaml:"currency"` // ISO 4217; prices in another one are shown, and not compared
 	Kinds    map[string]OfKind `yaml:"kinds"`    // by the hotel's codes
 	Push     Push              `yaml:"push"`
+	Cancel   CancelRule        `yaml:"cancel"` // until when a booking can be called off
 }
 
 // Point is where a hotel stands, in degrees of WGS 84.
@@ -53,6 +54,7 @@ func (s *Settings) Validate() error {
 		wrong.Refuse((k.Name.Zh == "") != (k.Name.En == ""), "kinds."+code+".name", "must be there in zh and en, or not at all")
 		wrong.Refuse(k.Guests < 0 || k.Guests > maxGuests, "kinds."+code+".guests", "must be 1 to %d, is %d", maxGuests, k.Guests)
 	}
+	s.Cancel.check(&wrong)
 	return wrong.Err()
 }
 
@@ -65,7 +67,7 @@ func settingsOf(v *gateway.Venue) *Settings { return v.Section(Section).(*Settin
 
 // readSettings reads and checks the section. What is not said has the values of defaults.
 func readSettings(decode func(into any) error) (any, error) {
-	return flow.ReadSettings(&Settings{Currency: "CNY", Push: Push{Fresh: time.Hour}}, decode)
+	return flow.ReadSettings(&Settings{Currency: "CNY", Push: Push{Fresh: time.Hour}, Cancel: usualCancelRule()}, decode)
 }
 
 // complete adds to an offer what the hotel's file knows of its kind.

@@ -1,0 +1,490 @@
+package rooms_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/warmgate/warmgate/backends/identity"
+	"github.com/warmgate/warmgate/backends/ohip"
+	"github.com/warmgate/warmgate/backends/twin"
+	"github.com/warmgate/warmgate/flows/checkin"
+	"github.com/warmgate/warmgate/flows/checkin/checkintest"
+	"github.com/warmgate/warmgate/flows/flowtest"
+	"github.com/warmgate/warmgate/flows/rooms"
+	"github.com/warmgate/warmgate/gateway/assist"
+	"github.com/warmgate/warmgate/gateway/flow"
+	"github.com/warmgate/warmgate/gateway/ledger/ledgertest"
+)
+
+const lakeside = "lakeside"
+
+type m = map[string]any
+
+// booked is a town whose hotels can be found, booked and lived in.
+type bookTown struct{ *checkintest.Town }
+
+// placed is a hotel that stands so many hundredths of a degree north of the lake.
+func placed(id string, north int, rule string) checkintest.Hotel {
+	return checkintest.Hotel{ID: id, File: func(file string) string {
+		return file + fmt.Sprintf("rooms:\n  at: { lat: 30.%d, lon: 120.15 }\n%s", 24+north, rule)
+	}}
+}
+
+func startBooking(t *testing.T, hotels ...checkintest.Hotel) bookTown {
+	t.Helper()
+	var all []*flow.Flow
+	for _, one := range []func() (*flow.Flow, error){checkin.New, rooms.New} {
+		f, err := one()
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, f)
+	}
+	door, err := assist.New(all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return bookTown{checkintest.StartWith(t, append(all, door), nil, hotels...)}
+}
+
+// citizen is a token for finding and booking.
+func (c bookTown) citizen(name string) string { return c.Token(name, "rooms:book", "rooms:read") }
+
+func today() string { return time.Now().In(checkintest.Zone()).Format(time.DateOnly) }
+
+// offered is what a hotel offers of a kind under its usual plan.
+type offered struct {
+	Kind  string `json:"kind"`
+	Plan  string `json:"plan"`
+	Free  int    `json:"free"`
+	Total m      `json:"total"`
+}
+
+// find searches around the lake, and returns what a hotel offers of a kind.
+func (c bookTown) find(hotel, kind string) offered {
+	c.T.Helper()
+	a := c.Do(flowtest.Call{Method: http.MethodGet, Path: "/v1/rooms?near=30.24,120.15&radius=5000&check_in=" + today() + "&nights=1&guests=1", Token: c.citizen("li")})
+	var found struct {
+		Hotels []struct {
+			Hotel  string    `json:"hotel"`
+			Offers []offered `json:"offers"`
+		} `json:"hotels"`
+	}
+	a.Into(c.T, &found)
+	for _, h := range found.Hotels {
+		for _, o := range h.Offers {
+			if h.Hotel == hotel && o.Kind == kind && o.Plan == "FLEX" {
+				return o
+			}
+		}
+	}
+	c.T.Fatalf("%s offers no %s: %s", hotel, kind, a.Text)
+	return offered{}
+}
+
+// wish is the body of a booking.
+func (o offered) wish(name string) m {
+	return m{"check_in": today(), "nights": 1, "guests": 1, "kind": o.Kind, "plan": o.Plan, "price": o.Total, "guest": m{"name": name}}
+}
+
+func (c bookTown) book(hotel, who, key string, body any) flowtest.Answer {
+	c.T.Helper()
+	return c.Do(flowtest.Call{Method: http.MethodPost, Path: "/v1/hotels/" + hotel + "/bookings", Token: c.citizen(who), Key: key, Body: body})
+}
+
+func (c bookTown) callOff(hotel, who, confirmation string) flowtest.Answer {
+	c.T.Helper()
+	return c.Do(flowtest.Call{Method: http.MethodDelete, Path: "/v1/hotels/" + hotel + "/bookings/" + confirmation, Token: c.citizen(who)})
+}
+
+// said is what an answer says of a booking.
+type said struct {
+	Decision     string                `json:"decision"`
+	Confirmation string                `json:"confirmation"`
+	Price        m                     `json:"price"`
+	Alternatives []m                   `json:"alternatives"`
+	Pending      []string              `json:"pending"`
+	Again        bool                  `json:"again"`
+	Reference    string                `json:"reference"`
+	Cancel       struct{ Rule string } `json:"cancel"`
+}
+
+func (c bookTown) want(a flowtest.Answer, status int, word string) (s said) {
+	c.T.Helper()
+	a.Into(c.T, &s)
+	if a.Status != status || word != s.Decision && word != a.Problem() {
+		c.T.Fatalf("want %d %s, got %d %s", status, word, a.Status, a.Text)
+	}
+	return s
+}
+
+// standing counts the reservations that stand at a hotel's system and were made by us.
+func (c bookTown) standing(hotel string) (n int) {
+	for _, r := range c.OHIP[hotel].ReadBooks().Reservations {
+		if r.Reference != "" && r.Status != ohip.StatusCancelled {
+			n++
+		}
+	}
+	return n
+}
+
+// made counts the reservations that we ever had made at a hotel's system.
+func (c bookTown) made(hotel string) (n int) {
+	for _, r := range c.OHIP[hotel].ReadBooks().Reservations {
+		if r.Reference != "" {
+			n++
+		}
+	}
+	return n
+}
+
+// TestFindBookCheckInCheckOut: one guest, from the search to the departure, over sockets.
+func TestFindBookCheckInCheckOut(t *testing.T) {
+	t.Parallel()
+	c := startBooking(t, placed(lakeside, 0, ""))
+	guest := c.Person(lakeside, identity.Want{})
+	o := c.find(lakeside, "STD")
+	body := o.wish(guest.Document.Name)
+	if guest.Document.LatinName != "" {
+		body["guest"].(m)["latin_name"] = guest.Document.LatinName
+	}
+	b := c.want(c.book(lakeside, "li", "", body), 201, "booked")
+	if fmt.Sprint(b.Price) != fmt.Sprint(o.Total) || b.Cancel.Rule == "" {
+		t.Errorf("%+v, the offer was %+v", b, o)
+	}
+	in := checkintest.Booked{Hotel: lakeside, Confirmation: b.Confirmation, People: []identity.Made{guest}}
+	a := c.CheckIn(lakeside, in.Arrival("lobby-1"))
+	if got := checkintest.Outcome(t, a); got != "checked-in" {
+		t.Fatalf("%s: %s", got, a.Text)
+	}
+	c.want(c.callOff(lakeside, "li", b.Confirmation), 409, "room-stay-begun")
+	c.Tomorrow()
+	if a := c.CheckOut(lakeside, guest); checkintest.Outcome(t, a) != "checked-out" {
+		t.Fatalf("%d %s", a.Status, a.Text)
+	}
+	for _, r := range c.OHIP[lakeside].ReadBooks().Reservations {
+		if r.Reference != b.Reference || r.Status != ohip.StatusCheckedOut || r.Confirmation != b.Confirmation {
+			t.Errorf("the hotel has %+v", r)
+		}
+	}
+	for name, content := range c.Files() {
+		if strings.Contains(string(content), guest.Document.Name) {
+			t.Errorf("%s has the guest's name in the clear", name)
+		}
+	}
+}
+
+// TestGoneOrDearer: what was found may not be there any more.
+func TestGoneOrDearer(t *testing.T) {
+	t.Parallel()
+	c := startBooking(t, placed(lakeside, 0, ""), placed("hill", 1, ""))
+	hotel := c.OHIP[lakeside]
+	o := c.find(lakeside, "STD")
+	if err := hotel.Reprice("STD", 999_00); err != nil {
+		t.Fatal(err)
+	}
+	dearer := c.want(c.book(lakeside, "li", "", o.wish("王小明")), 409, "room-price-changed")
+	o.Total = dearer.Price
+	if err := hotel.Reprice("STD", 555_00); err != nil {
+		t.Fatal(err)
+	}
+	cheaper := c.want(c.book(lakeside, "li", "", o.wish("王小明")), 201, "booked")
+	if fmt.Sprint(cheaper.Price) == fmt.Sprint(o.Total) {
+		t.Errorf("it costs %v still", cheaper.Price)
+	}
+	if _, err := hotel.Reserve(ohip.Want{Count: o.Free - 1}); err != nil {
+		t.Fatal(err)
+	}
+	gone := c.want(c.book(lakeside, "li", "", o.wish("李小红")), 409, "room-gone")
+	here := 0
+	for _, x := range gone.Alternatives {
+		if x["hotel"] == lakeside {
+			here++
+		}
+		if x["kind"] == "STD" && x["hotel"] == lakeside {
+			t.Errorf("what is gone is an alternative: %v", x)
+		}
+	}
+	if here == 0 || len(gone.Alternatives) > 5 {
+		t.Errorf("alternatives: %v", gone.Alternatives)
+	}
+	if _, err := hotel.Make([]byte(`{"count": 200, "room_type": "TWN"}`)); err != nil {
+		t.Fatal(err)
+	}
+	for _, kind := range []string{"DLX", "STE"} {
+		if _, err := hotel.Reserve(ohip.Want{Count: 60, RoomType: kind}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	full := c.want(c.book(lakeside, "li", "", o.wish("李小红")), 409, "room-gone")
+	if len(full.Alternatives) != 1 || full.Alternatives[0]["hotel"] != "hill" || full.Alternatives[0]["distance_m"] == nil {
+		t.Errorf("a full hotel's neighbours: %v", full.Alternatives)
+	}
+	if c.standing(lakeside) != 1 || c.Number(`SELECT count(*) FROM room_bookings`) != 1 {
+		t.Errorf("%d stand", c.standing(lakeside))
+	}
+}
+
+// TestAWishIsBookedOnce, whatever key it comes under and however often; one that is called off may be booked again.
+func TestAWishIsBookedOnce(t *testing.T) {
+	t.Parallel()
+	c := startBooking(t, placed(lakeside, 0, ""), placed("strict", 1, "  cancel: { days_before: 60, free_until: 0s }\n"))
+	wish := c.find(lakeside, "STD").wish("王小明")
+	first := c.book(lakeside, "li", "one", wish)
+	b := c.want(first, 201, "booked")
+	if again := c.book(lakeside, "li", "one", wish); again.Text != first.Text || again.Header.Get("Idempotent-Replayed") != "true" {
+		t.Errorf("again: %d %s", again.Status, again.Text)
+	}
+	if other := c.want(c.book(lakeside, "li", "two", wish), 409, "room-booked-already"); other.Confirmation != b.Confirmation {
+		t.Errorf("another key: %+v", other)
+	}
+	wish["room"] = 2
+	c.want(c.book(lakeside, "li", "", wish), 201, "booked")
+	wish["room"] = 1
+	c.want(c.book(lakeside, "wang", "", wish), 201, "booked")
+	if n := c.made(lakeside); n != 3 {
+		t.Errorf("%d reservations, want 3", n)
+	}
+
+	c.want(c.callOff(lakeside, "wang", b.Confirmation), 404, "room-booking-unknown")
+	c.want(c.callOff(lakeside, "li", "4711"), 404, "room-booking-unknown")
+	c.want(c.callOff("strict", "li", b.Confirmation), 404, "room-booking-unknown")
+	if off := c.want(c.callOff(lakeside, "li", b.Confirmation), 200, "cancelled"); off.Again || len(off.Pending) > 0 {
+		t.Errorf("%+v", off)
+	}
+	if off := c.want(c.callOff(lakeside, "li", b.Confirmation), 200, "cancelled"); !off.Again {
+		t.Errorf("%+v", off)
+	}
+	if n := c.standing(lakeside); n != 2 {
+		t.Errorf("%d stand, want 2", n)
+	}
+	c.want(c.book(lakeside, "li", "three", wish), 201, "booked")
+
+	late := c.want(c.book("strict", "li", "", c.find("strict", "STD").wish("王小明")), 201, "booked")
+	c.want(c.callOff("strict", "li", late.Confirmation), 409, "room-cancel-too-late")
+	if c.standing("strict") != 1 {
+		t.Error("it was called off all the same")
+	}
+}
+
+// TestACancellationReachesTheHotelLater where its system does not answer.
+func TestACancellationReachesTheHotelLater(t *testing.T) {
+	t.Parallel()
+	c := startBooking(t, placed(lakeside, 0, ""))
+	b := c.want(c.book(lakeside, "li", "", c.find(lakeside, "STD").wish("王小明")), 201, "booked")
+	c.Dial(lakeside, "pms", twin.Dial{Fault: twin.Hang})
+	if off := c.want(c.callOff(lakeside, "li", b.Confirmation), 200, "cancelled"); len(off.Pending) != 1 {
+		t.Errorf("%+v", off)
+	}
+	c.Dial(lakeside, "pms", twin.Dial{})
+	c.Quiet()
+	if c.standing(lakeside) != 0 {
+		t.Error("the hotel still has it")
+	}
+}
+
+// TestALostAnswerIsAskedFor: the hotel has booked, and its answer was lost; while there is time it is found by our reference.
+func TestALostAnswerIsAskedFor(t *testing.T) {
+	t.Parallel()
+	c := startBooking(t, placed(lakeside, 0, ""))
+	wish := c.find(lakeside, "STD").wish("王小明")
+	c.Dial(lakeside, "pms", twin.Dial{Fault: twin.Status5, AfterEffect: true, LatencyMS: 300, Path: "/rsv/v1/hotels/" + lakeside + "/reservations"})
+	answer := make(chan flowtest.Answer, 1)
+	go func() { answer <- c.book(lakeside, "li", "", wish) }()
+	c.Eventually("the hotel has it", func() bool { return c.made(lakeside) == 1 })
+	c.Dial(lakeside, "pms", twin.Dial{})
+	c.want(<-answer, 201, "booked")
+	if c.made(lakeside) != 1 || c.standing(lakeside) != 1 {
+		t.Errorf("made %d, standing %d", c.made(lakeside), c.standing(lakeside))
+	}
+}
+
+// bookFaults are the rows of the budget matrix: the outcomes that each fault may have.
+func bookFaults() []struct {
+	path  string
+	fault twin.Fault
+	after bool
+	want  []string
+} {
+	type row = struct {
+		path  string
+		fault twin.Fault
+		after bool
+		want  []string
+	}
+	const unclear, down = "a person: booking-unclear", "503 backend-unavailable"
+	var all []row
+	for _, f := range twin.Faults() {
+		look, book := []string{down}, []string{unclear}
+		switch f {
+		case twin.Slow: // a short answer may come within the slice
+			look, book = append(look, "booked"), append(book, "booked")
+		case twin.Refuse:
+			book = append(book, down)
+		}
+		all = append(all, row{"/par", f, false, look}, row{"/rsv", f, false, book})
+		if f != twin.Slow && f != twin.Refuse {
+			all = append(all, row{"/rsv", f, true, []string{unclear}})
+		}
+	}
+	return all
+}
+
+// TestBookingBudgetMatrix takes one wish through every fault of the hotel's system and of the ledger: in time, with a declared
+// outcome, and in the end the hotel has what the citizen was told and nothing else.
+func TestBookingBudgetMatrix(t *testing.T) {
+	t.Parallel()
+	faults := bookFaults()
+	if testing.Short() {
+		faults = flowtest.EveryNth(faults, 3)
+	}
+	var hotels []checkintest.Hotel
+	for i := range faults {
+		hotels = append(hotels, placed(fmt.Sprintf("hotel-%d", i), 0, ""))
+	}
+	c := startBooking(t, append(hotels, placed("ledger", 0, ""))...)
+	budget := flowtest.Budget{Machine: checkintest.Budget, Slack: checkintest.Slack}
+	var rows []flowtest.Row
+	for i, f := range faults {
+		hotel := hotels[i].ID
+		wish := c.find(hotel, "STD").wish("王小明")
+		c.Dial(hotel, "pms", twin.Dial{Fault: f.fault, AfterEffect: f.after, Path: f.path})
+		a := c.book(hotel, "li", "", wish)
+		c.Dial(hotel, "pms", twin.Dial{})
+		row := flowtest.Row{System: "pms " + f.path, Fault: string(f.fault), Want: f.want, Budget: budget, Got: checkintest.Outcome(t, a), Took: a.Took}
+		if f.after {
+			row.Fault += " after the effect"
+		}
+		c.Quiet()
+		row.Wrong = c.wrong(hotel, row.Got)
+		rows = append(rows, row)
+	}
+	c.want(c.book("ledger", "li", "", c.find("ledger", "STD").wish("first")), 201, "booked") // warms up
+	for i, f := range flowtest.LedgerFaults(testing.Short()) {
+		row := f.Row(budget, "503 ledger-unavailable", "booked")
+		wish := c.find("ledger", "STD").wish(fmt.Sprintf("guest %d", i))
+		before := c.standing("ledger")
+		a := f.During(c.City, func() flowtest.Answer { return c.book("ledger", "li", "", wish) })
+		row.Got, row.Took = checkintest.Outcome(t, a), a.Took
+		c.Quiet()
+		if n := c.standing("ledger") - before; n != 0 && row.Got != "booked" || n != 1 && row.Got == "booked" {
+			row.Wrong = fmt.Sprintf("%d more stand at the hotel", n)
+		}
+		rows = append(rows, row)
+	}
+	flowtest.Report(t, rows)
+}
+
+// wrong holds what a hotel has, and what the ledger has of it, against what was said.
+func (c bookTown) wrong(hotel, got string) string {
+	stands, kept := c.standing(hotel), c.Number(`SELECT count(*) FROM room_bookings WHERE venue = $1`, hotel)
+	if want := 0; got == "booked" {
+		want = 1
+		if stands != want || kept != 1 {
+			return fmt.Sprintf("%d stand at the hotel, %d in the ledger", stands, kept)
+		}
+	} else if stands != want || kept != 0 {
+		return fmt.Sprintf("not booked, and %d stand at the hotel, %d in the ledger", stands, kept)
+	}
+	return ""
+}
+
+// TestTheGatewayDiesWhileItBooks: the hotel has booked when the ledger fails under the gateway. Nobody was told a number, so recovery takes it
+// back, and the same request books anew.
+func TestTheGatewayDiesWhileItBooks(t *testing.T) {
+	t.Parallel()
+	c := startBooking(t, placed(lakeside, 0, ""))
+	wish := c.find(lakeside, "STD").wish("王小明")
+	c.Dial(lakeside, "pms", twin.Dial{LatencyMS: 150, AfterEffect: true, Path: "/rsv"})
+	dead := make(chan flowtest.Answer, 1)
+	go func() { dead <- c.book(lakeside, "li", "one", wish) }()
+	c.Eventually("the hotel has it", func() bool { return c.made(lakeside) == 1 })
+	c.Ledger.Set(ledgertest.AtBegin, ledgertest.Full)
+	c.want(<-dead, 503, "ledger-unavailable")
+	c.Ledger.Set(ledgertest.AtBegin, ledgertest.None)
+	c.Dial(lakeside, "pms", twin.Dial{})
+	c.Quiet()
+	if got := c.wrong(lakeside, "nothing"); got != "" {
+		t.Fatal(got)
+	}
+	c.want(c.book(lakeside, "li", "one", wish), 201, "booked")
+	if c.standing(lakeside) != 1 || c.made(lakeside) != 2 {
+		t.Errorf("made %d, standing %d", c.made(lakeside), c.standing(lakeside))
+	}
+}
+
+// TestBadBookings: each is refused by name, and leaves nothing behind.
+func TestBadBookings(t *testing.T) {
+	t.Parallel()
+	c := startBooking(t, placed(lakeside, 0, ""), checkintest.Hotel{ID: "unfound"})
+	good := func() m { return c.find(lakeside, "STD").wish("王小明") }
+	long := strings.Repeat("x", 81)
+	requests := c.OHIP[lakeside].ReadBooks().Requests
+	_ = requests
+	for _, x := range []struct {
+		name   string
+		change func(m)
+		status int
+		word   string
+		field  string
+	}{
+		{"no day", func(b m) { delete(b, "check_in") }, 400, "field-missing", "check_in"},
+		{"a day that is none", func(b m) { b["check_in"] = "2026-02-30" }, 400, "field-invalid", "check_in"},
+		{"a day that is over", func(b m) { b["check_in"] = "2020-01-01" }, 400, "field-invalid", "check_in"},
+		{"years ahead", func(b m) { b["check_in"] = "2099-01-01" }, 400, "field-invalid", "check_in"},
+		{"no nights", func(b m) { b["nights"] = 0 }, 400, "field-invalid", "nights"},
+		{"10,000 nights", func(b m) { b["nights"] = 10_000 }, 400, "field-invalid", "nights"},
+		{"nobody", func(b m) { b["guests"] = 0 }, 400, "field-invalid", "guests"},
+		{"a crowd", func(b m) { b["guests"] = 21 }, 400, "field-invalid", "guests"},
+		{"no kind", func(b m) { delete(b, "kind") }, 400, "field-missing", "kind"},
+		{"a long kind", func(b m) { b["kind"] = long }, 400, "field-invalid", "kind"},
+		{"no plan", func(b m) { b["plan"] = " " }, 400, "field-missing", "plan"},
+		{"no price", func(b m) { delete(b, "price") }, 400, "field-missing", "price"},
+		{"a negative price", func(b m) { b["price"] = m{"minor": -1, "currency": "CNY"} }, 400, "field-invalid", "price.minor"},
+		{"an odd currency", func(b m) { b["price"] = m{"minor": 1, "currency": "yuan"} }, 400, "field-invalid", "price.currency"},
+		{"no name", func(b m) { b["guest"] = m{} }, 400, "field-missing", "guest.name"},
+		{"a long name", func(b m) { b["guest"] = m{"name": long} }, 400, "field-invalid", "guest.name"},
+		{"a long Latin name", func(b m) { b["guest"] = m{"name": "王", "latin_name": long} }, 400, "field-invalid", "guest.latin_name"},
+		{"a control", func(b m) { b["guest"] = m{"name": "a\u0007"} }, 400, "field-invalid", "guest.name"},
+		{"ten alike", func(b m) { b["room"] = 10 }, 400, "field-invalid", "room"},
+		{"an unknown member", func(b m) { b["hotel"] = "x" }, 400, "field-unknown", "hotel"},
+		{"another kind", func(b m) { b["kind"] = "PALACE" }, 409, "room-gone", ""},
+		{"another currency", func(b m) { b["price"] = m{"minor": 99999900, "currency": "USD"} }, 409, "room-price-changed", "price"},
+	} {
+		body := good()
+		x.change(body)
+		a := c.Do(flowtest.Call{Method: http.MethodPost, Path: "/v1/hotels/" + lakeside + "/bookings", Token: c.citizen("li"), Body: body, Invalid: x.status == 400})
+		var p struct {
+			Field string `json:"field"`
+		}
+		a.Into(t, &p)
+		if a.Status != x.status || a.Problem() != x.word || p.Field != x.field {
+			t.Errorf("%s: %d %s", x.name, a.Status, a.Text)
+		}
+	}
+	if a := c.book("unfound", "li", "", good()); a.Status != 404 {
+		t.Errorf("a hotel that is not found: %d %s", a.Status, a.Text)
+	}
+	if a := c.Do(flowtest.Call{Method: http.MethodPost, Path: "/v1/hotels/" + lakeside + "/bookings", Token: c.Token("li", "rooms:read"), Body: good()}); a.Status != 403 {
+		t.Errorf("without the scope: %d %s", a.Status, a.Text)
+	}
+	if a := c.Do(flowtest.Call{Method: http.MethodPost, Path: "/v1/hotels/" + lakeside + "/bookings", Token: c.citizen("li"), Key: "-", Body: good(), Invalid: true}); a.Problem() != "idempotency-key-missing" {
+		t.Errorf("without a key: %d %s", a.Status, a.Text)
+	}
+	if n := c.Number(`SELECT count(*) FROM room_bookings`); n != 0 || c.made(lakeside) != 0 {
+		t.Errorf("%d rows, %d reservations", n, c.made(lakeside))
+	}
+}
+
+// TestAHotelThatCannotBeBooked says so: its system has no way to do it here.
+func TestAHotelThatCannotBeBooked(t *testing.T) {
+	t.Parallel()
+	h := placed("canal", 0, "")
+	h.PMS = checkintest.Apaleo
+	c := startBooking(t, h)
+	a := c.book("canal", "li", "", m{"check_in": today(), "nights": 1, "guests": 1, "kind": "X", "plan": "Y", "price": m{"minor": 1, "currency": "CNY"}, "guest": m{"name": "王"}})
+	c.want(a, 409, "room-not-bookable")
+}
