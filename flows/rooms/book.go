@@ -161,9 +161,11 @@ func (o *booking) plan() (*journey.Plan[Wish, Booked], error) {
 		seen := journey.Ask(b, "look", o.look, in, journey.Refuse(gateway.ProblemBackendUnavailable))
 		agreed := journey.Join(b, "agree", in, seen, o.agree)
 		held := journey.Record(b, stepHold, hold, agreed, journey.UndoRecord(release))
-		made := journey.Try(b, journey.Commit(b, stepBook, o.book, held, journey.Undo(o.unbook),
-			journey.Disclose("book the room", "guest.name")))
-		booked := journey.Join(b, "confirm", held, made, o.confirm)
+		// A refusal that knows more, the alternatives or the new price, brings its own words.
+		made := journey.Commit(b, stepBook, o.book, held, journey.Undo(o.unbook), journey.Assist(handUnclear),
+			journey.Refusals(map[string]*gateway.Problem{"": ProblemBookingRefused, refusedGone: ProblemRoomGone, refusedPrice: ProblemPriceChanged}),
+			journey.Disclose("book the room", "guest.name"))
+		booked := journey.Join(b, "confirm", held, made, confirm)
 		return journey.Record(b, stepKeep, keep, booked, journey.Pivot(), journey.Interrupted(handInterrupted))
 	})
 }
@@ -213,12 +215,9 @@ func priceChanged(now gateway.Money) error {
 	return ProblemPriceChanged.Error(gateway.Text{}).WithField("price").With("price", now)
 }
 
-// confirm says what became of the booking at the hotel's system.
-func (o *booking) confirm(a Agreed, made journey.Result[Reserved]) (Booked, error) {
-	b := Booked{Agreed: a, Reserved: made.Value}
-	if made.Err != nil {
-		return b, o.notBooked(a, made.Err)
-	}
+// confirm holds what the hotel's system has booked against what was agreed: one that is dearer after all is taken back.
+func confirm(a Agreed, made Reserved) (Booked, error) {
+	b := Booked{Agreed: a, Reserved: made}
 	if b.Total.Currency == "" {
 		b.Total = a.Offer.Total
 	}
@@ -226,23 +225,4 @@ func (o *booking) confirm(a Agreed, made journey.Result[Reserved]) (Booked, erro
 		return b, priceChanged(b.Total)
 	}
 	return b, nil
-}
-
-// notBooked says what an error of the hotel's system means for whoever books.
-func (o *booking) notBooked(a Agreed, err error) error {
-	why, refused := refusalOf(err)
-	switch {
-	case refused && why == refusedGone:
-		return o.gone(a)
-	case refused && why == refusedPrice:
-		if now, said := costsOf(err); said {
-			return priceChanged(now)
-		}
-		return ProblemPriceChanged.Error(gateway.Text{}).WithField("price")
-	case refused:
-		return ProblemBookingRefused.Error(gateway.Text{}).WithCause(err)
-	case call.OutcomeOf(err) == call.NotSentOutcome:
-		return gateway.ProblemBackendUnavailable.Error(gateway.Text{}).WithCause(err).WithRetryAfter(2 * time.Second)
-	}
-	return handUnclear
 }

@@ -1,10 +1,7 @@
 package rooms
 
 import (
-	"errors"
-
 	"github.com/warmgate/warmgate/gateway"
-	"github.com/warmgate/warmgate/gateway/call"
 	"github.com/warmgate/warmgate/gateway/flow"
 	"github.com/warmgate/warmgate/gateway/journey"
 )
@@ -38,14 +35,14 @@ func bookingProblems() []*gateway.Problem {
 
 // How people take over.
 var (
-	handUnclear = journey.Handover{Kind: "booking-unclear", Next: gateway.Text{
+	handUnclear = journey.Handover{Kind: "room-booking-unclear", Next: gateway.Text{
 		Zh: "酒店系统没有回应。系统会查明，若已订上会自动取消。请联系客人，需要时为其重新预订",
 		En: "The hotel's system did not answer. What it may have booked is taken back by itself. Ask the guest, and book again where they still want it"}}
-	handInterrupted = journey.Handover{Kind: "booking-interrupted", Hold: true, Next: gateway.Text{
+	handInterrupted = journey.Handover{Kind: "room-booking-interrupted", Hold: true, Next: gateway.Text{
 		Zh: "预订过程中断，请与酒店核对", En: "The booking was interrupted; please look at it with the hotel"}}
-	handCancelLate = journey.Handover{Kind: "booking-cancel-late", Next: gateway.Text{
+	handCancelLate = journey.Handover{Kind: "room-cancel-late", Next: gateway.Text{
 		Zh: "客人已取消预订，酒店系统还不知道，请通知酒店", En: "The guest has cancelled, and the hotel's system does not know it; please tell the hotel"}}
-	handCancelInterrupted = journey.Handover{Kind: "booking-cancel-interrupted", Hold: true, Next: gateway.Text{
+	handCancelInterrupted = journey.Handover{Kind: "room-cancel-interrupted", Hold: true, Next: gateway.Text{
 		Zh: "取消过程中断，请与酒店核对", En: "The cancellation was interrupted; please look at it with the hotel"}}
 )
 
@@ -78,25 +75,4 @@ func bookingSteps() map[string]gateway.Text {
 // bookingPurposes are what hotels are told of a citizen for.
 func bookingPurposes() map[string]gateway.Text {
 	return map[string]gateway.Text{"book the room": {Zh: "预订客房", En: "Book the room"}}
-}
-
-// refusalOf returns the reason of a definite no.
-func refusalOf(err error) (string, bool) {
-	refused, ok := errors.AsType[*call.Refused](err)
-	if !ok {
-		return "", false
-	}
-	return refused.Reason, true
-}
-
-// costs is what a stay costs now, as the detail of a refusal of its price.
-type costs struct{ now gateway.Money }
-
-// Error says no amount.
-func (costs) Error() string { return "the stay has another price" }
-
-// costsOf returns what a stay costs by now, where the refusal says so.
-func costsOf(err error) (gateway.Money, bool) {
-	c, ok := errors.AsType[costs](err)
-	return c.now, ok
 }

@@ -18,11 +18,12 @@ import (
 type ohipSales struct {
 	client *ohip.Client
 	house  *ohipHouse
+	gone   func(Agreed) error // the refusal of a room that cannot be had any more
 }
 
 // bindOHIP binds the operations of booking to a hotel's client.
 func (o *booking) bindOHIP(h *ohipHouse, to flow.Connection, b *call.Bindings) {
-	s := &ohipSales{h.client, h}
+	s := &ohipSales{h.client, h, o.gone}
 	call.BindRead(b, o.look, to.Instance, s.look)
 	call.BindWrite(b, o.book, to.Instance, call.Effect[Agreed, Reserved]{Do: s.book, Find: s.booked})
 	call.BindWrite(b, o.unbook, to.Instance, call.Effect[Agreed, Reserved]{Do: s.unbook, Find: neverAsked})
@@ -65,7 +66,7 @@ func (s *ohipSales) lookAgain(ctx context.Context, a Agreed, err error) (Reserve
 	why, refused := ohip.RefusalOf(err)
 	switch {
 	case refused && why == ohip.RefusedGone:
-		return Reserved{}, call.Refuse(refusedGone, err)
+		return Reserved{}, call.Refuse(refusedGone, s.gone(a))
 	case refused && why == ohip.RefusedPrice:
 		return Reserved{}, s.nowCosts(ctx, a, call.Refuse(refusedPrice, err))
 	case !ok || e.Fate != wire.Unknown:
@@ -93,11 +94,11 @@ func (s *ohipSales) nowCosts(ctx context.Context, a Agreed, instead error) error
 			continue
 		}
 		if f.Total != a.Offer.Total && f.Total.Currency != "" {
-			return call.Refuse(refusedPrice, costs{f.Total})
+			return call.Refuse(refusedPrice, priceChanged(f.Total))
 		}
 		return instead
 	}
-	return call.Refuse(refusedGone, instead)
+	return call.Refuse(refusedGone, s.gone(a))
 }
 
 // booked asks by our reference.
