@@ -102,14 +102,16 @@ func (c bookTown) callOff(hotel, who, confirmation string) flowtest.Answer {
 
 // said is what an answer says of a booking.
 type said struct {
-	Decision     string                `json:"decision"`
-	Confirmation string                `json:"confirmation"`
-	Price        m                     `json:"price"`
-	Alternatives []m                   `json:"alternatives"`
-	Pending      []string              `json:"pending"`
-	Again        bool                  `json:"again"`
-	Reference    string                `json:"reference"`
-	Cancel       struct{ Rule string } `json:"cancel"`
+	Decision     string   `json:"decision"`
+	Confirmation string   `json:"confirmation"`
+	Price        m        `json:"price"`
+	Alternatives []m      `json:"alternatives"`
+	Pending      []string `json:"pending"`
+	Again        bool     `json:"again"`
+	Reference    string   `json:"reference"`
+	Cancel       struct {
+		Rule string `json:"rule"`
+	} `json:"cancel"`
 }
 
 func (c bookTown) want(a flowtest.Answer, status int, word string) (s said) {

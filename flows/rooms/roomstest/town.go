@@ -14,6 +14,7 @@ import (
 	"github.com/warmgate/warmgate/backends/ohip"
 	"github.com/warmgate/warmgate/flows/flowtest"
 	"github.com/warmgate/warmgate/flows/rooms"
+	"github.com/warmgate/warmgate/gateway/assist"
 	"github.com/warmgate/warmgate/gateway/auth"
 	"github.com/warmgate/warmgate/gateway/flow"
 )
@@ -46,14 +47,18 @@ type Town struct {
 	token  string
 }
 
-// Flows returns the journey.
+// Flows returns the journey and the human door.
 func Flows(t testing.TB) []*flow.Flow {
 	t.Helper()
 	f, err := rooms.New()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return []*flow.Flow{f}
+	door, err := assist.New([]*flow.Flow{f})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return []*flow.Flow{f, door}
 }
 
 const hotelFile = `id: %[1]s
