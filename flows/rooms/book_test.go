@@ -14,7 +14,6 @@ import (
 	"github.com/warmgate/warmgate/flows/checkin/checkintest"
 	"github.com/warmgate/warmgate/flows/flowtest"
 	"github.com/warmgate/warmgate/flows/rooms"
-	"github.com/warmgate/warmgate/gateway/assist"
 	"github.com/warmgate/warmgate/gateway/flow"
 	"github.com/warmgate/warmgate/gateway/ledger/ledgertest"
 )
@@ -43,11 +42,7 @@ func startBooking(t *testing.T, hotels ...checkintest.Hotel) bookTown {
 		}
 		all = append(all, f)
 	}
-	door, err := assist.New(all)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return bookTown{checkintest.StartWith(t, append(all, door), nil, hotels...)}
+	return bookTown{checkintest.StartWith(t, checkintest.WithDoor(t, all...), nil, hotels...)}
 }
 
 // citizen is a token for finding and booking.
@@ -422,8 +417,6 @@ func TestBadBookings(t *testing.T) {
 	c := startBooking(t, placed(lakeside, 0, ""), checkintest.Hotel{ID: "unfound"})
 	good := func() m { return c.find(lakeside, "STD").wish("王小明") }
 	long := strings.Repeat("x", 81)
-	requests := c.OHIP[lakeside].ReadBooks().Requests
-	_ = requests
 	for _, x := range []struct {
 		name   string
 		change func(m)

@@ -95,7 +95,7 @@ func TestAHotelThatIsOnlyFoundHasNoKiosk(t *testing.T) {
   police: { connector: police, url: "http://127.0.0.1:1", secrets: { api_key: { env: OCTO_KEY } } }
 settings: { kiosks: [lobby-1], keys: staff }
 `
-	c := roomstest.StartWith(t, append(checkintest.Flows(t), roomstest.Flows(t)...), nil, hotels...)
+	c := roomstest.StartWith(t, checkintest.WithDoor(t, checkintest.Flows(t)[0], roomstest.Flows(t)[0]), nil, hotels...)
 	if a := c.Search(roomstest.Query(lat, lon)); len(a.Hotels) != 2 {
 		t.Errorf("%s", a.Text)
 	}

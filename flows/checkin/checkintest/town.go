@@ -61,14 +61,14 @@ func Flows(t testing.TB) []*flow.Flow {
 	return WithDoor(t, c)
 }
 
-// WithDoor returns a journey and the human door before it.
-func WithDoor(t testing.TB, c *flow.Flow) []*flow.Flow {
+// WithDoor returns journeys and the human door before them all.
+func WithDoor(t testing.TB, all ...*flow.Flow) []*flow.Flow {
 	t.Helper()
-	door, err := assist.New([]*flow.Flow{c})
+	door, err := assist.New(all)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return []*flow.Flow{c, door}
+	return append(all, door)
 }
 
 const hotelFile = `id: %[1]s
