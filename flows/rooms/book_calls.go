@@ -102,13 +102,13 @@ func readStay(checkIn string, nights, guests int, at time.Time) (s offer.Stay, e
 		return s, missing("check_in")
 	}
 	if s.Arrival, err = offer.ParseDate(checkIn); err != nil {
-		return s, notRight("check_in", "日期格式应为 YYYY-MM-DD", "It must be a day, YYYY-MM-DD.")
+		return s, invalid("check_in", "日期格式应为 YYYY-MM-DD", "It must be a day, YYYY-MM-DD.")
 	}
 	switch {
 	case s.Arrival < today:
-		return s, notRight("check_in", "日期已过", "This day is over at the hotel.")
+		return s, invalid("check_in", "日期已过", "This day is over at the hotel.")
 	case s.Arrival > today+maxAhead:
-		return s, notRight("check_in", fmt.Sprintf("最多提前 %d 天", maxAhead), fmt.Sprintf("It may be at most %d days from today.", maxAhead))
+		return s, invalid("check_in", fmt.Sprintf("最多提前 %d 天", maxAhead), fmt.Sprintf("It may be at most %d days from today.", maxAhead))
 	case nights < 1 || nights > maxNights:
 		return s, outOfRange("nights", 1, maxNights)
 	case guests < 1 || guests > maxGuests:
@@ -134,16 +134,16 @@ func readOffer(body *wishBody, w *Wish) error {
 	}
 	for part := range strings.FieldsSeq(body.Guest.LatinName) {
 		if len(part) > maxName {
-			return notRight("guest.latin_name", fmt.Sprintf("每个词最多 %d 个字节", maxName), fmt.Sprintf("Each word may have at most %d bytes.", maxName))
+			return invalid("guest.latin_name", fmt.Sprintf("每个词最多 %d 个字节", maxName), fmt.Sprintf("Each word may have at most %d bytes.", maxName))
 		}
 	}
 	switch p := body.Price; {
 	case p == nil:
 		return missing("price")
 	case p.Minor < 0 || p.Minor > 1e12:
-		return notRight("price.minor", "金额有误", "It must be 0 to 1,000,000,000,000 of the minor unit.")
+		return invalid("price.minor", "金额有误", "It must be 0 to 1,000,000,000,000 of the minor unit.")
 	case len(p.Currency) != 3 || strings.Trim(p.Currency, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "":
-		return notRight("price.currency", "须为 ISO 4217 代码", "It must be an ISO 4217 code, three capitals.")
+		return invalid("price.currency", "须为 ISO 4217 代码", "It must be an ISO 4217 code, three capitals.")
 	default:
 		w.Price = *p
 	}
@@ -230,21 +230,17 @@ func checkWord(path, s string, most int) error {
 	case strings.TrimSpace(s) == "":
 		return missing(path)
 	case len(s) > most:
-		return notRight(path, fmt.Sprintf("最多 %d 个字节", most), fmt.Sprintf("It may have at most %d bytes.", most))
+		return invalid(path, fmt.Sprintf("最多 %d 个字节", most), fmt.Sprintf("It may have at most %d bytes.", most))
 	case strings.ContainsFunc(s, unprintable):
-		return notRight(path, "含有无法识别的字符", "It holds characters that cannot be printed.")
+		return invalid(path, "含有无法识别的字符", "It holds characters that cannot be printed.")
 	}
 	return nil
 }
 
 func outOfRange(path string, least, most int) error {
-	return notRight(path, fmt.Sprintf("须为 %d 到 %d", least, most), fmt.Sprintf("It must be %d to %d.", least, most))
+	return invalid(path, fmt.Sprintf("须为 %d 到 %d", least, most), fmt.Sprintf("It must be %d to %d.", least, most))
 }
 
 func missing(field string) error {
 	return edge.ProblemFieldMissing.Error(gateway.Text{}).WithField(field)
-}
-
-func notRight(field, zh, en string) error {
-	return edge.ProblemFieldInvalid.Error(gateway.Text{Zh: zh, En: en}).WithField(field)
 }
