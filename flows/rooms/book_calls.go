@@ -114,7 +114,7 @@ func readStay(checkIn string, nights, guests int, at time.Time) (s offer.Stay, e
 	case guests < 1 || guests > maxGuests:
 		return s, outOfRange("guests", 1, maxGuests)
 	}
-	s.Nights, s.Guests = uint16(nights), uint8(guests) //nolint:gosec // bounded above
+	s.Nights, s.Guests = uint16(nights), uint8(guests) // bounded above
 	return s, nil
 }
 

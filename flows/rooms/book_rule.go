@@ -25,7 +25,7 @@ func (r *CancelRule) check(wrong *flow.Mistakes) {
 
 // until is the moment for a day of arrival.
 func (r *CancelRule) until(arrival offer.Date, at *time.Location) time.Time {
-	d := arrival - offer.Date(r.DaysBefore) //nolint:gosec // bounded by check
+	d := arrival - offer.Date(r.DaysBefore) // bounded by check
 	day := d.Time()
 	return time.Date(day.Year(), day.Month(), day.Day(), 0, 0, 0, 0, at).Add(r.FreeUntil)
 }
