@@ -49,12 +49,12 @@ func (s *search) read(x *edge.Exchange, c *city, now time.Time) (sheet.Query, er
 	r := reader{x: x}
 	q := sheet.Query{Lang: x.Lang()}
 	q.Lat, q.Lon = r.point("near")
-	q.Radius = float64(r.number("radius", usualRadius, 1, maxRadius))
+	q.Radius = float64(r.number("radius", usualRadius, maxRadius))
 	q.Stay = r.stay(c.today(now))
-	q.MaxPrice = r.number("max_price", 0, 1, maxPrice)
+	q.MaxPrice = r.number("max_price", 0, maxPrice)
 	q.Accessible, q.Breakfast = r.flag("accessible"), r.flag("breakfast")
 	q.ByPrice = r.byPrice()
-	q.Limit = int(r.number("limit", usualLimit, 1, maxLimit))
+	q.Limit = int(r.number("limit", usualLimit, maxLimit))
 	if text, there := x.PeekQuery("cursor"); there && r.err == nil {
 		after, ok := readCursor(string(text), s.rt.Ledger.Keys(), c.tenant, &q)
 		if q.After = &after; !ok {
@@ -93,15 +93,15 @@ func degrees(text []byte) (float64, bool) {
 	return f, err == nil
 }
 
-// number reads a whole number of least to most; usual where it is not there.
-func (r *reader) number(name string, usual, least, most int64) int64 {
+// number reads a whole number of 1 to most; usual where it is not there.
+func (r *reader) number(name string, usual, most int64) int64 {
 	text, there := r.x.PeekQuery(name)
 	if !there {
 		return usual
 	}
 	n, err := strconv.ParseInt(string(text), 10, 64)
-	if err != nil || n < least || n > most || text[0] == '+' || len(text) > maxNumber {
-		r.refuse(name, fmt.Sprintf("须为 %d 至 %d 的整数", least, most), fmt.Sprintf("It must be a whole number of %d to %d.", least, most))
+	if err != nil || n < 1 || n > most || text[0] == '+' || len(text) > maxNumber {
+		r.refuse(name, fmt.Sprintf("须为 1 至 %d 的整数", most), fmt.Sprintf("It must be a whole number of 1 to %d.", most))
 	}
 	return n
 }
@@ -113,7 +113,7 @@ func (r *reader) stay(today offer.Date) offer.Stay {
 	if !ok || arrival < today || arrival > last {
 		r.refuse("check_in", fmt.Sprintf("须为 %s 至 %s 的日期（YYYY-MM-DD）", today, last), fmt.Sprintf("It must be a day of %s to %s.", today, last))
 	}
-	nights := r.number("nights", 1, 1, maxNights)
+	nights := r.number("nights", 1, maxNights)
 	_, counted := r.x.PeekQuery("nights")
 	if _, there := r.x.PeekQuery("check_out"); there {
 		leaves, ok := r.day("check_out")
@@ -127,7 +127,7 @@ func (r *reader) stay(today offer.Date) offer.Stay {
 		}
 		nights = int64(leaves - arrival)
 	}
-	guests := r.number("guests", 1, 1, maxGuests)
+	guests := r.number("guests", 1, maxGuests)
 	return offer.Stay{Arrival: arrival, Nights: uint16(nights), Guests: uint8(guests)}
 }
 

@@ -205,7 +205,7 @@ func (c *Town) AskBadly(query string) flowtest.Answer {
 // Query returns the search for a room for tomorrow's night around a point, with the parameters of more: name, value, …
 func Query(lat, lon float64, more ...string) string {
 	v := url.Values{"near": {fmt.Sprintf("%v,%v", lat, lon)}, "check_in": {Day(1)}}
-	for i := 0; i < len(more); i += 2 {
+	for i := 0; i+1 < len(more); i += 2 {
 		v.Set(more[i], more[i+1])
 	}
 	return v.Encode()
