@@ -32,26 +32,14 @@ outbox:
 // sections are the product's own budgets by plan. Any other plan is one commit.
 func sections() map[string]string {
 	return map[string]string{
-		"scenic-entry": `
-    journey_budget: 20s
-    machine_budget: 800ms
-    flush: 40ms
-    overhead: 60ms
-    lease: 2s
-    steps:
+		"scenic-entry": section("20s", "800ms", `
       recall: { slice: 40ms }
       fallback: { slice: 40ms }
       find: { slice: 220ms, attempts: 2, attempt_timeout: 100ms, backoff: 10ms, min: 10ms }
       day: { slice: 220ms, cache: { fresh: 1m, stale_while_revalidate: 10m, stale_if_error: 12h } }
       redeem: { slice: 250ms, min: 10ms }
-`,
-		"hotel-check-in": `
-    journey_budget: 30s
-    machine_budget: 3s
-    flush: 40ms
-    overhead: 60ms
-    lease: 2s
-    steps:
+`),
+		"hotel-check-in": section("30s", "3s", `
       recall: { slice: 40ms }
       booking: { slice: 700ms, min: 20ms, attempts: 2, attempt_timeout: 340ms, backoff: 20ms }
       identity: { slice: 700ms, min: 20ms, attempts: 2, attempt_timeout: 340ms, backoff: 20ms }
@@ -65,64 +53,39 @@ func sections() map[string]string {
       check-in: { slice: 500ms, min: 20ms }
       register: { slice: 500ms, min: 20ms }
       key: { slice: 600ms, min: 20ms }
-`,
-		"rooms-search": `
-    journey_budget: 10s
-    machine_budget: 1500ms
-    flush: 40ms
-    overhead: 60ms
-    lease: 2s
-    steps:
+`),
+		"rooms-search": section("10s", "1500ms", `
       offers:
         slice: 1300ms
         attempt_timeout: 1s
         min: 20ms
         cache: { fresh: 30s, stale_while_revalidate: 2m, stale_if_error: 10m }
-`,
-		"rooms-refresh": `
-    journey_budget: 10s
-    machine_budget: 1500ms
-    flush: 40ms
-    overhead: 60ms
-    lease: 2s
-    steps:
+`),
+		"rooms-refresh": section("10s", "1500ms", `
       offers:
         slice: 1300ms
         attempt_timeout: 1s
         min: 20ms
         cache: { fresh: 30s, stale_if_error: 10m }
-`,
-		"hotel-check-out": `
-    journey_budget: 30s
-    machine_budget: 3s
-    flush: 40ms
-    overhead: 60ms
-    lease: 2s
-    steps:
+`),
+		"hotel-check-out": section("30s", "3s", `
       check-out: { slice: 800ms, min: 20ms }
       key-off: { slice: 600ms, min: 20ms }
       departures: { slice: 600ms, min: 20ms }
-`,
-		"booking": `
-    journey_budget: 10s
-    machine_budget: 3s
-    flush: 40ms
-    overhead: 60ms
-    lease: 2s
-    steps:
+`),
+		"booking": section("10s", "3s", `
       look: { slice: 700ms, min: 20ms, attempts: 2, attempt_timeout: 340ms, backoff: 20ms }
       book: { slice: 1200ms, min: 20ms }
-`,
-		"booking-cancel": `
-    journey_budget: 10s
-    machine_budget: 3s
-    flush: 40ms
-    overhead: 60ms
-    lease: 2s
-    steps:
+`),
+		"booking-cancel": section("10s", "3s", `
       cancel: { slice: 800ms, min: 20ms }
-`,
+`),
 	}
+}
+
+// section is one plan's section with its steps.
+func section(journey, machine, steps string) string {
+	return fmt.Sprintf("\n    journey_budget: %s\n    machine_budget: %s\n    flush: 40ms\n    overhead: 60ms\n    lease: 2s\n    steps:", journey, machine) + steps
 }
 
 // OneCommit is the machine budget of a plan that is one commit.
