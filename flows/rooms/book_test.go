@@ -353,9 +353,11 @@ func TestBookingBudgetMatrix(t *testing.T) {
 		if f.after {
 			row.Fault += " after the effect"
 		}
-		c.Quiet()
-		row.Wrong = c.wrong(hotel, row.Got)
 		rows = append(rows, row)
+	}
+	c.Quiet()
+	for i := range rows {
+		rows[i].Wrong = c.wrong(hotels[i].ID, rows[i].Got)
 	}
 	c.want(c.book("ledger", "li", "", c.find("ledger", "STD").wish("first")), 201, "booked") // warms up
 	for i, f := range flowtest.LedgerFaults(testing.Short()) {
