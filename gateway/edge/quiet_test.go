@@ -281,6 +281,9 @@ func (w work) Apply(tx *ledger.Tx) error { return w(tx) }
 
 // TestAllocations bounds what the edge itself costs a request, from the route to the answer's headers.
 func TestAllocations(t *testing.T) {
+	if raced {
+		t.Skip("the race detector allocates")
+	}
 	s, ctx := bare(t)
 	n := testing.AllocsPerRun(200, func() {
 		ctx.Response.Reset()

@@ -226,6 +226,9 @@ func TestETagsAreOfTheBytes(t *testing.T) {
 
 // TestSearchesAllocate nothing for an answer that is kept, and for another one its ETag.
 func TestSearchesAllocate(t *testing.T) {
+	if raced {
+		t.Skip("the race detector allocates")
+	}
 	city := filled(t, config(), 1000)
 	q := *around(2500, 20)
 	keep(t, city, "k", &q, noon)
