@@ -177,10 +177,15 @@ func ledgerRow(c *Town, hotel string, f flowtest.LedgerFault, want []string) flo
 	body := b.Arrival("lobby-1")
 	a := f.During(c.City, func() flowtest.Answer { return c.CheckIn(hotel, body) })
 	row.Got, row.Took = Outcome(c.T, a), a.Took
-	c.Quiet()
-	x := c.Truth(b)
-	if row.Got == notRecorded && (x.InHouse || x.Keys > 0 || x.Room != "" || c.Number(`SELECT count(*) FROM stays WHERE booking = $1`, b.ID) > 0) {
-		row.Wrong = fmt.Sprintf("not recorded, and yet: %+v", x)
+	if row.Got != notRecorded {
+		c.Quiet()
+		return row
 	}
+	// A commit that hung may have landed once it was let go, after the answer: recovery takes back what it held.
+	c.Eventually("nothing is left of what was not recorded", func() bool {
+		c.Quiet()
+		x := c.Truth(b)
+		return !x.InHouse && x.Keys == 0 && x.Room == "" && c.Number(`SELECT count(*) FROM stays WHERE booking = $1`, b.ID) == 0
+	})
 	return row
 }
