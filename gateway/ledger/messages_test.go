@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/warmgate/warmgate/gateway/ledger"
+	"github.com/warmgate/warmgate/gateway/ledger/ledgertest"
 )
 
 func newID() string { return uuid.Must(uuid.NewV7()).String() }
@@ -170,24 +171,11 @@ func TestQueriesUseTheirIndexes(t *testing.T) {
 		`SELECT hash FROM audit_links ORDER BY chain DESC, link DESC LIMIT 1`:                                                                      "SCAN audit_links",
 	} {
 		b.read(t, func(q ledger.Querier) error {
-			rows, err := q.Query("EXPLAIN QUERY PLAN " + query)
-			if err != nil {
-				return err
-			}
-			defer rows.Close()
-			plan := ""
-			for rows.Next() {
-				var id, parent, unused int
-				var detail string
-				if err = rows.Scan(&id, &parent, &unused, &detail); err != nil {
-					return err
-				}
-				plan += detail + "; "
-			}
+			plan, err := ledgertest.PlanOf(q, query)
 			if !strings.Contains(plan, index) || strings.Contains(plan, "TEMP B-TREE FOR ORDER BY") {
 				t.Errorf("%s\n\tis answered by %s", query, plan)
 			}
-			return rows.Err()
+			return err
 		})
 	}
 }
