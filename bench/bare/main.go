@@ -47,7 +47,7 @@ func serve() error {
 		return err
 	}
 	var next atomic.Uint64
-	server := &fasthttp.Server{NoDefaultServerHeader: true, ReadTimeout: 5 * time.Second, WriteTimeout: 5 * time.Second, Handler: func(ctx *fasthttp.RequestCtx) {
+	server := &fasthttp.Server{NoDefaultServerHeader: true, ReadTimeout: 5 * time.Second, WriteTimeout: 5 * time.Second, IdleTimeout: time.Minute, Handler: func(ctx *fasthttp.RequestCtx) {
 		a := &answers[next.Add(1)%uint64(len(answers))]
 		ctx.SetStatusCode(a.Status)
 		for i := range a.Header {
