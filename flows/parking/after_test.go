@@ -337,6 +337,7 @@ func TestARefundMayYetComeAbout(t *testing.T) {
 	if wants(t, "letting the rest go", a, 201, ""); !strings.Contains(a.Text, `"refund":1300,"by_hand":700`) {
 		t.Errorf("what it led to: %s", a.Text)
 	}
+	w.Eventually("the rest is given back", func() bool { return w.Number(`SELECT COUNT(*) FROM parking_refunds WHERE state = 'paid'`) == 1 })
 }
 
 // TestWhatWasPaidTooMuchIsGivenBackOtherwise: a person who has done so says so; it is booked, and the bill is nobody's concern any more.
