@@ -10,6 +10,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/warmgate/warmgate/gateway"
+	"github.com/warmgate/warmgate/gateway/edge"
 	"github.com/warmgate/warmgate/gateway/flow"
 	"github.com/warmgate/warmgate/gateway/journey"
 	"github.com/warmgate/warmgate/gateway/ledger"
@@ -102,8 +103,8 @@ func checkedInByHand(tx *ledger.Tx, rt *flow.Runtime, a flow.Opened, details []b
 		return nil, err
 	}
 	var said byHand
-	if err := json.Unmarshal(orEmpty(details), &said, json.RejectUnknownMembers(true)); err != nil || checkText("details.room", said.Room, 16) != nil {
-		return nil, invalid("details", "需要 room（房号），必要时加 booking（预订号）", "It needs room, and booking (the hotel system's id) where none was found.")
+	if err := json.Unmarshal(orEmpty(details), &said, json.RejectUnknownMembers(true)); err != nil || edge.CheckText("details.room", said.Room, 16) != nil {
+		return nil, edge.FieldInvalid("details", "需要 room（房号），必要时加 booking（预订号）", "It needs room, and booking (the hotel system's id) where none was found.")
 	}
 	h, err := heldByHand(f, a, said, tx.Now())
 	if err != nil {
@@ -158,10 +159,10 @@ func heldByHand(f facts, a flow.Opened, said byHand, now time.Time) (Held, error
 	switch {
 	case len(bookings) == 1:
 		h.Booking = bookings[0]
-	case said.Booking != "" && checkText("details.booking", said.Booking, maxText) == nil:
+	case said.Booking != "" && edge.CheckText("details.booking", said.Booking, maxText) == nil:
 		h.Booking = Booking{ID: said.Booking}
 	default:
-		return h, invalid("details.booking", "请填写酒店系统的预订号", "It is needed: the hotel system's id of the booking.")
+		return h, edge.FieldInvalid("details.booking", "请填写酒店系统的预订号", "It is needed: the hotel system's id of the booking.")
 	}
 	if today := dayOf(a.Venue, h.At); h.Booking.Leaves <= today {
 		day, err := time.Parse(time.DateOnly, today)

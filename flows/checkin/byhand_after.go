@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/warmgate/warmgate/gateway"
+	"github.com/warmgate/warmgate/gateway/edge"
 	"github.com/warmgate/warmgate/gateway/flow"
 	"github.com/warmgate/warmgate/gateway/journey"
 	"github.com/warmgate/warmgate/gateway/ledger"
@@ -62,7 +63,7 @@ func keyAgain(tx *ledger.Tx, rt *flow.Runtime, a flow.Opened, _ []byte) (any, er
 		return nil, err
 	}
 	if settingsOf(a.Venue).Keys != keysEncoder {
-		return nil, invalid("resolution", "本酒店没有制卡机", "This hotel has no encoder: cut the key by hand.")
+		return nil, edge.FieldInvalid("resolution", "本酒店没有制卡机", "This hotel has no encoder: cut the key by hand.")
 	}
 	s, found, err := stayOf(tx, order.Hotel, order.Booking)
 	if err != nil {

@@ -4,10 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/warmgate/warmgate/gateway"
 	"github.com/warmgate/warmgate/gateway/edge"
@@ -97,24 +94,24 @@ func readArrival(x *edge.Exchange, rt *flow.Runtime) (Arrival, error) {
 		Wishes: Wishes{Floor: body.Wishes.Floor, Near: body.Wishes.Near}}
 	switch {
 	case body.Kiosk == "":
-		return a, missing("kiosk")
+		return a, edge.FieldMissing("kiosk")
 	case !slices.Contains(settingsOf(v).Kiosks, body.Kiosk):
 		return a, ProblemKioskUnknown.Error(gateway.Text{}).WithField("kiosk")
 	case body.Assist != "" && body.Assist != assistRequested:
-		return a, invalid("assist", "只能为 requested", "It may be requested, or be left out.")
+		return a, edge.FieldInvalid("assist", "只能为 requested", "It may be requested, or be left out.")
 	}
 	if a.Person {
 		return a, nil // whoever asks for a person need not say why, and what they have shown is not needed
 	}
 	for _, t := range []struct{ path, text string }{{"wishes.floor", body.Wishes.Floor}, {"wishes.near_room", body.Wishes.Near}} {
 		if t.text != "" {
-			if err := checkText(t.path, t.text, maxText); err != nil {
+			if err := edge.CheckText(t.path, t.text, maxText); err != nil {
 				return a, err
 			}
 		}
 	}
 	if c := body.Booking.Confirmation; c != nil {
-		if err := checkText("booking.confirmation", *c, maxText); err != nil {
+		if err := edge.CheckText("booking.confirmation", *c, maxText); err != nil {
 			return a, err
 		}
 		a.Confirmation = *c
@@ -128,9 +125,9 @@ func readGuests(bodies []guestBody, v *gateway.Venue, keys *seal.Keys, at time.T
 	most := settingsOf(v).MaxGuests
 	switch {
 	case len(bodies) == 0:
-		return nil, missing("guests")
+		return nil, edge.FieldMissing("guests")
 	case len(bodies) > most:
-		return nil, invalid("guests", fmt.Sprintf("最多 %d 人", most), fmt.Sprintf("At most %d guests with one check-in.", most))
+		return nil, edge.FieldInvalid("guests", fmt.Sprintf("最多 %d 人", most), fmt.Sprintf("At most %d guests with one check-in.", most))
 	}
 	all := make([]Guest, 0, len(bodies))
 	for i, b := range bodies {
@@ -141,18 +138,19 @@ func readGuests(bodies []guestBody, v *gateway.Venue, keys *seal.Keys, at time.T
 		}
 		switch {
 		case len(b.Face) == 0:
-			return nil, missing(path + "face")
+			return nil, edge.FieldMissing(path + "face")
 		case len(b.Face) > maxFace:
-			return nil, invalid(path+"face", fmt.Sprintf("最多 %d 字节", maxFace), fmt.Sprintf("It may have at most %d bytes.", maxFace))
+			return nil, edge.FieldInvalid(path+"face", fmt.Sprintf("最多 %d 字节", maxFace), fmt.Sprintf("It may have at most %d bytes.", maxFace))
 		case !isJPEG(b.Face):
-			return nil, invalid(path+"face", "须为 JPEG 照片", "It must be a JPEG picture.")
+			return nil, edge.FieldInvalid(path+"face", "须为 JPEG 照片", "It must be a JPEG picture.")
 		case len(b.Document.Portrait) > maxFace || len(b.Document.Portrait) > 0 && !isJPEG(b.Document.Portrait):
-			return nil, invalid(path+"document.portrait", fmt.Sprintf("须为 JPEG 照片，最多 %d 字节", maxFace),
+			return nil, edge.FieldInvalid(path+"document.portrait", fmt.Sprintf("须为 JPEG 照片，最多 %d 字节", maxFace),
 				fmt.Sprintf("It must be a JPEG picture of at most %d bytes.", maxFace))
+
 		}
 		g := Guest{Hash: hashDocument(keys, v.ID, d.Type, d.Number), Document: d, face: b.Face, portrait: b.Document.Portrait}
 		if slices.ContainsFunc(all, func(other Guest) bool { return string(other.Hash) == string(g.Hash) }) {
-			return nil, invalid(path+"document.number", "证件重复", "This document is there twice.")
+			return nil, edge.FieldInvalid(path+"document.number", "证件重复", "This document is there twice.")
 		}
 		all = append(all, g)
 	}
@@ -186,38 +184,16 @@ func readLeaving(x *edge.Exchange, rt *flow.Runtime) (Leaving, error) {
 	l := Leaving{Journey: x.JourneyID(), Hotel: v.ID, Kiosk: body.Kiosk, At: x.Arrived().In(v.Location), Room: body.Room}
 	switch {
 	case body.Kiosk == "":
-		return l, missing("kiosk")
+		return l, edge.FieldMissing("kiosk")
 	case !slices.Contains(settingsOf(v).Kiosks, body.Kiosk):
 		return l, ProblemKioskUnknown.Error(gateway.Text{}).WithField("kiosk")
 	}
 	if body.Room != "" {
-		if err := checkText("room", body.Room, maxText); err != nil {
+		if err := edge.CheckText("room", body.Room, maxText); err != nil {
 			return l, err
 		}
 	}
 	number, err := readNumber(body.Document.Type, body.Document.Number, "document.")
 	l.Guest = hashDocument(rt.Ledger.Keys(), v.ID, body.Document.Type, number)
 	return l, err
-}
-
-// checkText refuses what nobody types.
-func checkText(path, s string, most int) error {
-	unprintable := func(r rune) bool { return unicode.IsControl(r) || r == utf8.RuneError }
-	switch {
-	case strings.TrimSpace(s) == "":
-		return missing(path)
-	case len(s) > most:
-		return invalid(path, fmt.Sprintf("最多 %d 个字节", most), fmt.Sprintf("It may have at most %d bytes.", most))
-	case strings.ContainsFunc(s, unprintable):
-		return invalid(path, "含有无法识别的字符", "It holds characters that cannot be printed.")
-	}
-	return nil
-}
-
-func missing(field string) error {
-	return edge.ProblemFieldMissing.Error(gateway.Text{}).WithField(field)
-}
-
-func invalid(field, zh, en string) error {
-	return edge.ProblemFieldInvalid.Error(gateway.Text{Zh: zh, En: en}).WithField(field)
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/warmgate/warmgate/flows/person"
 	"github.com/warmgate/warmgate/gateway"
+	"github.com/warmgate/warmgate/gateway/edge"
 )
 
 // readDocument reads what the kiosk's reader says of a document and refuses what cannot be one. What a resident's number
@@ -17,11 +18,11 @@ func readDocument(b documentBody, path string, at time.Time) (Document, error) {
 	if d.Number, err = readNumber(b.Type, b.Number, path); err != nil {
 		return d, err
 	}
-	if err := checkText(path+"name", d.Name, maxName); err != nil {
+	if err := edge.CheckText(path+"name", d.Name, maxName); err != nil {
 		return d, err
 	}
 	if d.LatinName != "" {
-		if err := checkText(path+"latin_name", d.LatinName, maxName); err != nil {
+		if err := edge.CheckText(path+"latin_name", d.LatinName, maxName); err != nil {
 			return d, err
 		}
 	}
@@ -43,19 +44,19 @@ func checkHolder(d Document, path string, at time.Time) error {
 	today := at.Format(time.DateOnly)
 	switch {
 	case d.BirthDate == "":
-		return missing(path + "birth_date")
+		return edge.FieldMissing(path + "birth_date")
 	case !isDate(d.BirthDate) || d.BirthDate > today || d.BirthDate < "1900-01-01":
-		return invalid(path+"birth_date", "须为过去的日期，如 1990-01-31", "It must be a day in the past, like 1990-01-31.")
+		return edge.FieldInvalid(path+"birth_date", "须为过去的日期，如 1990-01-31", "It must be a day in the past, like 1990-01-31.")
 	case d.Sex == "":
-		return missing(path + "sex")
+		return edge.FieldMissing(path + "sex")
 	case d.Sex != "M" && d.Sex != "F" && d.Sex != "X":
-		return invalid(path+"sex", "须为 M、F 或 X", "It must be M, F or X.")
+		return edge.FieldInvalid(path+"sex", "须为 M、F 或 X", "It must be M, F or X.")
 	case d.Nationality == "":
-		return missing(path + "nationality")
+		return edge.FieldMissing(path + "nationality")
 	case len(d.Nationality) != 3 || strings.Trim(d.Nationality, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "":
-		return invalid(path+"nationality", "须为三个大写字母", "It must be three capitals (ISO 3166-1).")
+		return edge.FieldInvalid(path+"nationality", "须为三个大写字母", "It must be three capitals (ISO 3166-1).")
 	case d.ExpiresOn != "" && !isDate(d.ExpiresOn):
-		return invalid(path+"expires_on", "须为日期，如 2030-01-31", "It must be a day, like 2030-01-31.")
+		return edge.FieldInvalid(path+"expires_on", "须为日期，如 2030-01-31", "It must be a day, like 2030-01-31.")
 	}
 	return nil
 }
@@ -65,9 +66,9 @@ func readNumber(kind, number, path string) (string, error) {
 	number = strings.ToUpper(strings.ReplaceAll(strings.TrimSpace(number), " ", ""))
 	switch {
 	case kind == "":
-		return "", missing(path + "type")
+		return "", edge.FieldMissing(path + "type")
 	case number == "":
-		return "", missing(path + "number")
+		return "", edge.FieldMissing(path + "number")
 	case len(number) > maxNumber || strings.Trim(number, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") != "":
 		return "", ProblemDocumentInvalid.Error(gateway.Text{}).WithField(path + "number")
 	}
@@ -84,7 +85,7 @@ func readNumber(kind, number, path string) (string, error) {
 	case taiwanPermit:
 		ok = len(number) == 8 && isDigits(number)
 	default:
-		return "", invalid(path+"type", "不支持的证件类型", "It is none of the types that are known here.")
+		return "", edge.FieldInvalid(path+"type", "不支持的证件类型", "It is none of the types that are known here.")
 	}
 	if !ok {
 		return "", ProblemDocumentInvalid.Error(gateway.Text{}).WithField(path + "number")

@@ -8,6 +8,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"github.com/warmgate/warmgate/gateway"
+	"github.com/warmgate/warmgate/gateway/edge"
 	"github.com/warmgate/warmgate/gateway/flow"
 	"github.com/warmgate/warmgate/gateway/ledger"
 )
@@ -119,11 +120,11 @@ func claimByHand(a flow.Opened, f facts, now time.Time, details []byte) (Claim, 
 	said := letIn{People: max(f.Input.People, 1)}
 	if len(details) > 0 {
 		if err := json.Unmarshal(details, &said, json.RejectUnknownMembers(true)); err != nil {
-			return Claim{}, invalid("details", "只能包含 people", "It may hold people, a whole number, and nothing else.")
+			return Claim{}, edge.FieldInvalid("details", "只能包含 people", "It may hold people, a whole number, and nothing else.")
 		}
 	}
 	if most := settings.MaxPeople; said.People < 1 || said.People > most {
-		return Claim{}, invalid("details.people", fmt.Sprintf("须为 1 至 %d", most), fmt.Sprintf("It must be 1 to %d, or be left out.", most))
+		return Claim{}, edge.FieldInvalid("details.people", fmt.Sprintf("须为 1 至 %d", most), fmt.Sprintf("It must be 1 to %d, or be left out.", most))
 	}
 	gate, scan := f.Input.Gate, f.Input.ID
 	if a.Place != "" && a.Place != gate { // the visitor has gone to another gate since: it is there that they come in

@@ -98,7 +98,7 @@ func readPeople(v *gateway.Venue, people *int) (int, error) {
 	case people == nil:
 		return 0, nil
 	case *people < 1 || *people > most:
-		return 0, invalid("people", fmt.Sprintf("须为 1 至 %d", most), fmt.Sprintf("It must be 1 to %d, or be left out.", most))
+		return 0, edge.FieldInvalid("people", fmt.Sprintf("须为 1 至 %d", most), fmt.Sprintf("It must be 1 to %d, or be left out.", most))
 	}
 	return *people, nil
 }
@@ -107,23 +107,15 @@ func readPeople(v *gateway.Venue, people *int) (int, error) {
 func checkGate(v *gateway.Venue, gate, scan string) error {
 	switch {
 	case gate == "":
-		return missing("gate")
+		return edge.FieldMissing("gate")
 	case scan == "":
-		return missing("scan_id")
+		return edge.FieldMissing("scan_id")
 	case !flow.IsName(scan):
-		return invalid("scan_id", "须为 1 至 64 个字母、数字或 . - _ :", "It must be 1 to 64 letters, digits, dots, dashes, underscores or colons.")
+		return edge.FieldInvalid("scan_id", "须为 1 至 64 个字母、数字或 . - _ :", "It must be 1 to 64 letters, digits, dots, dashes, underscores or colons.")
 	case !slices.Contains(settingsOf(v).Gates, gate):
 		return ProblemGateUnknown.Error(gateway.Text{}).WithField("gate")
 	}
 	return nil
-}
-
-func missing(field string) error {
-	return edge.ProblemFieldMissing.Error(gateway.Text{}).WithField(field)
-}
-
-func invalid(field, zh, en string) error {
-	return edge.ProblemFieldInvalid.Error(gateway.Text{Zh: zh, En: en}).WithField(field)
 }
 
 // readShown finds out in which form the ticket was shown and refuses what cannot be one.
@@ -145,10 +137,10 @@ func readShown(b ticketBody, v *gateway.Venue, rt *flow.Runtime, at time.Time) (
 		}
 	}
 	if n == 0 {
-		return s, missing("ticket")
+		return s, edge.FieldMissing("ticket")
 	}
 	if n > 1 {
-		return s, invalid("ticket", "code、reference、signed、id_number 只能有一个", "Exactly one of code, reference, signed and id_number is needed.")
+		return s, edge.FieldInvalid("ticket", "code、reference、signed、id_number 只能有一个", "Exactly one of code, reference, signed and id_number is needed.")
 	}
 	if isIDNumber(s.Value) {
 		s.Form = FormIDNumber
@@ -171,11 +163,11 @@ func checkShown(s Shown, most int) error {
 	case s.Form == FormIDNumber && !isIDNumber(s.Value):
 		return ProblemIDNumberInvalid.Error(gateway.Text{}).WithField(field)
 	case s.Value == "":
-		return missing(field)
+		return edge.FieldMissing(field)
 	case len(s.Value) > most:
-		return invalid(field, fmt.Sprintf("最多 %d 个字节", most), fmt.Sprintf("It may have at most %d bytes.", most))
+		return edge.FieldInvalid(field, fmt.Sprintf("最多 %d 个字节", most), fmt.Sprintf("It may have at most %d bytes.", most))
 	case strings.ContainsFunc(s.Value, unprintable):
-		return invalid(field, "含有无法识别的字符", "It holds characters that cannot be printed.")
+		return edge.FieldInvalid(field, "含有无法识别的字符", "It holds characters that cannot be printed.")
 	}
 	return nil
 }
@@ -229,13 +221,13 @@ func readCorrection(x *edge.Exchange, rt *flow.Runtime) (Correction, error) {
 	at := x.Arrived().In(v.Location)
 	switch capacity := settingsOf(v).Capacity; {
 	case body.Inside == nil:
-		return Correction{}, missing("inside")
+		return Correction{}, edge.FieldMissing("inside")
 	case *body.Inside < 0 || *body.Inside > capacity:
-		return Correction{}, invalid("inside", fmt.Sprintf("须为 0 至 %d", capacity), fmt.Sprintf("It must be 0 to the capacity of %d.", capacity))
+		return Correction{}, edge.FieldInvalid("inside", fmt.Sprintf("须为 0 至 %d", capacity), fmt.Sprintf("It must be 0 to the capacity of %d.", capacity))
 	case body.Reason == "":
-		return Correction{}, missing("reason")
+		return Correction{}, edge.FieldMissing("reason")
 	case len(body.Reason) > maxShown:
-		return Correction{}, invalid("reason", fmt.Sprintf("最多 %d 个字节", maxShown), fmt.Sprintf("It may have at most %d bytes.", maxShown))
+		return Correction{}, edge.FieldInvalid("reason", fmt.Sprintf("最多 %d 个字节", maxShown), fmt.Sprintf("It may have at most %d bytes.", maxShown))
 	}
 	box, err := rt.Ledger.Keys().NewBox() // a person writes what they like: it is kept as personal data are
 	if err != nil {

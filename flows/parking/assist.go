@@ -9,6 +9,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"github.com/warmgate/warmgate/gateway"
+	"github.com/warmgate/warmgate/gateway/edge"
 	"github.com/warmgate/warmgate/gateway/flow"
 	"github.com/warmgate/warmgate/gateway/ledger"
 )
@@ -164,7 +165,7 @@ func rereadExit(tx *ledger.Tx, rt *flow.Runtime, a flow.Opened, details []byte) 
 		Entry string `json:"entry_event_id"` // the entry that was misread; left out: the exit was
 	}
 	if err := json.Unmarshal(details, &said, json.RejectUnknownMembers(true)); err != nil || len(details) == 0 {
-		return nil, invalid("details", "须包含 plate", "It must hold plate, and may hold entry_event_id.")
+		return nil, edge.FieldInvalid("details", "须包含 plate", "It must hold plate, and may hold entry_event_id.")
 	}
 	exit, err := unmatched(tx, a)
 	if err != nil {
@@ -180,7 +181,7 @@ func rereadExit(tx *ledger.Tx, rt *flow.Runtime, a flow.Opened, details []byte) 
 			return nil, err
 		}
 		if which == nil || which.kind != kindEntry || !which.hasPart() {
-			return nil, invalid("details.entry_event_id", "没有这条入场记录", "There is no such entry.")
+			return nil, edge.FieldInvalid("details.entry_event_id", "没有这条入场记录", "There is no such entry.")
 		}
 	}
 	c := correction{rt: rt, venue: a.Venue, run: a.Run, seed: a.ID, by: a.By, why: "plate-corrected"}
@@ -196,14 +197,14 @@ func enterByHand(tx *ledger.Tx, rt *flow.Runtime, a flow.Opened, details []byte)
 		At time.Time `json:"entered_at"`
 	}
 	if err := json.Unmarshal(details, &said, json.RejectUnknownMembers(true)); err != nil || said.At.IsZero() {
-		return nil, invalid("details", "须包含 entered_at", "It must hold entered_at, a time with its offset.")
+		return nil, edge.FieldInvalid("details", "须包含 entered_at", "It must hold entered_at, a time with its offset.")
 	}
 	exit, err := unmatched(tx, a)
 	if err != nil {
 		return nil, err
 	}
 	if at := said.At; !at.Before(exit.at) || at.Before(exit.at.Add(-maxOldest)) {
-		return nil, invalid("details.entered_at", "须早于出场时间", fmt.Sprintf("It must be before the exit, and not more than %s before it.", maxOldest))
+		return nil, edge.FieldInvalid("details.entered_at", "须早于出场时间", fmt.Sprintf("It must be before the exit, and not more than %s before it.", maxOldest))
 	}
 	entry := *exit
 	entry.id, entry.kind, entry.at, entry.received = "by-hand:"+a.ID, kindEntry, said.At.Truncate(time.Millisecond), tx.Now()

@@ -78,9 +78,9 @@ func readPassage(x *edge.Exchange, keys *seal.Keys, kind string) (Passage, error
 		}
 		switch n := len(body.Events); {
 		case n == 0:
-			return in, missing("events")
+			return in, edge.FieldMissing("events")
 		case n > maxEvents:
-			return in, invalid("events", fmt.Sprintf("最多 %d 条", maxEvents), fmt.Sprintf("At most %d at once; there are %d.", maxEvents, n))
+			return in, edge.FieldInvalid("events", fmt.Sprintf("最多 %d 条", maxEvents), fmt.Sprintf("At most %d at once; there are %d.", maxEvents, n))
 		}
 		in.Batch = true
 		for i, b := range body.Events {
@@ -118,17 +118,17 @@ func (in Passage) readEvent(b eventBody) (Event, error) {
 	e := Event{ID: b.EventID, Gate: b.Gate, At: in.Received, Vehicle: b.Vehicle}
 	switch {
 	case b.Gate == "":
-		return e, missing("gate")
+		return e, edge.FieldMissing("gate")
 	case b.EventID == "":
-		return e, missing("event_id")
+		return e, edge.FieldMissing("event_id")
 	case !isName(b.EventID):
-		return e, invalid("event_id", "须为 1 至 64 个字母、数字或 . - _ :", "It must be 1 to 64 letters, digits, dots, dashes, underscores or colons.")
+		return e, edge.FieldInvalid("event_id", "须为 1 至 64 个字母、数字或 . - _ :", "It must be 1 to 64 letters, digits, dots, dashes, underscores or colons.")
 	case !slices.Contains(settings.Gates, b.Gate):
 		return e, ProblemGateUnknown.Error(gateway.Text{}).WithField("gate")
 	case b.Vehicle != "" && b.Vehicle != vehicleCar && b.Vehicle != vehicleLarge && b.Vehicle != vehicleMotorcycle:
-		return e, invalid("vehicle", "须为 car、large 或 motorcycle", "It must be car, large or motorcycle, or be left out.")
+		return e, edge.FieldInvalid("vehicle", "须为 car、large 或 motorcycle", "It must be car, large or motorcycle, or be left out.")
 	case in.Batch && b.OccurredAt == nil:
-		return e, missing("occurred_at")
+		return e, edge.FieldMissing("occurred_at")
 	}
 	var err error
 	if e.At, err = in.readTime(b.OccurredAt, settings); err != nil {
@@ -162,7 +162,7 @@ func (in Passage) readTime(s *string, settings *Settings) (time.Time, error) {
 	at, err := time.Parse(time.RFC3339, strings.ToUpper(*s))
 	switch {
 	case err != nil:
-		return in.Received, invalid("occurred_at", "须为带时区的时间，如 2026-11-25T08:30:00+08:00", "It must be a time with its offset, like 2026-11-25T08:30:00+08:00 (RFC 3339).")
+		return in.Received, edge.FieldInvalid("occurred_at", "须为带时区的时间，如 2026-11-25T08:30:00+08:00", "It must be a time with its offset, like 2026-11-25T08:30:00+08:00 (RFC 3339).")
 	case at.After(in.Received.Add(settings.Leeway)):
 		return at, clockWrong(fmt.Sprintf("晚于当前时间超过 %s", settings.Leeway), fmt.Sprintf("It is more than %s ahead of the gateway's clock.", settings.Leeway))
 	case at.Before(in.Received.Add(-settings.Oldest)):
@@ -173,12 +173,4 @@ func (in Passage) readTime(s *string, settings *Settings) (time.Time, error) {
 
 func clockWrong(zh, en string) error {
 	return ProblemClockWrong.Error(gateway.Text{Zh: zh, En: en}).WithField("occurred_at")
-}
-
-func missing(field string) error {
-	return edge.ProblemFieldMissing.Error(gateway.Text{}).WithField(field)
-}
-
-func invalid(field, zh, en string) error {
-	return edge.ProblemFieldInvalid.Error(gateway.Text{Zh: zh, En: en}).WithField(field)
 }

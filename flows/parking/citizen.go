@@ -157,9 +157,9 @@ func readReason(field, s string) (string, error) {
 	s = strings.TrimSpace(s)
 	switch {
 	case s == "":
-		return "", missing(field)
+		return "", edge.FieldMissing(field)
 	case utf8.RuneCountInString(s) > maxReason:
-		return "", invalid(field, fmt.Sprintf("最多 %d 个字符。", maxReason), fmt.Sprintf("It may have at most %d characters.", maxReason))
+		return "", edge.FieldInvalid(field, fmt.Sprintf("最多 %d 个字符。", maxReason), fmt.Sprintf("It may have at most %d characters.", maxReason))
 	}
 	return s, nil
 }

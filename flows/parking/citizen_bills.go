@@ -118,7 +118,7 @@ func (c *citizens) search(x *edge.Exchange, rt *flow.Runtime) error {
 		body.Limit = billsUsual
 	}
 	if body.Limit < 1 || body.Limit > billsMost {
-		return invalid("limit", "须为 1 至 50 的整数。", "It must be a whole number from 1 to 50.")
+		return edge.FieldInvalid("limit", "须为 1 至 50 的整数。", "It must be a whole number from 1 to 50.")
 	}
 	issued, id, err := readCursor(body.Cursor)
 	if err != nil {
@@ -157,7 +157,7 @@ func readCursor(s string) (issued int64, id string, err error) {
 	at, id, ok := strings.Cut(s, ".")
 	issued, err = strconv.ParseInt(at, 36, 64)
 	if !ok || err != nil || len(id) != 32 {
-		return 0, "", invalid("cursor", "须为上一页的 next。", "It must be the next of the page before.")
+		return 0, "", edge.FieldInvalid("cursor", "须为上一页的 next。", "It must be the next of the page before.")
 	}
 	return issued, id, nil
 }

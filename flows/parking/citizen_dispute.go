@@ -278,7 +278,7 @@ func readMinor(details []byte) (int64, error) {
 		return 0, nil
 	}
 	if err := json.Unmarshal(details, &said, json.RejectUnknownMembers(true)); err != nil || said.Minor < 0 {
-		return 0, invalid("details", "可包含 minor", "It may hold minor: how much of the bill is let go.")
+		return 0, edge.FieldInvalid("details", "可包含 minor", "It may hold minor: how much of the bill is let go.")
 	}
 	return said.Minor, nil
 }

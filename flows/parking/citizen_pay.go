@@ -22,13 +22,13 @@ type amountBody struct {
 func (a *amountBody) read(path string) (gateway.Money, error) {
 	switch {
 	case a == nil:
-		return gateway.Money{}, missing(path)
+		return gateway.Money{}, edge.FieldMissing(path)
 	case a.Minor == nil:
-		return gateway.Money{}, missing(path + ".minor")
+		return gateway.Money{}, edge.FieldMissing(path + ".minor")
 	case a.Currency == "":
-		return gateway.Money{}, missing(path + ".currency")
+		return gateway.Money{}, edge.FieldMissing(path + ".currency")
 	case *a.Minor < 1 || *a.Minor > books.MaxMinor:
-		return gateway.Money{}, invalid(path+".minor", "须为大于零且不超过 2⁵³ 的整数", "It must be a whole number above zero, and at most 2⁵³.")
+		return gateway.Money{}, edge.FieldInvalid(path+".minor", "须为大于零且不超过 2⁵³ 的整数", "It must be a whole number above zero, and at most 2⁵³.")
 	}
 	return gateway.Money{Minor: *a.Minor, Currency: a.Currency}, nil
 }

@@ -102,7 +102,7 @@ func (c *citizens) bindVehicle(x *edge.Exchange, rt *flow.Runtime) error {
 		return err
 	}
 	if body.Lot == "" {
-		return missing("lot")
+		return edge.FieldMissing("lot")
 	}
 	at := rt.Venue(body.Lot)
 	if at == nil || at.Kind != Kind || at.Tenant != x.Principal().Tenant {
@@ -139,7 +139,7 @@ func verify(tx *ledger.Tx, rt *flow.Runtime, a flow.Opened, details []byte) (any
 	}
 	if len(details) > 0 {
 		if err := json.Unmarshal(details, &said, json.RejectUnknownMembers(true)); err != nil {
-			return nil, invalid("details", "须包含 from，可包含 until", "It must hold from, and may hold until: times with their offset.")
+			return nil, edge.FieldInvalid("details", "须包含 from，可包含 until", "It must hold from, and may hold until: times with their offset.")
 		}
 	}
 	if said.Until.IsZero() {
@@ -147,11 +147,11 @@ func verify(tx *ledger.Tx, rt *flow.Runtime, a flow.Opened, details []byte) (any
 	}
 	switch {
 	case said.From.IsZero():
-		return nil, missing("details.from")
+		return nil, edge.FieldMissing("details.from")
 	case said.From.After(tx.Now()):
-		return nil, invalid("details.from", "不得晚于现在", "It must not be in the future.")
+		return nil, edge.FieldInvalid("details.from", "不得晚于现在", "It must not be in the future.")
 	case !said.Until.After(tx.Now()) || said.Until.After(tx.Now().Add(bindLongest)):
-		return nil, invalid("details.until", "须晚于现在，且不超过三年", "It must be after now, and within three years.")
+		return nil, edge.FieldInvalid("details.until", "须晚于现在，且不超过三年", "It must be after now, and within three years.")
 	}
 	var f vehicleFacts
 	if len(a.Facts) == 0 { // erased: nobody knows any more whose plate it was

@@ -81,17 +81,17 @@ func (c *passes) put(x *edge.Exchange, rt *flow.Runtime) error {
 	}
 	switch {
 	case body.From == nil:
-		return missing("from")
+		return edge.FieldMissing("from")
 	case body.Until == nil:
-		return missing("until")
+		return edge.FieldMissing("until")
 	}
 	w.From, w.Until = body.From.Truncate(time.Millisecond), body.Until.Truncate(time.Millisecond)
 	early, late := x.Arrived().AddDate(-passYears, 0, 0), x.Arrived().AddDate(passYears, 0, 0)
 	switch {
 	case w.From.Before(early) || w.From.After(late):
-		return invalid("from", "须在三十年之内", "It must be within thirty years of now.")
+		return edge.FieldInvalid("from", "须在三十年之内", "It must be within thirty years of now.")
 	case !w.Until.After(w.From) || w.Until.Sub(w.From) > maxPassTime:
-		return invalid("until", "须晚于 from，且不超过十年", "It must be after from, and at most 3660 days after it.")
+		return edge.FieldInvalid("until", "须晚于 from，且不超过十年", "It must be after from, and at most 3660 days after it.")
 	}
 	p, err := readPlate("plate", body.Plate)
 	if err != nil {
@@ -133,7 +133,7 @@ func sayWord(at *gateway.Venue) func(o journey.Outcome[Pass], lang string) flow.
 func readPassID(x *edge.Exchange) (PassWord, error) {
 	w := PassWord{Journey: x.JourneyID(), ID: x.Param("id"), venue: x.Venue(), by: ledger.Actor(x.Principal())}
 	if !isName(w.ID) {
-		return w, invalid("id", "须为 1 至 64 个字母、数字或 . - _ :", "It must be 1 to 64 letters, digits, dots, dashes, underscores or colons.")
+		return w, edge.FieldInvalid("id", "须为 1 至 64 个字母、数字或 . - _ :", "It must be 1 to 64 letters, digits, dots, dashes, underscores or colons.")
 	}
 	return w, nil
 }

@@ -102,9 +102,9 @@ func (p *Prepayment) read(body reportBody) (err error) {
 	for _, name := range []struct{ field, value string }{{"event_id", body.EventID}, {"reference", body.Reference}} {
 		switch {
 		case name.value == "":
-			return missing(name.field)
+			return edge.FieldMissing(name.field)
 		case !isName(name.value):
-			return invalid(name.field, "须为 1 至 64 个字母、数字或 . - _ :", "It must be 1 to 64 letters, digits, dots, dashes, underscores or colons.")
+			return edge.FieldInvalid(name.field, "须为 1 至 64 个字母、数字或 . - _ :", "It must be 1 to 64 letters, digits, dots, dashes, underscores or colons.")
 		}
 	}
 	if p.Amount, err = body.Amount.read("amount"); err != nil {
@@ -112,7 +112,7 @@ func (p *Prepayment) read(body reportBody) (err error) {
 	}
 	switch {
 	case p.Amount.Minor == books.MaxMinor: // a tariff counts to one below it
-		return invalid("amount.minor", "须小于 2⁵³", "It must be below 2⁵³.")
+		return edge.FieldInvalid("amount.minor", "须小于 2⁵³", "It must be below 2⁵³.")
 	case p.Amount.Currency != settings.Currency:
 		return ProblemCurrencyWrong.Error(gateway.Text{}).WithField("amount.currency").With("currency", settings.Currency)
 	}
@@ -125,7 +125,7 @@ func (p *Prepayment) read(body reportBody) (err error) {
 		}
 	}
 	if p.asked.After(p.paid) || p.asked.Before(p.paid.Add(-quoteFor)) {
-		return invalid("asked_at", "须不晚于 paid_at，且不早于其前十分钟", fmt.Sprintf("It must not be after paid_at, nor more than %s before it.", quoteFor))
+		return edge.FieldInvalid("asked_at", "须不晚于 paid_at，且不早于其前十分钟", fmt.Sprintf("It must not be after paid_at, nor more than %s before it.", quoteFor))
 	}
 	return nil
 }
@@ -136,9 +136,9 @@ func (p *Prepayment) readTime(field, s string) (time.Time, error) {
 	at, err := time.Parse(time.RFC3339, strings.ToUpper(s))
 	switch {
 	case s == "":
-		return at, missing(field)
+		return at, edge.FieldMissing(field)
 	case err != nil:
-		return at, invalid(field, "须为带时区的时间，如 2026-11-25T08:30:00+08:00", "It must be a time with its offset, like 2026-11-25T08:30:00+08:00 (RFC 3339).")
+		return at, edge.FieldInvalid(field, "须为带时区的时间，如 2026-11-25T08:30:00+08:00", "It must be a time with its offset, like 2026-11-25T08:30:00+08:00 (RFC 3339).")
 	case at.After(p.received.Add(settings.Leeway)):
 		return at, ProblemClockWrong.Error(gateway.Text{}).WithField(field)
 	case at.Before(p.received.Add(-settings.Oldest)):
@@ -159,7 +159,7 @@ func (p *Prepayment) find(x *edge.Exchange, body reportBody) error {
 		return err
 	}
 	if body.Plate != "" || body.Stay != "" {
-		return invalid("bill", "plate、stay、bill 只能有一个", "Say one of plate, stay and bill.")
+		return edge.FieldInvalid("bill", "plate、stay、bill 只能有一个", "Say one of plate, stay and bill.")
 	}
 	p.dataKey, p.sealed = []byte{}, []byte{} // the bill knows whose it is
 	return flow.View(p.rt, x, func(q ledger.Querier) error {
@@ -183,7 +183,7 @@ func (w whoseBody) find(x *edge.Exchange, rt *flow.Runtime, at *gateway.Venue) (
 		return readPlate("plate", w.Plate)
 	}
 	if w.Plate != "" {
-		return text, invalid("stay", "plate 与 stay 只能有一个", "Say one of plate and stay.")
+		return text, edge.FieldInvalid("stay", "plate 与 stay 只能有一个", "Say one of plate and stay.")
 	}
 	var of *stay
 	err = flow.View(rt, x, func(q ledger.Querier) error {

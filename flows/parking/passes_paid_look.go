@@ -8,6 +8,7 @@ import (
 
 	"github.com/warmgate/warmgate/flows/parking/books"
 	"github.com/warmgate/warmgate/gateway"
+	"github.com/warmgate/warmgate/gateway/edge"
 	"github.com/warmgate/warmgate/gateway/flow"
 	"github.com/warmgate/warmgate/gateway/ledger"
 )
@@ -100,7 +101,7 @@ func putByHand(tx *ledger.Tx, _ *flow.Runtime, a flow.Opened, details []byte) (a
 		Bill string `json:"bill"`
 	}
 	if err := json.Unmarshal(details, &said, json.RejectUnknownMembers(true)); err != nil || said.Bill == "" {
-		return nil, invalid("details", "须包含 bill", "It must hold bill: the id of the bill that it was for.")
+		return nil, edge.FieldInvalid("details", "须包含 bill", "It must hold bill: the id of the bill that it was for.")
 	}
 	m, err := askedPrepaid(tx, a)
 	if err != nil {

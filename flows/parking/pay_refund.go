@@ -7,6 +7,7 @@ import (
 
 	"github.com/warmgate/warmgate/flows/parking/books"
 	"github.com/warmgate/warmgate/gateway"
+	"github.com/warmgate/warmgate/gateway/edge"
 	"github.com/warmgate/warmgate/gateway/journey"
 	"github.com/warmgate/warmgate/gateway/ledger"
 )
@@ -50,7 +51,7 @@ var handRefund = journey.Handover{Kind: "parking-refund-failed", Next: gateway.T
 // waive lets a part of a bill go. It is never more than the bill comes to.
 func waive(tx *ledger.Tx, b *bill, minor int64, by string) error {
 	if left := b.price - b.waived; minor < 1 || minor > left {
-		return invalid("details.minor", fmt.Sprintf("须为 1 至 %d", left), fmt.Sprintf("It must be 1 to %d.", left))
+		return edge.FieldInvalid("details.minor", fmt.Sprintf("须为 1 至 %d", left), fmt.Sprintf("It must be 1 to %d.", left))
 	}
 	n, err := countMovements(tx, b.id, books.Waive)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/warmgate/warmgate/flows/parking/plate"
 	"github.com/warmgate/warmgate/gateway"
+	"github.com/warmgate/warmgate/gateway/edge"
 	"github.com/warmgate/warmgate/gateway/seal"
 )
 
@@ -39,7 +40,7 @@ func openPlate(keys *seal.Keys, dataKey, sealed []byte) (string, error) {
 // readPlate reads a plate that a machine or a person has sent.
 func readPlate(path, s string) (plate.Plate, error) {
 	if s == "" {
-		return plate.Plate{}, missing(path)
+		return plate.Plate{}, edge.FieldMissing(path)
 	}
 	p, err := plate.Parse(s)
 	if err != nil {

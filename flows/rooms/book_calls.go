@@ -8,8 +8,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/warmgate/warmgate/flows/rooms/offer"
 	"github.com/warmgate/warmgate/gateway"
@@ -99,16 +97,16 @@ func reference(journey string) string {
 func readStay(checkIn string, nights, guests int, at time.Time) (s offer.Stay, err error) {
 	today := offer.DateOf(at)
 	if checkIn == "" {
-		return s, missing("check_in")
+		return s, edge.FieldMissing("check_in")
 	}
 	if s.Arrival, err = offer.ParseDate(checkIn); err != nil {
-		return s, invalid("check_in", "日期格式应为 YYYY-MM-DD", "It must be a day, YYYY-MM-DD.")
+		return s, edge.FieldInvalid("check_in", "日期格式应为 YYYY-MM-DD", "It must be a day, YYYY-MM-DD.")
 	}
 	switch {
 	case s.Arrival < today:
-		return s, invalid("check_in", "日期已过", "This day is over at the hotel.")
+		return s, edge.FieldInvalid("check_in", "日期已过", "This day is over at the hotel.")
 	case s.Arrival > today+maxAhead:
-		return s, invalid("check_in", fmt.Sprintf("最多提前 %d 天", maxAhead), fmt.Sprintf("It may be at most %d days from today.", maxAhead))
+		return s, edge.FieldInvalid("check_in", fmt.Sprintf("最多提前 %d 天", maxAhead), fmt.Sprintf("It may be at most %d days from today.", maxAhead))
 	case nights < 1 || nights > maxNights:
 		return s, outOfRange("nights", 1, maxNights)
 	case guests < 1 || guests > maxGuests:
@@ -128,22 +126,22 @@ func readOffer(body *wishBody, w *Wish) error {
 		if t.text == "" && t.may {
 			continue
 		}
-		if err := checkWord(t.path, t.text, t.most); err != nil {
+		if err := edge.CheckText(t.path, t.text, t.most); err != nil {
 			return err
 		}
 	}
 	for part := range strings.FieldsSeq(body.Guest.LatinName) {
 		if len(part) > maxName {
-			return invalid("guest.latin_name", fmt.Sprintf("每个词最多 %d 个字节", maxName), fmt.Sprintf("Each word may have at most %d bytes.", maxName))
+			return edge.FieldInvalid("guest.latin_name", fmt.Sprintf("每个词最多 %d 个字节", maxName), fmt.Sprintf("Each word may have at most %d bytes.", maxName))
 		}
 	}
 	switch p := body.Price; {
 	case p == nil:
-		return missing("price")
+		return edge.FieldMissing("price")
 	case p.Minor < 0 || p.Minor > 1e12:
-		return invalid("price.minor", "金额有误", "It must be 0 to 1,000,000,000,000 of the minor unit.")
+		return edge.FieldInvalid("price.minor", "金额有误", "It must be 0 to 1,000,000,000,000 of the minor unit.")
 	case len(p.Currency) != 3 || strings.Trim(p.Currency, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "":
-		return invalid("price.currency", "须为 ISO 4217 代码", "It must be an ISO 4217 code, three capitals.")
+		return edge.FieldInvalid("price.currency", "须为 ISO 4217 代码", "It must be an ISO 4217 code, three capitals.")
 	default:
 		w.Price = *p
 	}
@@ -223,24 +221,6 @@ func sayCalledOff(o journey.Outcome[CalledOff], lang string) flow.Said {
 		Confirmation: c.Confirmation, Again: c.Again, CancelledAt: c.At.Truncate(time.Millisecond), Pending: o.Pending}}
 }
 
-// checkWord refuses what nobody types.
-func checkWord(path, s string, most int) error {
-	unprintable := func(r rune) bool { return unicode.IsControl(r) || r == utf8.RuneError }
-	switch {
-	case strings.TrimSpace(s) == "":
-		return missing(path)
-	case len(s) > most:
-		return invalid(path, fmt.Sprintf("最多 %d 个字节", most), fmt.Sprintf("It may have at most %d bytes.", most))
-	case strings.ContainsFunc(s, unprintable):
-		return invalid(path, "含有无法识别的字符", "It holds characters that cannot be printed.")
-	}
-	return nil
-}
-
 func outOfRange(path string, least, most int) error {
-	return invalid(path, fmt.Sprintf("须为 %d 到 %d", least, most), fmt.Sprintf("It must be %d to %d.", least, most))
-}
-
-func missing(field string) error {
-	return edge.ProblemFieldMissing.Error(gateway.Text{}).WithField(field)
+	return edge.FieldInvalid(path, fmt.Sprintf("须为 %d 到 %d", least, most), fmt.Sprintf("It must be %d to %d.", least, most))
 }

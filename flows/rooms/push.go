@@ -79,26 +79,22 @@ func (in *nightIn) read(s *Settings, today offer.Date) (n known.Night, err error
 	}
 	n.Kind, n.Free = *in.Kind, *in.Free
 	if n.Night, err = offer.ParseDate(*in.Night); err != nil || n.Night < today || n.Night >= today+known.Ahead {
-		return n, invalid("data.night", "须为从酒店当天起 400 天内的日期（YYYY-MM-DD）。", "It must be a day (YYYY-MM-DD) of the 400 from today at the hotel on.")
+		return n, edge.FieldInvalid("data.night", "须为从酒店当天起 400 天内的日期（YYYY-MM-DD）。", "It must be a day (YYYY-MM-DD) of the 400 from today at the hotel on.")
 	}
 	if n.Free < 0 || n.Free > known.MaxFree {
-		return n, invalid("data.free", "须为 0 至 65535 的整数。", "It must be 0 to 65535.")
+		return n, edge.FieldInvalid("data.free", "须为 0 至 65535 的整数。", "It must be 0 to 65535.")
 	}
 	if in.Price == nil {
 		return n, nil
 	}
 	n.Price = *in.Price
 	if n.Price.Minor < 0 || n.Price.Minor > known.MaxPrice {
-		return n, invalid("data.price.minor", "须为 0 至 4294967295 的整数，以最小货币单位计。", "It must be 0 to 4294967295, in the minor unit.")
+		return n, edge.FieldInvalid("data.price.minor", "须为 0 至 4294967295 的整数，以最小货币单位计。", "It must be 0 to 4294967295, in the minor unit.")
 	}
 	if !isCurrency(n.Price.Currency) {
-		return n, invalid("data.price.currency", "须为 ISO 4217 的三个大写字母。", "It must be three capitals of ISO 4217.")
+		return n, edge.FieldInvalid("data.price.currency", "须为 ISO 4217 的三个大写字母。", "It must be three capitals of ISO 4217.")
 	}
 	return n, nil
-}
-
-func invalid(field, zh, en string) error {
-	return edge.ProblemFieldInvalid.Error(gateway.Text{Zh: zh, En: en}).WithField(field)
 }
 
 // kindsOf are the hotel's kinds as the file has them, in the order of their codes.

@@ -86,9 +86,9 @@ func (d *door) readResolution(x *edge.Exchange, w *work, kind string) error {
 	body.Reason = strings.TrimSpace(body.Reason)
 	switch {
 	case body.Resolution == "":
-		return edge.ProblemFieldMissing.Error(gateway.Text{}).WithField("resolution")
+		return edge.FieldMissing("resolution")
 	case body.Reason == "":
-		return edge.ProblemFieldMissing.Error(gateway.Text{}).WithField("reason")
+		return edge.FieldMissing("reason")
 	case utf8.RuneCountInString(body.Reason) > maxReason:
 		return edge.ProblemFieldInvalid.Error(gateway.Text{
 			Zh: fmt.Sprintf("最多 %d 个字符。", maxReason), En: fmt.Sprintf("It may have at most %d characters.", maxReason),

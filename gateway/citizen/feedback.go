@@ -111,7 +111,7 @@ func readOpinion(x *edge.Exchange) (o opinion, err error) {
 	o.Text = strings.TrimSpace(o.Text)
 	switch {
 	case o.Rating == 0:
-		return o, edge.ProblemFieldMissing.Error(gateway.Text{}).WithField("rating")
+		return o, edge.FieldMissing("rating")
 	case o.Rating < worst || o.Rating > best:
 		return o, edge.ProblemFieldInvalid.Error(gateway.Text{
 			Zh: fmt.Sprintf("须为 %d 至 %d 的整数。", worst, best), En: fmt.Sprintf("It must be a whole number from %d to %d.", worst, best),
