@@ -174,6 +174,20 @@ func TestFindBookCheckInCheckOut(t *testing.T) {
 	}
 }
 
+// TestTheRatePlanIsTheOneThatWasFound: with breakfast it is another offer, at another price.
+func TestTheRatePlanIsTheOneThatWasFound(t *testing.T) {
+	t.Parallel()
+	c := startBooking(t, placed(lakeside, 0, ""))
+	o := c.find(lakeside, "STD")
+	o.Plan = "FLEXBB"
+	dearer := c.want(c.book(lakeside, "li", "", o.wish("王小明")), 409, "room-price-changed")
+	o.Total = dearer.Price
+	b := c.want(c.book(lakeside, "li", "", o.wish("王小明")), 201, "booked")
+	if fmt.Sprint(b.Price) != fmt.Sprint(dearer.Price) {
+		t.Errorf("it costs %v, and cost %v", b.Price, dearer.Price)
+	}
+}
+
 // TestGoneOrDearer: what was found may not be there any more.
 func TestGoneOrDearer(t *testing.T) {
 	t.Parallel()
