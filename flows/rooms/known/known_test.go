@@ -358,7 +358,7 @@ func TestManyTellAndReadAtOnce(t *testing.T) {
 	for w := range 4 {
 		all.Go(func() {
 			for i := range 300 {
-				k.Take("h", Night{Kind: "A", Night: today + offer.Date(i%3), Free: i, Price: yuan(1), At: at(4*i + w)}, today)
+				k.Take("h", Night{Kind: "A", Night: today + offer.Date(i%3), Free: 1 + i, Price: yuan(1), At: at(4*i + w)}, today)
 			}
 		})
 		all.Go(func() {
@@ -376,7 +376,7 @@ func TestManyTellAndReadAtOnce(t *testing.T) {
 	}
 	all.Go(func() { k.Sweep(func(string) (offer.Date, bool) { return today, true }) })
 	all.Wait()
-	if a, ok := k.Of("h").FromPushes(stay, kinds[:1], at(0)); !ok || a.Offers[0].Free != 297 {
+	if a, ok := k.Of("h").FromPushes(stay, kinds[:1], at(0)); !ok || a.Offers[0].Free != 298 {
 		t.Errorf("in the end %+v", a)
 	}
 }
