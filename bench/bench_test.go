@@ -24,15 +24,11 @@ func TestProofs(t *testing.T) {
 			continue // flows/entry takes it among its own tests
 		}
 		t.Run(p.name, func(t *testing.T) {
-			log := &bytes.Buffer{}
-			r := &run{ctx: t.Context(), n: p.short, seed: 1, dir: filepath.Join(t.TempDir(), "world"), binary: binary, progress: log}
-			report, err := r.take(p)
-			if err != nil {
-				t.Fatalf("%v\n%s", err, log)
+			report := taken(t, p, binary)
+			for again := 1; report.stalled() && again < takes; again++ {
+				t.Log("taken again: only what the machine shares in is wrong")
+				report = taken(t, p, binary)
 			}
-			text := &bytes.Buffer{}
-			report.write(text)
-			t.Logf("%s%s", text, log)
 			for _, f := range report.figures {
 				switch {
 				case f.broken:
@@ -43,6 +39,25 @@ func TestProofs(t *testing.T) {
 			}
 		})
 	}
+}
+
+// takes is how often a proof is taken before a figure that depends on the machine fails it: a machine that stands still for
+// some seconds spoils one, code that is slow all of them.
+const takes = 3
+
+// taken takes a proof in its short form, and logs it.
+func taken(t *testing.T, p proof, binary string) *report {
+	t.Helper()
+	log := &bytes.Buffer{}
+	r := &run{ctx: t.Context(), n: p.short, seed: 1, dir: filepath.Join(t.TempDir(), "world"), binary: binary, progress: log}
+	report, err := r.take(p)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, log)
+	}
+	text := &bytes.Buffer{}
+	report.write(text)
+	t.Logf("%s%s", text, log)
+	return report
 }
 
 func TestReportSaysWhatMissed(t *testing.T) {
@@ -70,8 +85,11 @@ func TestReportSaysWhatMissed(t *testing.T) {
 	if want := []bool{false, true, false}; got[0] != want[0] || got[1] != want[1] || got[2] != want[2] {
 		t.Errorf("broken: %v, want %v", got, want)
 	}
+	if !r.stalled() {
+		t.Error("what is broken was measured")
+	}
 	r.exactly("lost", 1, 0)
-	if !r.figures[6].broken {
+	if !r.figures[6].broken || r.stalled() {
 		t.Error("a wrong count is broken, whatever the machine")
 	}
 }

@@ -21,6 +21,7 @@ type figure struct {
 	name, value, target string
 	missed              bool // not what was promised
 	broken              bool // so far from it that noise does not explain it: a test fails
+	counted             bool // it is the same on any machine
 }
 
 // note adds a figure that nothing is promised of.
@@ -31,7 +32,7 @@ func (r *report) note(name, format string, args ...any) {
 // exactly adds a count that must be want, whatever the machine does.
 func (r *report) exactly(name string, got, want int) {
 	r.figures = append(r.figures, figure{name: name, value: fmt.Sprint(got), target: fmt.Sprintf("= %d", want),
-		missed: got != want, broken: got != want})
+		missed: got != want, broken: got != want, counted: true})
 }
 
 // atMost adds a figure with a ceiling. A test on a noisy machine fails past slack times the ceiling.
@@ -64,6 +65,12 @@ func number(v float64, unit string) string {
 
 func (r *report) missed() bool {
 	return slices.ContainsFunc(r.figures, func(f figure) bool { return f.missed })
+}
+
+// stalled reports whether all that is broken was measured, not counted: it may be the machine.
+func (r *report) stalled() bool {
+	broken := func(f figure) bool { return f.broken }
+	return slices.ContainsFunc(r.figures, broken) && !slices.ContainsFunc(r.figures, func(f figure) bool { return f.broken && f.counted })
 }
 
 // write prints the table.
