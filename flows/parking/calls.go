@@ -121,7 +121,7 @@ func (in Passage) readEvent(b eventBody) (Event, error) {
 		return e, edge.FieldMissing("gate")
 	case b.EventID == "":
 		return e, edge.FieldMissing("event_id")
-	case !isName(b.EventID):
+	case !flow.IsName(b.EventID):
 		return e, edge.FieldInvalid("event_id", "须为 1 至 64 个字母、数字或 . - _ :", "It must be 1 to 64 letters, digits, dots, dashes, underscores or colons.")
 	case !slices.Contains(settings.Gates, b.Gate):
 		return e, ProblemGateUnknown.Error(gateway.Text{}).WithField("gate")

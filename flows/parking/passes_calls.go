@@ -132,7 +132,7 @@ func sayWord(at *gateway.Venue) func(o journey.Outcome[Pass], lang string) flow.
 
 func readPassID(x *edge.Exchange) (PassWord, error) {
 	w := PassWord{Journey: x.JourneyID(), ID: x.Param("id"), venue: x.Venue(), by: ledger.Actor(x.Principal())}
-	if !isName(w.ID) {
+	if !flow.IsName(w.ID) {
 		return w, edge.FieldInvalid("id", "须为 1 至 64 个字母、数字或 . - _ :", "It must be 1 to 64 letters, digits, dots, dashes, underscores or colons.")
 	}
 	return w, nil
@@ -156,7 +156,7 @@ func (c *passes) list(x *edge.Exchange, rt *flow.Runtime) error {
 		limit = n
 	}
 	after, _ := x.Query("cursor")
-	if after != "" && !isName(after) {
+	if after != "" && !flow.IsName(after) {
 		return edge.ProblemQueryInvalid.Error(gateway.Text{Zh: "须为上一页的 next。", En: "It must be the next of the page before."}).WithField("query cursor")
 	}
 	var all []*passWord

@@ -103,7 +103,7 @@ func (p *Prepayment) read(body reportBody) (err error) {
 		switch {
 		case name.value == "":
 			return edge.FieldMissing(name.field)
-		case !isName(name.value):
+		case !flow.IsName(name.value):
 			return edge.FieldInvalid(name.field, "须为 1 至 64 个字母、数字或 . - _ :", "It must be 1 to 64 letters, digits, dots, dashes, underscores or colons.")
 		}
 	}

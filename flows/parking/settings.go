@@ -10,6 +10,7 @@ import (
 
 	"github.com/warmgate/warmgate/flows/parking/tariff"
 	"github.com/warmgate/warmgate/gateway"
+	"github.com/warmgate/warmgate/gateway/flow"
 )
 
 // Settings is the section settings of a lot's file.
@@ -58,15 +59,11 @@ const (
 
 // Validate reports every mistake as a *gateway.FieldError, joined.
 func (s *Settings) Validate() error {
-	var wrong []error
-	refuse := func(bad bool, path, format string, args ...any) {
-		if bad {
-			wrong = append(wrong, &gateway.FieldError{Path: path, Message: fmt.Sprintf(format, args...)})
-		}
-	}
+	var wrong flow.Mistakes
+	refuse := wrong.Refuse
 	refuse(len(s.Gates) == 0, "gates", "a lot needs at least one gate")
 	for i, g := range s.Gates {
-		refuse(!isName(g), fmt.Sprintf("gates[%d]", i), "%q is not 1 to 64 letters, digits, dots, dashes, colons or underscores", g)
+		refuse(!flow.IsName(g), fmt.Sprintf("gates[%d]", i), "%q is not 1 to 64 letters, digits, dots, dashes, colons or underscores", g)
 		refuse(slices.Contains(s.Gates[:i], g), fmt.Sprintf("gates[%d]", i), "gate %q is there twice", g)
 	}
 	refuse(len(s.Currency) != 3 || strings.Trim(s.Currency, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "", "currency", "must be three capitals (ISO 4217), is %q", s.Currency)
@@ -82,9 +79,9 @@ func (s *Settings) Validate() error {
 	refuse(s.ParkedFor < time.Minute || s.ParkedFor > maxOldest, "parked_for", "must be 1m to %s, is %s", maxOldest, s.ParkedFor)
 	s.Keep.check(s, refuse)
 	if _, err := tariff.New(s.Tariff, time.UTC, s.Currency); err != nil {
-		wrong = append(wrong, below("tariff", err))
+		return errors.Join(wrong.Err(), below("tariff", err))
 	}
-	return errors.Join(wrong...)
+	return wrong.Err()
 }
 
 // below puts the paths of mistakes under the path of their section.
@@ -121,28 +118,9 @@ func settingsOf(v *gateway.Venue) *Settings { return v.Settings.(*Settings) }
 
 // readSettings reads and checks the section. What is not said has the values of defaults.
 func readSettings(decode func(into any) error) (any, error) {
-	s := &Settings{
+	return flow.ReadSettings(&Settings{
 		Currency: "CNY", SamePass: time.Minute, Leeway: 2 * time.Minute, Oldest: 7 * 24 * time.Hour,
 		Collect: []string{collectPayment, collectCity}, Arrears: Arrears{Over: -1}, ParkedFor: 24 * time.Hour,
 		Keep: Keep{Visits: 365 * 24 * time.Hour, Passes: 365 * 24 * time.Hour, Notices: 90 * 24 * time.Hour},
-	}
-	if err := decode(s); err != nil {
-		return nil, err
-	}
-	return s, s.Validate()
-}
-
-// isName reports whether s is a name as machines send it: 1 to 64 letters, digits, dots, dashes, colons, underscores.
-func isName(s string) bool {
-	if len(s) == 0 || len(s) > 64 {
-		return false
-	}
-	for _, c := range []byte(s) {
-		switch {
-		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '.', c == '-', c == '_', c == ':':
-		default:
-			return false
-		}
-	}
-	return true
+	}, decode)
 }
