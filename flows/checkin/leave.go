@@ -132,21 +132,13 @@ var beginLeave = &ledger.Decision[Leaving, Leave]{Name: "checkin.leave", Run: fu
 }}
 
 // staysOf lists the guest's stays at the hotel, the last one first.
-func staysOf(q ledger.Querier, g Leaving) (all []stay, err error) {
+func staysOf(q ledger.Querier, g Leaving) ([]stay, error) {
 	rows, err := q.Query(`SELECT `+stayColumns+` FROM stays WHERE venue = $1 AND ($2 = '' OR door = $2 OR room = $2)
 		AND id IN (SELECT stay FROM stay_guests WHERE venue = $1 AND guest = $3) ORDER BY held_at DESC, id DESC`, g.Hotel, g.Room, g.Guest)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		s, _, err := scanStay(rows)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, s)
-	}
-	return all, rows.Err()
+	return ledger.List(rows, err, func(row ledger.Row) (stay, error) {
+		s, _, err := scanStay(row)
+		return s, err
+	})
 }
 
 // oneStay picks the stay that is to end; where none is in house, it says how the last one stands.

@@ -25,7 +25,7 @@ func bindLedger(ops operations, to flow.Connection, b *call.Bindings) {
 }
 
 // vouchesFor lists what staff have settled about the party's guests and is still good.
-func vouchesFor(q ledger.Querier, a Arrival) (all []Vouch, err error) {
+func vouchesFor(q ledger.Querier, a Arrival) ([]Vouch, error) {
 	var marks strings.Builder
 	args := []any{a.Hotel, a.At.UnixMilli()}
 	for i, g := range a.Guests {
@@ -36,16 +36,8 @@ func vouchesFor(q ledger.Querier, a Arrival) (all []Vouch, err error) {
 		marks.WriteString("$" + strconv.Itoa(len(args)))
 	}
 	rows, err := q.Query(`SELECT guest, kind, booking FROM vouches WHERE venue = $1 AND until > $2 AND guest IN (`+marks.String()+`)`, args...)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var v Vouch
-		if err := rows.Scan(&v.Guest, &v.Kind, &v.Booking); err != nil {
-			return nil, err
-		}
-		all = append(all, v)
-	}
-	return all, rows.Err()
+	return ledger.List(rows, err, func(row ledger.Row) (v Vouch, err error) {
+		err = row.Scan(&v.Guest, &v.Kind, &v.Booking)
+		return v, err
+	})
 }

@@ -68,7 +68,7 @@ var take = &ledger.Decision[Notice, string]{Name: "parking.take-notice", Run: fu
 		digest []byte
 		state  string
 	}
-	earlier, err := list(rows, err, func(r ledger.Row) (b before, err error) { return b, r.Scan(&b.digest, &b.state) })
+	earlier, err := ledger.List(rows, err, func(r ledger.Row) (b before, err error) { return b, r.Scan(&b.digest, &b.state) })
 	switch {
 	case err != nil:
 		return "", err

@@ -51,32 +51,12 @@ func (r *reading) hasPart() bool {
 
 // findReading reads one event of a lot; nil where there is none.
 func findReading(q ledger.Querier, venue, event string) (*reading, error) {
-	return first(q.Query(`SELECT `+readingColumns+` FROM parking_events WHERE venue = $1 AND event = $2`, venue, event))
-}
-
-func first(rows ledger.Rows, err error) (*reading, error) {
-	all, err := list(rows, err, scanReading)
+	rows, err := q.Query(`SELECT `+readingColumns+` FROM parking_events WHERE venue = $1 AND event = $2`, venue, event)
+	all, err := ledger.List(rows, err, scanReading)
 	if err != nil || len(all) == 0 {
 		return nil, err
 	}
 	return all[0], nil
-}
-
-// list reads all rows and closes them.
-func list[T any](rows ledger.Rows, err error, scan func(ledger.Row) (T, error)) ([]T, error) {
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var all []T
-	for rows.Next() {
-		v, err := scan(rows)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, v)
-	}
-	return all, rows.Err()
 }
 
 func oneIf(b bool) int64 {
@@ -147,7 +127,7 @@ func pages(q ledger.Querier, window time.Duration, where, venue string, plate []
 	for limit := page; ; limit *= 4 {
 		rows, err := q.Query(`SELECT `+readingColumns+` FROM parking_events WHERE venue = $1 AND plate = $2 AND `+where+` LIMIT $5`,
 			venue, plate, from, to, limit)
-		if all, err = list(rows, err, scanReading); err != nil {
+		if all, err = ledger.List(rows, err, scanReading); err != nil {
 			return nil, false, err
 		}
 		more = len(all) == limit

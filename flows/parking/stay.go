@@ -61,7 +61,7 @@ func findStays(q ledger.Querier, ids []string) (map[string]*stay, error) {
 
 func listOf[T any](q ledger.Querier, scan func(ledger.Row) (T, error), query string, args ...any) ([]T, error) {
 	rows, err := q.Query(query, args...)
-	return list(rows, err, scan)
+	return ledger.List(rows, err, scan)
 }
 
 func millis(t time.Time) int64 {

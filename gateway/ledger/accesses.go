@@ -128,7 +128,7 @@ func accessOf(q Querier, o Owner, id string) (Access, bool, error) {
 		FROM audit_entries e JOIN audit_links l ON l.chain = e.chain AND l.link = e.link
 		WHERE e.run = $1 AND e.fields <> '' AND e.action IN ('disclose', 'withhold')
 		GROUP BY e.system, e.purpose, e.fields ORDER BY MIN(l.at), e.purpose, e.system, e.fields`, id)
-	told, err := list(rows, err, scanTold)
+	told, err := List(rows, err, scanTold)
 	if err != nil {
 		return Access{}, false, err
 	}

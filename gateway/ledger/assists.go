@@ -258,7 +258,7 @@ func ListAssists(q Querier, tenant string, venues []string, state AssistState, a
 		query, args = inList(query+` AND venue IN (`, args, venues)
 	}
 	rows, err := q.Query(query+` ORDER BY seq LIMIT $3`, args...)
-	return list(rows, err, scanAssist)
+	return List(rows, err, scanAssist)
 }
 
 // UnresolvedAssists returns up to limit assists of the tenant and its venues (as for ListAssists) that nobody has resolved
@@ -270,7 +270,7 @@ func UnresolvedAssists(q Querier, tenant string, venues []string, after, through
 		query, args = inList(query+` AND venue IN (`, args, venues)
 	}
 	rows, err := q.Query(query+` ORDER BY seq LIMIT $3`, args...)
-	return list(rows, err, scanAssist)
+	return List(rows, err, scanAssist)
 }
 
 // AssistSeq returns the Seq of the last change of any assist, of every tenant; 0 before the first. Whatever changes later

@@ -72,7 +72,7 @@ func (tx *Tx) LeaseMessages(venue string, now, until time.Time, limit int) ([]Me
 		WHERE state = 'waiting' AND next_at <= $2 AND msg_key IN (SELECT msg_key FROM messages
 			WHERE state = 'waiting' AND venue = $3 AND next_at <= $2 ORDER BY next_at LIMIT $4)
 		RETURNING `+messageColumns, millis(until), millis(now), venue, limit)
-	return list(rows, err, scanMessage)
+	return List(rows, err, scanMessage)
 }
 
 // FinishMessage notes that m was delivered. done is false when it is not waiting any more.
@@ -127,7 +127,7 @@ func WaitingVenues(q Querier) ([]VenueQueue, error) {
 			WHERE venues.venue IS NOT NULL)
 		SELECT venue, (SELECT MIN(m.next_at) FROM messages m WHERE m.state = 'waiting' AND m.venue = venues.venue)
 		FROM venues WHERE venue IS NOT NULL`)
-	return list(rows, err, func(r Row) (v VenueQueue, err error) {
+	return List(rows, err, func(r Row) (v VenueQueue, err error) {
 		var next int64
 		err = r.Scan(&v.Venue, &next)
 		v.Next = instant(next)

@@ -107,7 +107,7 @@ func OperationsOf(q Querier, run string) ([]Operation, error) {
 		return nil, err
 	}
 	rows, err := q.Query(`SELECT `+opColumns+` FROM operations WHERE run = $1 ORDER BY ord, op_key`, run)
-	return list(rows, err, scanOperation)
+	return List(rows, err, scanOperation)
 }
 
 // inList closes a query that ends in "IN (" with a parameter for each value. No value at all is a list that nothing is in.

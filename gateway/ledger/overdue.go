@@ -28,7 +28,7 @@ func OverdueOperations(q Querier, now time.Time) ([]Overdue, error) {
 		WHERE o.due_at > 0 AND o.state IN ('deferred', 'assist', 'refused') AND o.due_at <= $1
 			AND (o.state = 'deferred' OR EXISTS (SELECT 1 FROM assists a WHERE a.run = o.run AND a.state <> 'resolved'))
 		GROUP BY o.name ORDER BY o.name`, millis(now))
-	return list(rows, err, func(r Row) (v Overdue, err error) {
+	return List(rows, err, func(r Row) (v Overdue, err error) {
 		var oldest int64
 		err = r.Scan(&v.Name, &v.Count, &oldest)
 		v.Oldest = instant(oldest)

@@ -30,8 +30,9 @@ func one[T any](row Row, scan func(Row) (T, error)) (T, bool, error) {
 	return v, err == nil, err
 }
 
-// list reads all rows and closes them.
-func list[T any](rows Rows, err error, scan func(Row) (T, error)) ([]T, error) {
+// List reads all rows of a query and closes them; scan reads one. It returns the query's own error, rows and err being what
+// that returned, or the first of a row.
+func List[T any](rows Rows, err error, scan func(Row) (T, error)) ([]T, error) {
 	if err != nil {
 		return nil, err
 	}

@@ -183,5 +183,5 @@ func AbandonedRuns(q Querier, now time.Time, limit int) ([]Run, error) {
 	}
 	rows, err := q.Query(`SELECT `+runColumns+` FROM runs WHERE state = 'running' AND lease_until <= $1
 		ORDER BY lease_until LIMIT $2`, millis(now), limit)
-	return list(rows, err, scanRun)
+	return List(rows, err, scanRun)
 }

@@ -63,7 +63,7 @@ func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 func (v *verifier) page() (more bool, err error) {
 	rows, err := v.q.Query(`SELECT `+linkColumns+` FROM audit_links WHERE (chain, link) > ($1, $2) ORDER BY chain, link LIMIT $3`,
 		v.last.chain, v.last.link, verifyPage)
-	links, err := list(rows, err, scanLink)
+	links, err := List(rows, err, scanLink)
 	if err != nil {
 		return false, err
 	}

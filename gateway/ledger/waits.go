@@ -76,7 +76,7 @@ func WaitsOf(q Querier, run string) ([]Wait, error) {
 	rows, err := q.Query(`SELECT a.id, a.kind, a.state, a.resolution, a.resolved_at, a.place, COALESCE(w.place, a.place)
 		FROM assists a LEFT JOIN assist_waits w ON w.assist = a.id AND w.run = $1
 		WHERE a.run = $1 OR a.id IN (SELECT assist FROM assist_waits WHERE run = $1) ORDER BY a.opened_at, a.kind`, run)
-	return list(rows, err, func(r Row) (w Wait, err error) {
+	return List(rows, err, func(r Row) (w Wait, err error) {
 		var last, own string
 		var resolved int64
 		err = r.Scan(&w.ID, &w.Kind, &w.State, &w.Resolution, &resolved, &last, &own)

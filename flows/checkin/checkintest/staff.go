@@ -6,6 +6,7 @@ import (
 
 	"github.com/warmgate/warmgate/flows/flowtest"
 	"github.com/warmgate/warmgate/gateway/ledger"
+	"github.com/warmgate/warmgate/gateway/ledger/ledgertest"
 )
 
 // Assist is an assist as staff see it.
@@ -89,21 +90,9 @@ func (c *Town) Settle(one Assist, word string, details any) flowtest.Answer {
 // Words reads a column of text from the ledger.
 func (c *Town) Words(query string, args ...any) (all []string) {
 	c.T.Helper()
-	c.View(func(q ledger.Querier) error {
-		all = nil
-		rows, err := q.Query(query, args...)
-		if err != nil {
-			return err
-		}
-		defer rows.Close()
-		for rows.Next() {
-			var s string
-			if err := rows.Scan(&s); err != nil {
-				return err
-			}
-			all = append(all, s)
-		}
-		return rows.Err()
+	c.View(func(q ledger.Querier) (err error) {
+		all, err = ledgertest.Texts(q, query, args...)
+		return err
 	})
 	return all
 }

@@ -269,21 +269,9 @@ func (w *World) Write(f func(tx *ledger.Tx) error) {
 // Column reads one column of text.
 func (w *World) Column(query string, args ...any) (all []string) {
 	w.T.Helper()
-	w.View(func(q ledger.Querier) error {
-		all = nil
-		rows, err := q.Query(query, args...)
-		if err != nil {
-			return err
-		}
-		defer rows.Close()
-		for rows.Next() {
-			var s string
-			if err := rows.Scan(&s); err != nil {
-				return err
-			}
-			all = append(all, s)
-		}
-		return rows.Err()
+	w.View(func(q ledger.Querier) (err error) {
+		all, err = ledgertest.Texts(q, query, args...)
+		return err
 	})
 	return all
 }

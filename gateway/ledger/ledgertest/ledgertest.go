@@ -127,26 +127,23 @@ func (l *lab) must(w work) {
 func (l *lab) ids() []string {
 	l.t.Helper()
 	var ids []string
-	err := l.View(l.t.Context(), func(q ledger.Querier) error {
-		ids = ids[:0]
-		rows, err := q.Query(`SELECT id FROM suite_rows ORDER BY id`)
-		if err != nil {
-			return err
-		}
-		defer rows.Close()
-		for rows.Next() {
-			var id string
-			if err := rows.Scan(&id); err != nil {
-				return err
-			}
-			ids = append(ids, id)
-		}
-		return rows.Err()
+	err := l.View(l.t.Context(), func(q ledger.Querier) (err error) {
+		ids, err = Texts(q, `SELECT id FROM suite_rows ORDER BY id`)
+		return err
 	})
 	if err != nil {
 		l.t.Fatalf("cannot read: %v", err)
 	}
 	return ids
+}
+
+// Texts reads a query of one column of text.
+func Texts(q ledger.Querier, query string, args ...any) ([]string, error) {
+	rows, err := q.Query(query, args...)
+	return ledger.List(rows, err, func(row ledger.Row) (s string, err error) {
+		err = row.Scan(&s)
+		return s, err
+	})
 }
 
 // number reads one number.
