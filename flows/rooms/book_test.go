@@ -302,11 +302,11 @@ func TestALostAnswerIsAskedFor(t *testing.T) {
 	t.Parallel()
 	c := startBooking(t, placed(lakeside, 0, ""))
 	wish := c.find(lakeside, "STD").wish("王小明")
-	c.Dial(lakeside, "pms", twin.Dial{Fault: twin.Status5, AfterEffect: true, LatencyMS: 300, Path: "/rsv/v1/hotels/" + lakeside + "/reservations"})
+	c.Dial(lakeside, "pms", twin.Dial{Fault: twin.Status5, AfterEffect: true, LatencyMS: 1000, Path: "/rsv/v1/hotels/" + lakeside + "/reservations"})
 	answer := make(chan flowtest.Answer, 1)
 	go func() { answer <- c.book(lakeside, "li", "", wish) }()
 	c.Eventually("the hotel has it", func() bool { return c.made(lakeside) == 1 })
-	c.Dial(lakeside, "pms", twin.Dial{})
+	c.Dial(lakeside, "pms", twin.Dial{}) // lets the answer go
 	c.want(<-answer, 201, "booked")
 	if c.made(lakeside) != 1 || c.standing(lakeside) != 1 {
 		t.Errorf("made %d, standing %d", c.made(lakeside), c.standing(lakeside))
@@ -356,9 +356,12 @@ func TestBookingBudgetMatrix(t *testing.T) {
 	}
 	c := startBooking(t, append(hotels, placed("ledger", 0, ""))...)
 	budget := flowtest.Budget{Machine: checkintest.Budget, Slack: checkintest.Slack}
-	var rows []flowtest.Row
-	for i, f := range faults {
-		hotel := hotels[i].ID
+	each := make([]int, len(faults))
+	for i := range each {
+		each[i] = i
+	}
+	rows := flowtest.Rows(each, func(i int) []flowtest.Row {
+		f, hotel := faults[i], hotels[i].ID
 		wish := c.find(hotel, "STD").wish("王小明")
 		c.Dial(hotel, "pms", twin.Dial{Fault: f.fault, AfterEffect: f.after, Path: f.path})
 		a := c.book(hotel, "li", "", wish)
@@ -367,8 +370,8 @@ func TestBookingBudgetMatrix(t *testing.T) {
 		if f.after {
 			row.Fault += " after the effect"
 		}
-		rows = append(rows, row)
-	}
+		return []flowtest.Row{row}
+	})
 	c.Quiet()
 	for i := range rows {
 		rows[i].Wrong = c.wrong(hotels[i].ID, rows[i].Got)
@@ -409,14 +412,14 @@ func TestTheGatewayDiesWhileItBooks(t *testing.T) {
 	t.Parallel()
 	c := startBooking(t, placed(lakeside, 0, ""))
 	wish := c.find(lakeside, "STD").wish("王小明")
-	c.Dial(lakeside, "pms", twin.Dial{LatencyMS: 150, AfterEffect: true, Path: "/rsv"})
+	c.Dial(lakeside, "pms", twin.Dial{LatencyMS: 1000, AfterEffect: true, Path: "/rsv"})
 	dead := make(chan flowtest.Answer, 1)
 	go func() { dead <- c.book(lakeside, "li", "one", wish) }()
 	c.Eventually("the hotel has it", func() bool { return c.made(lakeside) == 1 })
 	c.Ledger.Set(ledgertest.AtBegin, ledgertest.Full)
+	c.Dial(lakeside, "pms", twin.Dial{}) // lets the answer go
 	c.want(<-dead, 503, "ledger-unavailable")
 	c.Ledger.Set(ledgertest.AtBegin, ledgertest.None)
-	c.Dial(lakeside, "pms", twin.Dial{})
 	c.Quiet()
 	if got := c.wrong(lakeside, "nothing"); got != "" {
 		t.Fatal(got)
