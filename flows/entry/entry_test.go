@@ -171,15 +171,19 @@ func TestOneTicketOnce(t *testing.T) {
 	}
 }
 
+// patient is a gateway that gives a visitor seconds for everything.
+func patient(file string) string {
+	return strings.NewReplacer("machine_budget: 800ms", "machine_budget: 10s",
+		"find: { slice: 220ms, attempts: 2, attempt_timeout: 100ms, backoff: 10ms, min: 10ms }", "find: { slice: 4s }",
+		"redeem: { slice: 250ms, min: 10ms }", "redeem: { slice: 4s }").Replace(file)
+}
+
 // As many visitors as may be asked about at once find as many connections: none is handed to the outbox, or to a person,
 // for want of one. Everything has seconds here: a call without a connection fails at once.
 func TestACrowdFindsConnections(t *testing.T) {
 	const crowd = 110
-	patient := strings.NewReplacer("machine_budget: 800ms", "machine_budget: 10s",
-		"find: { slice: 220ms, attempts: 2, attempt_timeout: 100ms, backoff: 10ms, min: 10ms }", "find: { slice: 4s }",
-		"redeem: { slice: 250ms, min: 10ms }", "redeem: { slice: 4s }")
 	c := flowtest.Options{Gateway: func(file string) string {
-		return patient.Replace(file) + "instances: { max_in_flight: 128 }\n"
+		return patient(file) + "instances: { max_in_flight: 128 }\n"
 	}}.Start(t, flows(t), flowtest.Spot{ID: spot})
 	all, err := c.Tickets[spot].Issue(octo.Want{Count: crowd})
 	if err != nil {

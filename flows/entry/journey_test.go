@@ -174,6 +174,7 @@ func TestOneTicketTriedAThousandTimesAtOnce(t *testing.T) {
 	if len(admitted) != 1 {
 		t.Errorf("admissions: %v", admitted)
 	}
+	quiet(c) // where ticketing was late, the outbox redeems
 	if n, in := effects(c, ticket.Units[0].UUID), inside(c); n != 1 || in != 1 {
 		t.Errorf("redeemed %d times, %d inside", n, in)
 	}

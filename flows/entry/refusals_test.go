@@ -181,9 +181,9 @@ func TestIdempotencyLifeCycle(t *testing.T) {
 	}
 }
 
-// TestSameKeyWhileTheFirstRuns holds the first request at ticketing's redemption.
+// TestSameKeyWhileTheFirstRuns holds the first request at ticketing's redemption, until the dial lets it go.
 func TestSameKeyWhileTheFirstRuns(t *testing.T) {
-	c := start(t, "")
+	c := flowtest.Options{Gateway: patient}.Start(t, flows(t), flowtest.Spot{ID: spot})
 	ticket := c.Tickets[spot].Fresh()
 	call := entering(c, "north-1", code(ticket.Units[0].Code))
 	call.Key = "held"
@@ -203,10 +203,10 @@ func TestSameKeyWhileTheFirstRuns(t *testing.T) {
 	if a := enter(c, "south-1", code(ticket.Units[0].Code)); a.Problem() != "still-running" {
 		t.Errorf("the same ticket at another gate meanwhile: %d %s", a.Status, a.Text)
 	}
+	dial(c, twin.Dial{})
 	if a := <-first; a.Status != 201 {
 		t.Errorf("the first: %d %s", a.Status, a.Text)
 	}
-	dial(c, twin.Dial{})
 	if again := c.Do(call); again.Status != 201 || again.Header.Get("Idempotent-Replayed") != "true" {
 		t.Errorf("afterwards: %d %s", again.Status, again.Text)
 	}
