@@ -253,18 +253,23 @@ func TestNothingIsSent(t *testing.T) {
 		t.Errorf("%d requests arrived", n)
 	}
 	t.Run("all connections in use", func(t *testing.T) {
-		if err := w.city.Dial("octo", "west-lake", twin.Dial{Fault: twin.Hang}); err != nil {
+		if err := w.city.Dial("octo", "west-lake", twin.Dial{Fault: twin.Hang, AfterEffect: true}); err != nil {
 			t.Fatal(err)
 		}
-		done := make(chan error)
-		for range 2 {
-			go func() { _, err := w.client.Redeem(twintest.Within(t, 300*time.Millisecond), "C"); done <- err }()
+		first, leave := context.WithCancel(twintest.Within(t, 20*time.Second))
+		defer leave()
+		done := make(chan error, 1)
+		go func() { _, err := w.client.Redeem(first, "C"); done <- err }()
+		for w.twin.ReadBooks().Requests == 0 {
+			<-time.After(time.Millisecond)
 		}
-		if e := twintest.ErrorOf(t, <-done); e.Fate != wire.NotSent || e.Reason != wire.ReasonNoConn {
-			t.Errorf("first: %v", e)
-		}
-		if e := twintest.ErrorOf(t, <-done); e.Fate != wire.Unknown || e.Reason != wire.ReasonTimeout {
+		_, err := w.client.Redeem(ctx, "C")
+		if e := twintest.ErrorOf(t, err); e.Fate != wire.NotSent || e.Reason != wire.ReasonNoConn {
 			t.Errorf("second: %v", e)
+		}
+		leave()
+		if e := twintest.ErrorOf(t, <-done); e.Fate != wire.Unknown || e.Reason != wire.ReasonTimeout {
+			t.Errorf("first: %v", e)
 		}
 	})
 }

@@ -130,8 +130,13 @@ func TestEveryPlaceComesBack(t *testing.T) {
 		t.Error(err)
 	}
 	late := seen.member(t, all, seen.hang)
-	if err := post(within(t, 30*time.Millisecond), late); asError(t, err).Reason != wire.ReasonTimeout {
-		t.Error(err)
+	for try := 0; ; try++ { // on a busy machine a call may have no time to be sent
+		err := post(within(t, 30*time.Millisecond), late)
+		if asError(t, err).Reason == wire.ReasonTimeout {
+			break
+		} else if try == 50 {
+			t.Fatal(err)
+		}
 	}
 	left, leave := context.WithCancel(within(t, 200*time.Millisecond))
 	go leave()
