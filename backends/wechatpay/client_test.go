@@ -36,6 +36,23 @@ var credentials = sync.OnceValue(func() wechatpay.Credentials {
 	return c
 })
 
+// fresh is what a provider knows that has a key and nothing else. Its key is made once as well.
+var fresh = sync.OnceValue(func() []byte {
+	p, err := wechatpay.NewTwin(wechatpay.TwinConfig{Name: "riverside", Credentials: credentials()})
+	if err == nil {
+		defer p.Close()
+		_, err = p.PlatformCertificates()
+	}
+	if err != nil {
+		panic(err)
+	}
+	state, err := p.Save()
+	if err != nil {
+		panic(err)
+	}
+	return state
+})
+
 // plateA and plateB are nobody's: the province does not exist.
 const (
 	plateA = "测A12345"
@@ -76,6 +93,9 @@ func newTwin(t testing.TB, seed uint64) *wechatpay.Twin {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = provider.Close() })
+	if err := provider.Restore(fresh()); err != nil {
+		t.Fatal(err)
+	}
 	return provider
 }
 

@@ -3,6 +3,7 @@ package parking_test
 import (
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -36,20 +37,28 @@ settings:
   tariff: { vehicles: { car: { periods: [{ name: { zh: 全天, en: All day }, steps: [{ each: 1h, price: 1000 }] }] } } }
 `
 
+// cityKeys are those of the lot and the city, and the city's public half, for all tests: a key takes a while.
+func cityKeys(t *testing.T) (keys hangzhou.Keys, public string) {
+	t.Helper()
+	var err error
+	if keys.Lot, err = madeLot(); err != nil {
+		t.Fatal(err)
+	}
+	if keys.City, err = madeCity(); err != nil {
+		t.Fatal(err)
+	}
+	if public, err = hangzhou.PublicKey(keys.City); err != nil {
+		t.Fatal(err)
+	}
+	return keys, public
+}
+
+var madeLot, madeCity = sync.OnceValues(hangzhou.MakeKey), sync.OnceValues(hangzhou.MakeKey)
+
 // openCity opens a lot that reports to the city.
 func openCity(t *testing.T) (*town, *hangzhou.Twin) {
 	t.Helper()
-	var keys hangzhou.Keys
-	var public string
-	var err error
-	if keys.Lot, err = hangzhou.MakeKey(); err == nil {
-		if keys.City, err = hangzhou.MakeKey(); err == nil {
-			public, err = hangzhou.PublicKey(keys.City)
-		}
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	keys, public := cityKeys(t)
 	city, err := hangzhou.NewTwin(hangzhou.TwinConfig{Name: lotID, Password: flowtest.APIKey, Seed: 1, Keys: keys})
 	if err != nil {
 		t.Fatal(err)
@@ -76,18 +85,9 @@ func openBoth(t *testing.T) (*town, *hangzhou.Twin) {
 	t.Helper()
 	var city *hangzhou.Twin
 	w := openTownWith(t, func(c *flowtest.City, file string) string {
-		var keys hangzhou.Keys
-		var public string
 		var err error
-		if keys.Lot, err = hangzhou.MakeKey(); err == nil {
-			if keys.City, err = hangzhou.MakeKey(); err == nil {
-				public, err = hangzhou.PublicKey(keys.City)
-			}
-		}
-		if err == nil {
-			city, err = hangzhou.NewTwin(hangzhou.TwinConfig{Name: lotID, Password: flowtest.APIKey, Seed: 1, Keys: keys})
-		}
-		if err == nil {
+		keys, public := cityKeys(t)
+		if city, err = hangzhou.NewTwin(hangzhou.TwinConfig{Name: lotID, Password: flowtest.APIKey, Seed: 1, Keys: keys}); err == nil {
 			err = c.Twins.Add("hangzhou", lotID, city)
 		}
 		if err != nil {

@@ -123,6 +123,35 @@ func (p *post) shutter(shut bool) {
 	p.shut = shut
 }
 
+// merchant are one merchant's credentials, made once: a key takes a while.
+var merchant = sync.OnceValues(wechatpay.MakeCredentials)
+
+// fresh is what a provider knows that has a key and nothing else. Its key is made once as well.
+var fresh = sync.OnceValues(func() ([]byte, error) {
+	p, err := newProvider(nil)
+	if err != nil {
+		return nil, err
+	}
+	defer p.Close()
+	if _, err := p.PlatformCertificates(); err != nil {
+		return nil, err
+	}
+	return p.Save()
+})
+
+// newProvider returns the merchant's provider, with what it knows; nil: nothing.
+func newProvider(state []byte) (*wechatpay.Twin, error) {
+	credentials, err := merchant()
+	if err != nil {
+		return nil, err
+	}
+	p, err := wechatpay.NewTwin(wechatpay.TwinConfig{Name: lotID, Seed: 1, Credentials: credentials})
+	if err == nil && state != nil {
+		err = p.Restore(state)
+	}
+	return p, err
+}
+
 // openTown opens a lot whose bills WeChat Pay collects.
 func openTown(t *testing.T) *town {
 	t.Helper()
@@ -135,12 +164,15 @@ func openTownWith(t *testing.T, change func(c *flowtest.City, file string) strin
 	w := &town{post: &post{}}
 	front := httptest.NewServer(w.post)
 	t.Cleanup(front.Close)
-	credentials, err := wechatpay.MakeCredentials()
+	credentials, err := merchant()
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.provider, err = wechatpay.NewTwin(wechatpay.TwinConfig{Name: lotID, Seed: 1, Credentials: credentials})
+	state, err := fresh()
 	if err != nil {
+		t.Fatal(err)
+	}
+	if w.provider, err = newProvider(state); err != nil {
 		t.Fatal(err)
 	}
 	w.open(t, func(c *flowtest.City) string {
