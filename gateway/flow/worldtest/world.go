@@ -37,6 +37,9 @@ import (
 // Budget is the machine budget of every plan and of every call without one.
 const Budget = slower * 600 * time.Millisecond
 
+// Late is what no answer takes that keeps to Budget, however busy the machine is.
+const Late = 2 * Budget
+
 // World is a gateway in front of flows. Its venues and who holds a token change as the test says.
 type World struct {
 	T       testing.TB
