@@ -156,19 +156,20 @@ func (f field) judge(x Truth, stays, assists int64) string {
 }
 
 // ledgerRows breaks the ledger, which all hotels have in common, one fault after another.
-func ledgerRows(t testing.TB, short bool) (rows []flowtest.Row) {
+// ledgerRows has a town for each fault: one that hangs takes the whole budget, and the others happen meanwhile.
+func ledgerRows(t testing.TB, short bool) []flowtest.Row {
 	const hotel = "ledger"
-	c := Start(t, nil, Hotel{ID: hotel})
-	first := c.Book(hotel, "")
-	c.CheckIn(hotel, first.Arrival("lobby-1")) // the first one warms up
-	for _, f := range flowtest.LedgerFaults(short) {
+	return flowtest.Rows(flowtest.LedgerFaults(short), func(f flowtest.LedgerFault) []flowtest.Row {
+		c := Start(t, nil, Hotel{ID: hotel})
+		defer c.Stop()
+		first := c.Book(hotel, "")
+		c.CheckIn(hotel, first.Arrival("lobby-1")) // the first one warms up
 		want := []string{notRecorded}
 		if f.At == ledgertest.AtView { // nothing is asked of it that a plan cannot do without
 			want = []string{notRecorded, good}
 		}
-		rows = append(rows, ledgerRow(c, hotel, f, want))
-	}
-	return rows
+		return []flowtest.Row{ledgerRow(c, hotel, f, want)}
+	})
 }
 
 func ledgerRow(c *Town, hotel string, f flowtest.LedgerFault, want []string) flowtest.Row {
