@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/uuid"
@@ -34,14 +35,16 @@ func TestALedgerThatFailsIsSaidInTime(t *testing.T) {
 	want(t, "claim", p.claim(p.li, id), 201, "")
 	for _, fault := range []ledgertest.Fault{ledgertest.Full, ledgertest.ReadOnly, ledgertest.Hang} {
 		p.Fault.Set(ledgertest.AtView, fault)
+		var asked sync.WaitGroup
 		for what, a := range map[string]func() worldtest.Answer{
 			"list":    func() worldtest.Answer { return p.get(p.li, "/v1/assists") },
 			"one":     func() worldtest.Answer { return p.get(p.li, "/v1/assists/"+id) },
 			"journey": func() worldtest.Answer { return p.get(p.citizen, "/v1/journeys/"+run) },
 			"claim":   func() worldtest.Answer { return p.claim(p.li, id) },
 		} {
-			unavailable(t, what+", views: "+string(fault), a())
+			asked.Go(func() { unavailable(t, what+", views: "+string(fault), a()) })
 		}
+		asked.Wait()
 		p.Heal()
 		for _, at := range []ledgertest.Point{ledgertest.AtBegin, ledgertest.AtExec, ledgertest.AtCommit} {
 			if fault == ledgertest.Hang && at != ledgertest.AtBegin {
