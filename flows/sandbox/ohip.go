@@ -72,7 +72,8 @@ func writeChanged(name string, text []byte) error {
 	return os.WriteFile(name, text, 0o600)
 }
 
-// hotelFile writes the venue's file of a hotel of the town: it has no kiosk, and says only what the hotel's system does not.
+// hotelFile writes the venue's file of a hotel of the town: it has no kiosk, and says what the hotel's system does not, and for how
+// many a kind is, so that what the hotel tells on its own answers for them.
 func hotelFile(w *bytes.Buffer, h *ohip.TownHotel) {
 	id := city.VenueOf(h.ID)
 	fmt.Fprintf(w, "id: %s\nkind: hotel\ntenant: %s\n", id, tenant)
@@ -84,7 +85,7 @@ func hotelFile(w *bytes.Buffer, h *ohip.TownHotel) {
 		h.ID, ohip.SandboxAccessible, h.Lat, h.Lon)
 	for i := range h.Types {
 		k := &h.Types[i]
-		fmt.Fprintf(w, "    %s: { name: { zh: %s, en: %q } }\n", k.Code, kindInChinese(k.Code), k.Name)
+		fmt.Fprintf(w, "    %s: { name: { zh: %s, en: %q }, guests: %d }\n", k.Code, kindInChinese(k.Code), k.Name, k.People)
 	}
 }
 
