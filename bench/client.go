@@ -26,6 +26,7 @@ func newClient(address string, connections int) *client {
 // ask is a request.
 type ask struct {
 	method, path, token, key, trace string
+	media                           string // of a body that is no plain JSON, which has no key; "": it is
 	body                            []byte
 }
 
@@ -62,7 +63,12 @@ func (c *client) do(a ask, within time.Duration) (answer, error) {
 	if a.trace != "" {
 		req.Header.Set("Traceparent", a.trace)
 	}
-	if a.body != nil {
+	switch {
+	case a.body == nil:
+	case a.media != "":
+		req.Header.SetContentType(a.media)
+		req.SetBodyRaw(a.body)
+	default:
 		req.Header.SetContentType("application/json")
 		req.SetBodyRaw(a.body)
 		req.Header.Set("Idempotency-Key", `"`+a.key+`"`)

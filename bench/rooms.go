@@ -12,7 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/HdrHistogram/hdrhistogram-go"
 	"github.com/go-json-experiment/json"
 
 	"github.com/warmgate/warmgate/backends/city"
@@ -27,7 +26,6 @@ const (
 	roomsAnswers = 64     // of different searches, that bare answers with in turn
 	roomsPairs   = 9
 	roomsSmall   = 5000 // requests in a stretch: below them the scale is a small one
-	roomsRate    = 500  // searches a second, open loop
 	roomsMiddle  = 0.09 // degrees around the middle of the town where searches are
 	warmWithin   = 2 * time.Minute
 )
@@ -53,7 +51,7 @@ func provesRooms(r *run) error {
 		err = t.compare()
 	}
 	if err == nil {
-		err = t.tail()
+		err = t.tails()
 	}
 	if err != nil {
 		err = fmt.Errorf("%w\n%s", err, t.serve.lastWords())
@@ -70,6 +68,7 @@ type rooms struct {
 	hotels []ohip.TownHotel
 	index  *place.Index
 	token  string
+	teller string // the token of the hotels' systems, which tell of their nights
 	stay   offer.Stay
 	chance *rand.Rand
 }
@@ -129,6 +128,9 @@ func (t *rooms) build(hotels int) error {
 		return err
 	}
 	t.token, err = t.mint("app", "rooms:read")
+	if err == nil {
+		t.teller, err = t.mint("pms", "backend:events")
+	}
 	return err
 }
 
@@ -170,11 +172,18 @@ type found struct {
 		Hotel  string `json:"hotel"`
 		Reason string `json:"reason"`
 	} `json:"missing"`
-	Hotels []struct {
-		Hotel string `json:"hotel"`
-		State string `json:"state"`
-	} `json:"hotels"`
-	Cursor string `json:"cursor"`
+	Hotels []foundHotel `json:"hotels"`
+	Cursor string       `json:"cursor"`
+}
+
+// foundHotel is a hotel of an answer.
+type foundHotel struct {
+	Hotel  string `json:"hotel"`
+	State  string `json:"state"`
+	Offers []struct {
+		Kind string `json:"kind"`
+		Free int    `json:"free"`
+	} `json:"offers"`
 }
 
 func (t *rooms) search(api *client, path string) (f found, took time.Duration, err error) {
@@ -264,6 +273,11 @@ func (t *rooms) compare() error {
 	}
 	r := t.run.report
 	r.note("hotels of the town, in the circle, in an answer", "%d, %d, 20", len(t.hotels), roomsCircle)
+	inAll := 0
+	for i := range t.hotels {
+		inAll += t.hotels[i].Rooms
+	}
+	r.note("rooms of all hotels", "%d", inAll)
 	r.note("a different search's answer", "%.1f KiB", median(kib))
 	r.control("A/A: bare against itself", median(controls))
 	r.atMost("the same search again, processor time against bare", "×", median(sames), 1.5, 1.4)
@@ -330,35 +344,4 @@ func (t *rooms) mallocs() (float64, error) {
 		return 0, errors.New("the program does not count its allocations")
 	}
 	return strconv.ParseFloat(word, 64)
-}
-
-// tail searches at a fixed rate, none twice.
-func (t *rooms) tail() error {
-	api := newClient(t.serve.api.Addr().String(), 256)
-	times := hdrhistogram.New(1, 10_000_000, 3)
-	n := max(1000, t.run.n)
-	paths := make([]string, n)
-	for i := range paths {
-		paths[i] = t.anywhere()
-	}
-	var wrong counter
-	took := make(chan time.Duration, n)
-	if err := openLoop(t.run.ctx, n, roomsRate, func(i int, intended time.Time) {
-		got, err := api.do(ask{method: http.MethodGet, path: paths[i], token: t.token}, 5*time.Second)
-		took <- time.Since(intended)
-		if err != nil || got.status != http.StatusOK {
-			wrong.add()
-		}
-	}); err != nil {
-		return err
-	}
-	close(took)
-	for d := range took {
-		_ = times.RecordValue(max(1, d.Microseconds())) // a request takes less than the histogram's ten seconds
-	}
-	r := t.run.report
-	r.exactly("not answered with 200, open loop", wrong.count(), 0)
-	r.note(fmt.Sprintf("p50 of %d warm searches at %d/s, as the client has it", n, roomsRate), "%.2f ms", float64(times.ValueAtQuantile(50))/1000)
-	r.atMost("p99", "ms", float64(times.ValueAtQuantile(99))/1000, 8, 6)
-	return nil
 }

@@ -13,7 +13,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -203,9 +202,3 @@ func threadTimes(pid int) time.Duration {
 	}
 	return sum
 }
-
-// counter counts from many goroutines.
-type counter struct{ n atomic.Int64 }
-
-func (c *counter) add()       { c.n.Add(1) }
-func (c *counter) count() int { return int(c.n.Load()) }
