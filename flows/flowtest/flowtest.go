@@ -48,6 +48,7 @@ type City struct {
 	stop    context.CancelFunc
 	served  chan error
 	flows   []*flow.Flow
+	level   slog.Level
 }
 
 // Spot is an attraction of the city.
@@ -72,6 +73,7 @@ const APIKey = "a-key-for-twins"
 type Options struct {
 	Gateway func(file string) string // the text of gateway.yaml, from the usual one
 	Before  func(c *City)            // is called once the twins are there, before the gateway starts
+	Quiet   bool                     // no answer has a line in the log: warnings are what is logged
 }
 
 // Start starts a city of spots with the given journeys in front of it.
@@ -83,7 +85,10 @@ func Start(t testing.TB, flows []*flow.Flow, spots ...Spot) *City {
 // Start is the function Start with options.
 func (o Options) Start(t testing.TB, flows []*flow.Flow, spots ...Spot) *City {
 	t.Helper()
-	c := &City{T: t, Folder: folder(t), Tickets: map[string]*octo.Twin{}, logs: &lockedWriter{}, flows: flows}
+	c := &City{T: t, Folder: folder(t), Tickets: map[string]*octo.Twin{}, logs: &lockedWriter{}, flows: flows, level: slog.LevelDebug}
+	if o.Quiet {
+		c.level = slog.LevelWarn
+	}
 	var err error
 	if c.Twins, err = twin.NewCity(twin.Config{Seed: 1}); err != nil {
 		t.Fatal(err)
@@ -163,7 +168,7 @@ func (c *City) Write(name, text string) {
 // Run starts the gateway, again after Stop.
 func (c *City) Run() {
 	c.T.Helper()
-	logger := slog.New(slog.NewJSONHandler(c.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	logger := slog.New(slog.NewJSONHandler(c.logs, &slog.HandlerOptions{Level: c.level}))
 	var err error
 	c.Gateway, err = serve.Open(context.Background(), filepath.Join(c.Folder, "gateway.yaml"), serve.Options{
 		Flows: c.flows, Env: env, Logger: logger, Now: time.Now,
