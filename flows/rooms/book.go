@@ -75,9 +75,9 @@ type Alternative struct {
 	AsOf     time.Time     `json:"as_of"`
 }
 
-// Near finds rooms in other hotels for a stay, the nearest first, among what is known at once: it waits for nothing. most is
+// Near finds rooms in other hotels for a stay, the nearest first, among what is known now: it waits for nothing. most is
 // how many at most.
-type Near func(hotel *gateway.Venue, stay offer.Stay, most int) []Alternative
+type Near func(hotel *gateway.Venue, stay offer.Stay, most int, now time.Time) []Alternative
 
 // maxAlternatives are told to whoever finds their room gone.
 const maxAlternatives = 5
@@ -203,7 +203,7 @@ func (o *booking) gone(a Agreed) error {
 	})
 	all = all[:min(len(all), maxAlternatives)]
 	if more := maxAlternatives - len(all); more > 0 {
-		all = append(all, o.near(a.venue, a.Stay, more)...)
+		all = append(all, o.near(a.venue, a.Stay, more, a.At)...)
 	}
 	return ProblemRoomGone.Error(gateway.Text{}).With("alternatives", all)
 }

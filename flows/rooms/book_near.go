@@ -36,9 +36,9 @@ type offerNear struct {
 }
 
 // nearby is a Near: the cheapest room of each of the nearest other hotels that are known to have one. Nobody is asked.
-func (r *rooms) nearby(hotel *gateway.Venue, stay offer.Stay, most int) []Alternative {
+func (r *rooms) nearby(hotel *gateway.Venue, stay offer.Stay, most int, now time.Time) []Alternative {
 	c, at := r.city(hotel.Tenant), settingsOf(hotel).At
-	page := c.Look(&sheet.Query{Lat: *at.Lat, Lon: *at.Lon, Radius: nearRadius, Most: nearMost, Stay: stay, Limit: most + 1}, time.Now())
+	page := c.Look(&sheet.Query{Lat: *at.Lat, Lon: *at.Lon, Radius: nearRadius, Most: nearMost, Stay: stay, Limit: most + 1}, now)
 	defer page.Release()
 	var found foundNear
 	body := page.Write(func(dst []byte, _ sheet.Position) []byte { return dst })
