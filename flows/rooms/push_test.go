@@ -13,10 +13,13 @@ import (
 
 	"github.com/warmgate/warmgate/backends/ohip"
 	"github.com/warmgate/warmgate/backends/twin"
+	"github.com/warmgate/warmgate/flows/checkin"
+	"github.com/warmgate/warmgate/flows/checkin/checkintest"
 	"github.com/warmgate/warmgate/flows/flowtest"
 	"github.com/warmgate/warmgate/flows/rooms"
 	"github.com/warmgate/warmgate/flows/rooms/roomstest"
 	"github.com/warmgate/warmgate/gateway/event"
+	"github.com/warmgate/warmgate/gateway/flow"
 	"github.com/warmgate/warmgate/gateway/redis/redistest"
 )
 
@@ -33,6 +36,12 @@ type teller struct {
 // tell starts such a town. change changes the gateway's file, push is YAML of the hotel's section.
 func tell(t *testing.T, change func(string) string, push string) *teller {
 	t.Helper()
+	return tellOf(t, change, push+"  kinds: { STD: { name: { zh: 标准间, en: Standard }, guests: 2 }, STE: { guests: 4 } }\n")
+}
+
+// tellOf starts such a town, with all of the hotel's section.
+func tellOf(t *testing.T, change func(string) string, section string) *teller {
+	t.Helper()
 	flows := roomstest.Flows(t)
 	door, err := event.New(flows...)
 	if err != nil {
@@ -40,7 +49,7 @@ func tell(t *testing.T, change func(string) string, push string) *teller {
 	}
 	hotel := roomstest.Hotel{ID: "zero", Lat: pushLat, Lon: pushLon, Types: []ohip.TwinType{{Code: "STD"}, {Code: "STE"}},
 		Rooms:   []ohip.TwinRoom{{ID: "1", Type: "STD"}, {ID: "2", Type: "STD"}, {ID: "3", Type: "STE"}},
-		Section: push + "  kinds: { STD: { name: { zh: 标准间, en: Standard }, guests: 2 }, STE: { guests: 4 } }\n"}
+		Section: section}
 	c := &teller{Town: roomstest.StartWith(t, append(flows, door), change, hotel)}
 	c.token = c.TokenOf("hangzhou", "backend:events", "zero")
 	return c
@@ -140,6 +149,45 @@ func TestTheHotelsLaterAnswerCounts(t *testing.T) {
 	got, h, text := c.find()
 	if !strings.Contains(got, "STD 2 ") || h.State != "live" || !strings.Contains(text, `"pushed":"full"`) || !strings.Contains(text, `"counts":"pms"`) {
 		t.Errorf("the hotel says later that some are free: %s", text)
+	}
+}
+
+// TestAFullHotelSaysThatItsSourcesContradict: it has nothing, as it has told, while its system has said that there is something.
+// Of a hotel that its system calls full as well nothing is said.
+func TestAFullHotelSaysThatItsSourcesContradict(t *testing.T) {
+	c := tellOf(t, nil, "  kinds: { STD: { guests: 2 }, STE: { guests: 4 }, TENT: { guests: 2 } }\n")
+	if got, _, text := c.find(); !strings.Contains(got, "STD 2 ") {
+		t.Fatalf("before: %s", text)
+	}
+	c.push(0, night("STD", 1, 0, 0), night("STE", 2, 0, 0)) // and nothing of tents, so that the hotel is asked
+	for range 3 {                                           // the last time it is kept as a whole
+		got, _, text := c.find()
+		if got != "nothing, 0 missing" || !strings.Contains(text, `"hotels":[],"full":[{"hotel":"zero","name":"Hotel zero","distance_m":0,"contradictions":[{"kind":"STD","pushed":"full",`) ||
+			strings.Count(text, `"counts":"push"`) != 2 {
+			t.Errorf("the hotel is full: %s", text)
+		}
+	}
+	if _, _, text := c.find("max_price", "1", "check_in", roomstest.Day(3)); strings.Contains(text, `"full"`) {
+		t.Errorf("it is only too dear: %s", text)
+	}
+}
+
+// TestAHotelThatIsNotSearchedTakesNoNights: it has kiosks, and no section rooms.
+func TestAHotelThatIsNotSearchedTakesNoNights(t *testing.T) {
+	var all []*flow.Flow
+	for _, one := range []func() (*flow.Flow, error){checkin.New, rooms.New, func() (*flow.Flow, error) { return event.New(all...) }} {
+		f, err := one()
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, f)
+	}
+	c := checkintest.StartWith(t, checkintest.WithDoor(t, all...), nil, checkintest.Hotel{ID: "plain"})
+	body := fmt.Sprintf(`{"specversion":"1.0","id":"1","source":"/pms","type":%q,"time":%q,"data":%s}`, rooms.EventNight, time.Now().Format(time.RFC3339Nano), night("STD", 1, 1, 1))
+	a := c.Do(flowtest.Call{Method: http.MethodPost, Path: "/v1/backends/plain/events", Token: c.Token("pms", "backend:events"), Key: "-", Body: body,
+		Header: map[string]string{"Content-Type": "application/cloudevents+json"}})
+	if a.Status != http.StatusUnprocessableEntity || !strings.Contains(a.Text, "rooms-not-searched") {
+		t.Errorf("%d %s", a.Status, a.Text)
 	}
 }
 

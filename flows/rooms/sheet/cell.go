@@ -32,6 +32,7 @@ type cell struct {
 	stamp         []byte       // the note, then ,"as_of":…,"state":"
 	text          [2][]byte    // the offers with commas between them, by language; often the same bytes
 	more          bool
+	noted         bool     // the stamp has a note
 	reason        call.Why // why there is no answer; "": there is one
 	forgotten     bool     // nothing of before asOf is to be believed
 }
@@ -81,7 +82,7 @@ func (h *hotel) encode(stay offer.Stay, currency string, f *Found, now int64) *c
 		c.asOf, c.reason = now, cmp.Or(f.Reason, call.NotAsked)
 		return c
 	}
-	c.fresh, c.asOf, c.more = f.Fresh.UnixNano(), f.Answer.AsOf.UnixNano(), f.Answer.More
+	c.fresh, c.asOf, c.more, c.noted = f.Fresh.UnixNano(), f.Answer.AsOf.UnixNano(), f.Answer.More, len(f.Note) > 0
 	c.usable = max(c.usable, c.fresh)
 	if c.fresh <= now {
 		c.asked.Store(now) // it has just been asked for, and this is what came of it

@@ -59,6 +59,7 @@ type Page struct {
 	sheet   *sheet
 	version uint64 // of the sheet, before the first row was read
 	best    []pick
+	full    []int32 // rows without any offer, and with a note
 	after   pick
 	body    []byte
 	tag     [etagBytes]byte
@@ -167,7 +168,7 @@ const maxScratch = 1 << 20
 
 // choose puts the hotels of the answer in their order into p.best: at most one more than Limit, which tells that there are more.
 func (p *Page) choose() {
-	p.best = p.best[:0]
+	p.best, p.full = p.best[:0], p.full[:0]
 	p.after = pick{price: math.MinInt64}
 	if a := p.query.After; a != nil {
 		i, _ := p.city.find(a.Hotel) // also where the hotel is gone
@@ -186,6 +187,9 @@ func (p *Page) choose() {
 		}
 		price, passes := p.query.cheapest(r.cell)
 		if !passes {
+			if r.cell.noted && len(r.cell.offers) == 0 {
+				p.full = append(p.full, int32(i))
+			}
 			continue
 		}
 		if !p.query.ByPrice {

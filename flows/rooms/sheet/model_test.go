@@ -83,6 +83,7 @@ type (
 		Complete bool          `json:"complete"`
 		Missing  []wireMissing `json:"missing"`
 		Hotels   []wireHotel   `json:"hotels"`
+		Full     []wireHotel   `json:"full,omitempty"`
 		Cursor   string        `json:"cursor,omitzero"`
 	}
 	wireMissing struct {
@@ -93,9 +94,10 @@ type (
 		Hotel  string        `json:"hotel"`
 		Name   string        `json:"name"`
 		Metres int           `json:"distance_m"`
+		Note   string        `json:"note,omitzero"`
 		AsOf   string        `json:"as_of"`
 		State  gateway.State `json:"state"`
-		Offers []wireOffer   `json:"offers"`
+		Offers []wireOffer   `json:"offers,omitempty"`
 		More   bool          `json:"more,omitzero"`
 
 		price int64
@@ -143,9 +145,18 @@ func (m *model) search(q *sheet.Query, now time.Time, live map[int32]sheet.Found
 			out.Missing = append(out.Missing, wireMissing{h.ID, found.Reason})
 			continue
 		}
-		if hotel := m.say(h, q, found.Answer); len(hotel.Offers) > 0 {
-			hotel.Metres, hotel.State, hotel.order = m.metres(h, q), state, i
+		hotel := m.say(h, q, found.Answer)
+		hotel.Metres, hotel.State, hotel.order = m.metres(h, q), state, i
+		if found.Note != nil {
+			hotel.Note = "said"
+		}
+		whole := m.say(h, &sheet.Query{Stay: q.Stay}, found.Answer)
+		switch {
+		case len(hotel.Offers) > 0:
 			out.Hotels = append(out.Hotels, hotel)
+		case len(whole.Offers) == 0 && found.Note != nil:
+			hotel.More = false
+			out.Full = append(out.Full, hotel)
 		}
 	}
 	m.cut(&out, q)

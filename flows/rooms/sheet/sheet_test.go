@@ -77,7 +77,8 @@ func found(r *rand.Rand, now time.Time) sheet.Found {
 	if r.IntN(5) == 0 {
 		return sheet.Found{Reason: oneOf(r, call.TimedOut, call.BreakerOpen), Usable: ms(0, 2000), State: gateway.Missing}
 	}
-	return sheet.Found{Answer: menu(r, ms(-5000, 0)), Fresh: ms(-1000, 4000), Usable: ms(-1000, 8000), State: oneOf(r, gateway.Live, gateway.Cached, gateway.Stale)}
+	return sheet.Found{Answer: menu(r, ms(-5000, 0)), Fresh: ms(-1000, 4000), Usable: ms(-1000, 8000), State: oneOf(r, gateway.Live, gateway.Cached, gateway.Stale),
+		Note: oneOf(r, nil, nil, []byte(`,"note":"said"`))}
 }
 
 func stays(t *rapid.T) offer.Stay {

@@ -15,9 +15,11 @@ const etagBytes = 18 // 64 bits in hexadecimal, and quotes
 //
 //	{"complete":…,"missing":[{"hotel":…,"reason":…}],"hotels":[{"hotel":…,"name":…,"distance_m":…,"as_of":…,"state":…,
 //	 "offers":[{"kind":…,"name":…,"plan":…,"free":…,"at_least":true,"total":{"minor":…,"currency":…},"guests":…,
-//	 "accessible":true,"breakfast":true,"tax_included":true}],"more":true}],"cursor":…}
+//	 "accessible":true,"breakfast":true,"tax_included":true}],"more":true}],
+//	 "full":[{"hotel":…,"name":…,"distance_m":…,"as_of":…,"state":…}],"cursor":…}
 //
-// What is not known of an offer is left out, and more and cursor where there is none. complete says that no hotel of the circle is
+// full has those hotels of the circle that have nothing at all for the stay and a note.
+// What is not known of an offer is left out, and more, full and cursor where there is none. complete says that no hotel of the circle is
 // missing; what was not asked although it is open counts as missing. cursor appends a text for a position, of characters
 // that need no escape in JSON; it is called where there are more hotels. The body is the page's and good until Release.
 func (p *Page) Write(cursor func(dst []byte, last Position) []byte) []byte {
@@ -48,7 +50,7 @@ func (p *Page) Write(cursor func(dst []byte, last Position) []byte) []byte {
 		}
 		b = p.appendHotel(b, x, lang)
 	}
-	b = append(b, ']')
+	b = p.appendFull(append(b, ']'), lang)
 	if len(p.best) > len(shown) {
 		b = cursor(append(b, `,"cursor":"`...), p.position(shown[len(shown)-1]))
 		b = append(b, '"')
@@ -94,13 +96,33 @@ func (p *Page) appendMissing(b []byte) []byte {
 	return b
 }
 
+// appendFull appends the hotels that are full and have something to say of it.
+func (p *Page) appendFull(b []byte, lang int) []byte {
+	if len(p.full) == 0 {
+		return b
+	}
+	b = append(b, `,"full":[`...)
+	for i, row := range p.full {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(p.appendOpening(b, row, lang), `"}`...)
+	}
+	return append(b, ']')
+}
+
+// appendOpening appends a hotel's object up to its state.
+func (p *Page) appendOpening(b []byte, row int32, lang int) []byte {
+	r, hit := &p.rows[row], p.hits[row]
+	b = append(b, p.city.hotels[hit.Ordinal].opening[lang]...)
+	b = strconv.AppendInt(b, int64(hit.Metres), 10)
+	b = append(b, r.cell.stamp...)
+	return append(b, r.state...)
+}
+
 func (p *Page) appendHotel(b []byte, x pick, lang int) []byte {
 	r := &p.rows[x.row]
-	b = append(b, p.city.hotels[x.ordinal].opening[lang]...)
-	b = strconv.AppendInt(b, int64(x.metres), 10)
-	b = append(b, r.cell.stamp...)
-	b = append(b, r.state...)
-	b = append(b, `","offers":[`...)
+	b = append(p.appendOpening(b, x.row, lang), `","offers":[`...)
 	b = p.query.appendOffers(b, r.cell, lang)
 	if r.cell.more {
 		return append(b, `],"more":true}`...)
