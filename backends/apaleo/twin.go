@@ -3,7 +3,6 @@ package apaleo
 import (
 	"errors"
 	"fmt"
-	"hash/fnv"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/warmgate/warmgate/backends/twin"
 	"github.com/warmgate/warmgate/backends/wire"
 )
 
@@ -158,11 +158,7 @@ func (t *Twin) now() time.Time { return t.cfg.Clock().In(t.cfg.Location).Truncat
 func (t *Twin) day(at time.Time) string { return at.In(t.cfg.Location).Format(time.DateOnly) }
 
 // seed mixes the hotel's id into the seed, so that no two hotels of a city have an id in common.
-func (t *Twin) seed() uint64 {
-	h := fnv.New64a()
-	_, _ = h.Write([]byte("apaleo/" + t.cfg.Property))
-	return t.cfg.Seed ^ h.Sum64()
-}
+func (t *Twin) seed() uint64 { return twin.Seed(t.cfg.Seed, "apaleo/"+t.cfg.Property) }
 
 // letters returns n capitals.
 func letters(r *rand.Rand, n int) string {

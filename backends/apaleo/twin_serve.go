@@ -3,16 +3,12 @@ package apaleo
 import (
 	"crypto/rand"
 	"fmt"
-	"io"
-	"mime"
 	"net/http"
 	"net/url"
-	"slices"
-	"strconv"
 	"strings"
 	"time"
 
-	"github.com/go-json-experiment/json"
+	"github.com/warmgate/warmgate/backends/twin"
 )
 
 // twinRequest is a request that has passed the checks that all have in common.
@@ -66,24 +62,6 @@ func twinRoutes() []twinRoute {
 	}
 }
 
-// match returns the path's segments for the {}s, and whether the path is the route's.
-func (r *twinRoute) match(path string) ([]string, bool) {
-	want, got := strings.Split(r.path, "/"), strings.Split(path, "/")
-	if len(want) != len(got) {
-		return nil, false
-	}
-	var args []string
-	for i := range want {
-		switch {
-		case want[i] == "{}" && got[i] != "":
-			args = append(args, got[i])
-		case want[i] != got[i]:
-			return nil, false
-		}
-	}
-	return args, true
-}
-
 // ServeHTTP answers one request of the identity server or of the hotel's system.
 func (t *Twin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Path == "/connect/token" {
@@ -93,7 +71,7 @@ func (t *Twin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	routes := twinRoutes()
 	known := false
 	for i := range routes {
-		args, ok := routes[i].match(r.URL.Path)
+		args, ok := twin.Match(routes[i].path, r.URL.Path)
 		known = known || ok
 		if ok && r.Method == routes[i].method {
 			write(w, t.handle(&routes[i], r, args))
@@ -108,47 +86,30 @@ func (t *Twin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (t *Twin) handle(route *twinRoute, r *http.Request, args []string) twinAnswer {
-	query, problem := admit(route, r)
+	query, unfit := admit(route, r)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if !t.isAuthorized(r) {
 		return twinAnswer{http.StatusUnauthorized, nil}
 	}
-	if problem != nil {
-		return *problem
+	if unfit != nil {
+		return invalid("%v", unfit)
 	}
 	t.requests++
-	req := &twinRequest{query: query, by: r.Header.Get("Traceparent"), now: t.now()}
-	if req.by == "" || len(req.by) > 64 {
-		req.by = strconv.FormatUint(t.requests, 10)
-	}
-	return route.serve(t, req, args)
+	return route.serve(t, &twinRequest{query: query, by: twin.By(r.Header.Get("Traceparent"), t.requests), now: t.now()}, args)
 }
 
 // admit checks what every operation demands: query, deadline, and that there is no body.
-func admit(route *twinRoute, r *http.Request) (url.Values, *twinAnswer) {
-	refuse := func(format string, args ...any) (url.Values, *twinAnswer) {
-		a := invalid(format, args...)
-		return nil, &a
+func admit(route *twinRoute, r *http.Request) (url.Values, error) {
+	if err := twin.CheckDeadline(r.Header); err != nil {
+		return nil, err
 	}
-	if left := r.Header.Get("X-Request-Timeout-Ms"); left != "" {
-		if ms, err := strconv.Atoi(left); err != nil || ms < 1 {
-			return refuse("the header X-Request-Timeout-Ms is not a positive number of milliseconds")
-		}
-	}
-	query, err := url.ParseQuery(r.URL.RawQuery)
+	query, err := twin.ReadQuery(r.URL, route.query...)
 	if err != nil {
-		return refuse("the query is malformed")
+		return nil, err
 	}
-	for name, values := range query {
-		if !slices.Contains(route.query, name) || len(values) != 1 || values[0] == "" {
-			return refuse("the query parameter %s is unknown, empty or repeated", name)
-		}
-	}
-	if body, err := io.ReadAll(r.Body); err != nil || len(body) > 0 {
-		return refuse("this operation takes no body")
-	}
-	return query, nil
+	_, err = twin.ReadBody(r, "")
+	return query, err
 }
 
 func (t *Twin) isAuthorized(r *http.Request) bool {
@@ -167,12 +128,11 @@ func (t *Twin) token(r *http.Request) twinAnswer {
 	if r.Method != http.MethodPost {
 		return twinAnswer{http.StatusMethodNotAllowed, nil}
 	}
-	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	body, readErr := io.ReadAll(r.Body)
+	body, err := twin.ReadBody(r, "application/x-www-form-urlencoded")
 	form, formErr := url.ParseQuery(string(body))
 	id, secret, basic := r.BasicAuth()
 	switch {
-	case err != nil || kind != "application/x-www-form-urlencoded" || readErr != nil || formErr != nil:
+	case err != nil || formErr != nil:
 		return twinAnswer{http.StatusBadRequest, oauthError{"invalid_request"}}
 	case !basic || id != t.cfg.ClientID || secret != t.cfg.ClientSecret:
 		return twinAnswer{http.StatusBadRequest, oauthError{"invalid_client"}}
@@ -206,12 +166,5 @@ func write(w http.ResponseWriter, a twinAnswer) {
 		w.WriteHeader(a.status)
 		return
 	}
-	body, err := json.Marshal(a.body, json.Deterministic(true))
-	if err != nil {
-		http.Error(w, "the twin cannot write its answer", http.StatusInternalServerError)
-		return
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(a.status)
-	_, _ = w.Write(body)
+	twin.WriteJSON(w, a.status, twin.JSON, a.body)
 }

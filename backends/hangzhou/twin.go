@@ -1,17 +1,12 @@
 package hangzhou
 
 import (
-	"crypto/hmac"
 	"crypto/rand"
 	"crypto/rsa"
-	"crypto/sha256"
 	"crypto/x509"
-	"encoding/binary"
-	"encoding/hex"
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"hash/fnv"
 	"slices"
 	"strconv"
 	"sync"
@@ -19,6 +14,7 @@ import (
 	"github.com/go-json-experiment/json"
 	mqtt "github.com/mochi-mqtt/server/v2"
 
+	"github.com/warmgate/warmgate/backends/twin"
 	"github.com/warmgate/warmgate/backends/wire"
 )
 
@@ -155,22 +151,10 @@ func NewTwin(cfg TwinConfig) (*Twin, error) {
 }
 
 // seed mixes the twin's name into the seed, so that no two lots of a city have the same numbers.
-func (t *Twin) seed() uint64 {
-	h := fnv.New64a()
-	_, _ = h.Write([]byte(t.cfg.Name))
-	return t.cfg.Seed ^ h.Sum64()
-}
+func (t *Twin) seed() uint64 { return twin.Seed(t.cfg.Seed, t.cfg.Name) }
 
 // hash returns a keyed hash, so that books can be compared and do not show what they are of.
-func (t *Twin) hash(parts ...string) string {
-	key := binary.BigEndian.AppendUint64(nil, t.seed())
-	h := hmac.New(sha256.New, append(key, t.cfg.Password...))
-	for _, p := range parts {
-		_, _ = h.Write(binary.BigEndian.AppendUint32(nil, uint32(len(p))))
-		_, _ = h.Write([]byte(p))
-	}
-	return hex.EncodeToString(h.Sum(nil)[:16])
-}
+func (t *Twin) hash(parts ...string) string { return twin.Hash(t.seed(), t.cfg.Password, parts...) }
 
 // Plate returns what the books call a plate, for whoever checks them from outside.
 func (t *Twin) Plate(plate string) string { return t.hash("plate", plate) }

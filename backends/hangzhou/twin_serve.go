@@ -2,13 +2,12 @@ package hangzhou
 
 import (
 	"fmt"
-	"io"
-	"mime"
 	"net/http"
 	"net/url"
 
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/warmgate/warmgate/backends/twin"
 )
 
 // twinRefusal is an answer that says why not. Its sentence never repeats what was sent.
@@ -77,23 +76,14 @@ func answer(w http.ResponseWriter, data any, no *twinRefusal) {
 	if no != nil {
 		out.Code, out.Msg = jsontext.Value(no.code), no.message
 	}
-	body, err := json.Marshal(out)
-	if err != nil {
-		http.Error(w, "the twin cannot write its answer", http.StatusInternalServerError)
-		return
-	}
-	w.Header().Set("Content-Type", "application/json")
-	_, _ = w.Write(body)
+	twin.WriteJSON(w, http.StatusOK, twin.JSON, out)
 }
 
 // admit takes the envelope apart and returns what is in it.
 func (t *Twin) admit(r *http.Request) ([]byte, *twinRefusal) {
-	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/x-www-form-urlencoded" {
-		return nil, refuse(CodeBadRequest, "the Content-Type is not application/x-www-form-urlencoded")
-	}
-	body, err := io.ReadAll(r.Body)
+	body, err := twin.ReadBody(r, "application/x-www-form-urlencoded")
 	if err != nil {
-		return nil, refuse(CodeBadRequest, "the body is cut off")
+		return nil, refuse(CodeBadRequest, "%v", err)
 	}
 	form, err := url.ParseQuery(string(body))
 	if err != nil || len(form) != 3 || len(form["accessID"]) != 1 || len(form["cipher"]) != 1 || len(form["sign"]) != 1 {

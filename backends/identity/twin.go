@@ -1,13 +1,8 @@
 package identity
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/binary"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash/fnv"
 	"maps"
 	"math/rand/v2"
 	"slices"
@@ -16,6 +11,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/warmgate/warmgate/backends/twin"
 	"github.com/warmgate/warmgate/backends/wire"
 )
 
@@ -71,27 +67,18 @@ func NewTwin(cfg TwinConfig) (*Twin, error) {
 func (t *Twin) now() time.Time { return t.cfg.Clock().In(t.cfg.Location).Truncate(time.Second) }
 
 // seed mixes the twin's name into the seed, so that no two services of a city know the same people.
-func (t *Twin) seed() uint64 {
-	h := fnv.New64a()
-	_, _ = h.Write([]byte(t.cfg.Name))
-	return t.cfg.Seed ^ h.Sum64()
-}
+func (t *Twin) seed() uint64 { return twin.Seed(t.cfg.Seed, t.cfg.Name) }
 
 // chance returns the randomness of one thing: what it is for keeps the things apart.
 func (t *Twin) chance(what string, n uint64) *rand.Rand {
-	h := fnv.New64a()
-	_, _ = h.Write([]byte(what))
-	return rand.New(rand.NewPCG(t.seed()^h.Sum64(), n))
+	return rand.New(rand.NewPCG(twin.Seed(t.seed(), what), n))
 }
 
 func paper(kind DocumentType, number string) string { return string(kind) + " " + number }
 
 // person returns a keyed hash of a document for the books.
 func (t *Twin) person(kind DocumentType, number string) string {
-	key := binary.BigEndian.AppendUint64(nil, t.seed())
-	h := hmac.New(sha256.New, append(key, t.cfg.APIKey...))
-	_, _ = h.Write([]byte(paper(kind, number)))
-	return hex.EncodeToString(h.Sum(nil)[:16])
+	return twin.Hash(t.seed(), t.cfg.APIKey, paper(kind, number))
 }
 
 // add takes a person into the registry.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/warmgate/warmgate/backends/identity/papers"
 	"github.com/warmgate/warmgate/backends/identity/strict"
+	"github.com/warmgate/warmgate/backends/twin"
 )
 
 // documentBody is a document as requests hold one.
@@ -90,7 +91,7 @@ func (t *Twin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		no.Write(w)
 		return
 	}
-	strict.Write(w, http.StatusOK, out)
+	twin.WriteJSON(w, http.StatusOK, twin.JSON, out)
 }
 
 func refuse(status int, reason, message string) *strict.Refusal {

@@ -3,7 +3,6 @@ package octo
 import (
 	"errors"
 	"fmt"
-	"hash/fnv"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/warmgate/warmgate/backends/twin"
 	"github.com/warmgate/warmgate/backends/wire"
 )
 
@@ -204,11 +204,7 @@ func (t *Twin) slots(o *TwinOption, day time.Time) []Slot {
 }
 
 // seed mixes the supplier's name into the seed, so that no two suppliers of a city have a code in common.
-func (t *Twin) seed() uint64 {
-	h := fnv.New64a()
-	_, _ = h.Write([]byte(t.cfg.Supplier))
-	return t.cfg.Seed ^ h.Sum64()
-}
+func (t *Twin) seed() uint64 { return twin.Seed(t.cfg.Seed, t.cfg.Supplier) }
 
 // twinState is what Save writes.
 type twinState struct {

@@ -3,7 +3,6 @@ package ohip
 import (
 	"errors"
 	"fmt"
-	"hash/fnv"
 	"maps"
 	"slices"
 	"strings"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/warmgate/warmgate/backends/twin"
 	"github.com/warmgate/warmgate/backends/wire"
 )
 
@@ -195,11 +195,7 @@ func (t *Twin) move(s *twinStay, room string) {
 }
 
 // seed mixes the hotel's code into the seed, so that no two hotels of a city have a reservation in common.
-func (t *Twin) seed() uint64 {
-	h := fnv.New64a()
-	_, _ = h.Write([]byte(t.cfg.HotelID))
-	return t.cfg.Seed ^ h.Sum64()
-}
+func (t *Twin) seed() uint64 { return twin.Seed(t.cfg.Seed, t.cfg.HotelID) }
 
 // twinState is what Save writes. Access tokens are not kept: a hotel that restarts has forgotten them.
 type twinState struct {

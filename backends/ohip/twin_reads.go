@@ -2,23 +2,12 @@ package ohip
 
 import (
 	"cmp"
-	"errors"
 	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/go-json-experiment/json"
 )
-
-func asSemantic(err error) (string, bool) {
-	wrong, ok := errors.AsType[*json.SemanticError](err)
-	if !ok {
-		return "", false
-	}
-	return string(wrong.JSONPointer), true
-}
 
 // What a query parameter may hold.
 func anyText(s string) bool { return s != "" && len(s) <= 2000 }

@@ -2,18 +2,16 @@ package ohip
 
 import (
 	"crypto/rand"
+	"errors"
 	"fmt"
-	"io"
-	"mime"
 	"net/http"
 	"net/url"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
-	"github.com/go-json-experiment/json"
+	"github.com/warmgate/warmgate/backends/twin"
 )
 
 // twinRequest is a request that has passed the checks that all have in common.
@@ -49,7 +47,7 @@ func unfit(path, format string, args ...any) *twinProblem {
 type twinRoute struct {
 	method, module, path string
 	query                map[string]func(string) bool
-	hasBody              bool
+	takes                string // the media type of its body; "": none
 	serve                func(*Twin, *twinRequest) (int, any, *twinProblem)
 }
 
@@ -57,42 +55,35 @@ func twinRoutes() []twinRoute {
 	const one = "/reservations/{}"
 	return []twinRoute{
 		{method: "GET", module: "rsv", path: "/reservations", query: searchParameters(), serve: (*Twin).getReservations},
-		{method: "POST", module: "rsv", path: "/reservations", hasBody: true, serve: (*Twin).postReservation},
-		{method: "POST", module: "rsv", path: one + "/cancellations", hasBody: true, serve: (*Twin).postCancellation},
+		{method: "POST", module: "rsv", path: "/reservations", takes: twin.JSON, serve: (*Twin).postReservation},
+		{method: "POST", module: "rsv", path: one + "/cancellations", takes: twin.JSON, serve: (*Twin).postCancellation},
 		{method: "GET", module: "par", path: "/availability", query: availabilityParameters(), serve: (*Twin).getAvailability},
 		{method: "GET", module: "fof", path: "/rooms", query: roomParameters(), serve: (*Twin).getRooms},
 		{method: "GET", module: "fof", path: one + "/verifyCheckIns", query: map[string]func(string) bool{
 			"verifyCheckinInstructions": oneOf("AuthorizationInfo", "ExcludeRoomSuggestion", "Keys", "Voucher", "ScheduledRoomMoves",
 				"TotalCostOfStay", "TotalDepositPaid")}, serve: (*Twin).getVerify},
 		{method: "GET", module: "fof", path: one + "/roomKeys", serve: (*Twin).getKeys},
-		{method: "POST", module: "fof", path: one + "/roomKeys", hasBody: true, serve: (*Twin).postKeys},
-		{method: "POST", module: "fof", path: one + "/roomAssignments", hasBody: true, serve: (*Twin).postAssignment},
-		{method: "PUT", module: "fof", path: one + "/rooms", hasBody: true, serve: (*Twin).putUnassignment},
-		{method: "POST", module: "fof", path: one + "/checkIns", hasBody: true, serve: (*Twin).postCheckIn},
+		{method: "POST", module: "fof", path: one + "/roomKeys", takes: twin.JSON, serve: (*Twin).postKeys},
+		{method: "POST", module: "fof", path: one + "/roomAssignments", takes: twin.JSON, serve: (*Twin).postAssignment},
+		{method: "PUT", module: "fof", path: one + "/rooms", takes: twin.JSON, serve: (*Twin).putUnassignment},
+		{method: "POST", module: "fof", path: one + "/checkIns", takes: twin.JSON, serve: (*Twin).postCheckIn},
 		{method: "DELETE", module: "fof", path: one + "/checkIns", query: map[string]func(string) bool{
 			"roomStatus":   oneOf("Clean", "Dirty", "Pickup", "Inspected", "OutOfOrder", "OutOfService"),
 			"unassignRoom": oneOf("true", "false")}, serve: (*Twin).deleteCheckIn},
-		{method: "POST", module: "csh", path: one + "/checkOuts", hasBody: true, serve: (*Twin).postCheckOut},
+		{method: "POST", module: "csh", path: one + "/checkOuts", takes: twin.JSON, serve: (*Twin).postCheckOut},
 	}
 }
 
 // match returns the reservation in the path, "" when the route has none.
 func (r *twinRoute) match(hotel, method, path string) (string, bool) {
-	before, after, hasID := strings.Cut("/"+r.module+"/v1/hotels/"+url.PathEscape(hotel)+r.path, "{}")
 	if method != r.method {
 		return "", false
 	}
-	if !hasID {
-		return "", path == before
+	args, ok := twin.Match("/"+r.module+"/v1/hotels/"+url.PathEscape(hotel)+r.path, path)
+	if !ok || args == nil {
+		return "", ok
 	}
-	id, ok := strings.CutPrefix(path, before)
-	if ok {
-		id, ok = strings.CutSuffix(id, after)
-	}
-	if !ok || id == "" || strings.Contains(id, "/") {
-		return "", false
-	}
-	id, err := url.PathUnescape(id)
+	id, err := url.PathUnescape(args[0])
 	return id, err == nil
 }
 
@@ -123,7 +114,7 @@ func reply(w http.ResponseWriter, status int, out any, problem *twinProblem) {
 	case out == nil:
 		w.WriteHeader(status)
 	default:
-		writeJSON(w, status, out)
+		twin.WriteJSON(w, status, mediaType, out)
 	}
 }
 
@@ -136,10 +127,7 @@ func (t *Twin) handle(route *twinRoute, r *http.Request, id string) (int, any, *
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.requests++
-	req.by = r.Header.Get("Traceparent")
-	if req.by == "" || len(req.by) > 64 {
-		req.by = strconv.FormatUint(t.requests, 10)
-	}
+	req.by = twin.By(r.Header.Get("Traceparent"), t.requests)
 	return route.serve(t, req)
 }
 
@@ -163,10 +151,8 @@ func (t *Twin) admit(route *twinRoute, r *http.Request) (*twinRequest, *twinProb
 	case id != "" && !requestIDShape.MatchString(id):
 		return nil, unfit("x-request-id", "the header x-request-id is no id")
 	}
-	if left := r.Header.Get("X-Request-Timeout-Ms"); left != "" {
-		if ms, err := strconv.Atoi(left); err != nil || ms < 1 {
-			return nil, unfit("X-Request-Timeout-Ms", "the header X-Request-Timeout-Ms is not a positive number of milliseconds")
-		}
+	if err := twin.CheckDeadline(r.Header); err != nil {
+		return nil, unfit("X-Request-Timeout-Ms", "%v", err)
 	}
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
@@ -178,24 +164,20 @@ func (t *Twin) admit(route *twinRoute, r *http.Request) (*twinRequest, *twinProb
 			return nil, unfit(name, "the query parameter %s is unknown here or does not fit", name)
 		}
 	}
-	body, problem := readBody(r, route.hasBody, "application/json")
+	body, problem := readBody(r, route.takes)
 	if problem != nil {
 		return nil, problem
 	}
 	return &twinRequest{Request: r, body: body, query: query, now: t.now()}, nil
 }
 
-func readBody(r *http.Request, wanted bool, kind string) ([]byte, *twinProblem) {
-	body, err := io.ReadAll(r.Body)
+func readBody(r *http.Request, kind string) ([]byte, *twinProblem) {
+	body, err := twin.ReadBody(r, kind)
 	switch {
+	case errors.Is(err, twin.ErrMediaType):
+		return nil, refuse(http.StatusUnsupportedMediaType, "", "%v", err)
 	case err != nil:
-		return nil, unfit("", "the body is cut off")
-	case !wanted && len(body) > 0:
-		return nil, unfit("", "this operation takes no body")
-	case wanted:
-		if got, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || got != kind {
-			return nil, refuse(http.StatusUnsupportedMediaType, "", "the Content-Type is not %s", kind)
-		}
+		return nil, unfit("", "%v", err)
 	}
 	return body, nil
 }
@@ -213,7 +195,7 @@ func (t *Twin) accepts(bearer string) bool {
 
 // serveToken issues access tokens.
 func (t *Twin) serveToken(w http.ResponseWriter, r *http.Request) {
-	body, problem := readBody(r, true, "application/x-www-form-urlencoded")
+	body, problem := readBody(r, "application/x-www-form-urlencoded")
 	if problem != nil {
 		writeProblem(w, problem)
 		return
@@ -243,7 +225,7 @@ func (t *Twin) serveToken(w http.ResponseWriter, r *http.Request) {
 	t.issued++
 	t.changes++
 	t.mu.Unlock()
-	writeJSON(w, http.StatusOK, map[string]any{"access_token": value, "token_type": "Bearer",
+	twin.WriteJSON(w, http.StatusOK, mediaType, map[string]any{"access_token": value, "token_type": "Bearer",
 		"expires_in": int64(t.cfg.TokenLife / time.Second)})
 }
 
@@ -271,12 +253,8 @@ func (t *Twin) ForgetTokens() {
 
 // strict decodes a request body: a JSON object without unknown or duplicate members, each of its own type.
 func (r *twinRequest) strict(out any) *twinProblem {
-	err := json.Unmarshal(r.body, out, json.RejectUnknownMembers(true))
-	if wrong, ok := asSemantic(err); ok {
-		return unfit(wrong, "the body does not fit the schema at %s", wrong)
-	}
-	if err != nil || !strings.HasPrefix(strings.TrimLeft(string(r.body), " \t\r\n"), "{") {
-		return unfit("", "the body is not one JSON object without duplicate members")
+	if at, err := twin.ReadObject(r.body, out); err != nil {
+		return unfit(at, "%v", err)
 	}
 	return nil
 }
@@ -289,16 +267,5 @@ func writeProblem(w http.ResponseWriter, p *twinProblem) {
 	if p.path != "" {
 		out["o:errorPath"] = p.path
 	}
-	writeJSON(w, p.status, out)
-}
-
-func writeJSON(w http.ResponseWriter, status int, v any) {
-	body, err := json.Marshal(v, json.Deterministic(true))
-	if err != nil {
-		http.Error(w, "the twin cannot write its answer", http.StatusInternalServerError)
-		return
-	}
-	w.Header().Set("Content-Type", mediaType)
-	w.WriteHeader(status)
-	_, _ = w.Write(body)
+	twin.WriteJSON(w, p.status, mediaType, out)
 }

@@ -1,13 +1,8 @@
 package police
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/binary"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash/fnv"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -15,6 +10,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/warmgate/warmgate/backends/twin"
 	"github.com/warmgate/warmgate/backends/wire"
 )
 
@@ -82,22 +78,10 @@ func NewTwin(cfg TwinConfig) (*Twin, error) {
 func (t *Twin) now() time.Time { return t.cfg.Clock().Truncate(time.Second) }
 
 // seed mixes the twin's name into the seed, so that no two bureaus of a city give the same numbers.
-func (t *Twin) seed() uint64 {
-	h := fnv.New64a()
-	_, _ = h.Write([]byte(t.cfg.Name))
-	return t.cfg.Seed ^ h.Sum64()
-}
+func (t *Twin) seed() uint64 { return twin.Seed(t.cfg.Seed, t.cfg.Name) }
 
 // hash returns a keyed hash, so that books can be compared and do not show what they are of.
-func (t *Twin) hash(parts ...string) string {
-	key := binary.BigEndian.AppendUint64(nil, t.seed())
-	h := hmac.New(sha256.New, append(key, t.cfg.APIKey...))
-	for _, p := range parts {
-		_, _ = h.Write(binary.BigEndian.AppendUint32(nil, uint32(len(p))))
-		_, _ = h.Write([]byte(p))
-	}
-	return hex.EncodeToString(h.Sum(nil)[:16])
-}
+func (t *Twin) hash(parts ...string) string { return twin.Hash(t.seed(), t.cfg.APIKey, parts...) }
 
 // Person returns what the books call the bearer of a document: for whoever knows the document and reads the books from
 // outside.

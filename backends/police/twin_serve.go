@@ -2,13 +2,12 @@ package police
 
 import (
 	"net/http"
-	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/warmgate/warmgate/backends/identity/papers"
 	"github.com/warmgate/warmgate/backends/identity/strict"
+	"github.com/warmgate/warmgate/backends/twin"
 )
 
 // twinRequest is a request that has passed the checks that all have in common.
@@ -20,43 +19,31 @@ type twinRequest struct {
 	now  time.Time
 }
 
-// twinRoute is one operation: its path below the key.
+// twinRoute is one operation: its path with {} for the key, and for a revision's number.
 type twinRoute struct {
-	method, under string
-	serve         func(*Twin, *twinRequest) (status int, out *twinStay, no *strict.Refusal)
+	method, path string
+	serve        func(*Twin, *twinRequest) (status int, out *twinStay, no *strict.Refusal)
 }
 
 func twinRoutes() []twinRoute {
 	return []twinRoute{
-		{"PUT", "", (*Twin).putRegistration},
-		{"GET", "", (*Twin).getRegistration},
-		{"PUT", "revisions", (*Twin).putRevision},
-		{"PUT", "departure", (*Twin).putDeparture},
+		{"PUT", "/v1/registrations/{}", (*Twin).putRegistration},
+		{"GET", "/v1/registrations/{}", (*Twin).getRegistration},
+		{"PUT", "/v1/registrations/{}/revisions/{}", (*Twin).putRevision},
+		{"PUT", "/v1/registrations/{}/departure", (*Twin).putDeparture},
 	}
 }
 
 // route finds the operation of a request and takes its path apart.
 func route(r *http.Request) (op *twinRoute, key, rest string) {
-	tail, ok := strings.CutPrefix(r.URL.EscapedPath(), "/v1/registrations/")
-	if !ok {
-		return nil, "", ""
-	}
-	parts := strings.Split(tail, "/")
-	under := ""
-	switch {
-	case len(parts) == 2 && parts[1] == "departure":
-		under = parts[1]
-	case len(parts) == 3 && parts[1] == "revisions":
-		under, rest = parts[1], parts[2]
-	case len(parts) != 1:
-		return nil, "", ""
-	}
 	routes := twinRoutes()
-	i := slices.IndexFunc(routes, func(o twinRoute) bool { return o.method == r.Method && o.under == under })
-	if i < 0 {
-		return nil, "", ""
+	for i := range routes {
+		args, ok := twin.Match(routes[i].path, r.URL.EscapedPath())
+		if ok && r.Method == routes[i].method {
+			return &routes[i], args[0], strings.Join(args[1:], "")
+		}
 	}
-	return &routes[i], parts[0], rest
+	return nil, "", ""
 }
 
 // ServeHTTP answers one request.
@@ -79,7 +66,7 @@ func (t *Twin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		no.Write(w)
 		return
 	}
-	strict.Write(w, status, out)
+	twin.WriteJSON(w, status, twin.JSON, out)
 }
 
 // handle serves one request and returns what the registration is then.
@@ -88,9 +75,7 @@ func (t *Twin) handle(op *twinRoute, r *twinRequest) (int, *Registration, *stric
 	defer t.mu.Unlock()
 	t.requests++
 	t.changes++
-	if r.by == "" || len(r.by) > 64 {
-		r.by = strconv.FormatUint(t.requests, 10)
-	}
+	r.by = twin.By(r.by, t.requests)
 	status, stay, no := op.serve(t, r)
 	if no != nil {
 		t.refuse(r.key, no.Reason)

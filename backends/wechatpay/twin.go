@@ -2,21 +2,19 @@ package wechatpay
 
 import (
 	"context"
-	"crypto/hmac"
 	"crypto/rsa"
-	"crypto/sha256"
-	"encoding/binary"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"hash/fnv"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/warmgate/warmgate/backends/twin"
 	"github.com/warmgate/warmgate/backends/wire"
 )
 
@@ -110,21 +108,11 @@ func (t *Twin) Close() error {
 func (t *Twin) now() time.Time { return t.cfg.Clock().In(china()).Truncate(time.Millisecond) }
 
 // seed mixes the twin's name into the seed, so that no two of a city give the same numbers.
-func (t *Twin) seed() uint64 {
-	h := fnv.New64a()
-	_, _ = h.Write([]byte(t.cfg.Name))
-	return t.cfg.Seed ^ h.Sum64()
-}
+func (t *Twin) seed() uint64 { return twin.Seed(t.cfg.Seed, t.cfg.Name) }
 
 // hash returns a keyed hash, so that books can be compared and do not show what they are of.
 func (t *Twin) hash(parts ...string) string {
-	key := binary.BigEndian.AppendUint64(nil, t.seed())
-	h := hmac.New(sha256.New, append(key, t.cfg.Credentials.APIv3Key...))
-	for _, p := range parts {
-		_, _ = h.Write(binary.BigEndian.AppendUint32(nil, uint32(len(p))))
-		_, _ = h.Write([]byte(p))
-	}
-	return hex.EncodeToString(h.Sum(nil)[:16])
+	return twin.Hash(t.seed(), t.cfg.Credentials.APIv3Key, parts...)
 }
 
 // Plate returns what the books call a plate: for whoever knows the plate and reads the books from outside.
@@ -237,14 +225,5 @@ func (s *twinState) hasNull() bool {
 			return true
 		}
 	}
-	return hasNil(s.Entries) || hasNil(s.Charges) || hasNil(s.Refunds) || hasNil(s.Notices)
-}
-
-func hasNil[T any](all []*T) bool {
-	for _, one := range all {
-		if one == nil {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(s.Entries, nil) || slices.Contains(s.Charges, nil) || slices.Contains(s.Refunds, nil) || slices.Contains(s.Notices, nil)
 }

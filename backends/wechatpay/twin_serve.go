@@ -3,7 +3,6 @@ package wechatpay
 import (
 	"fmt"
 	"io"
-	"mime"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -11,7 +10,8 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/warmgate/warmgate/backends/twin"
 )
 
 // twinRefusal is an answer that says why not. Its sentence never repeats what was sent.
@@ -68,7 +68,7 @@ type twinRequest struct {
 
 // twinRoute is one operation.
 type twinRoute struct {
-	method, path string // ends with a slash: one more segment follows
+	method, path string // {}: the id
 	query        []string
 	serve        func(*Twin, *twinRequest) (out any, no *twinRefusal)
 }
@@ -80,9 +80,9 @@ func twinRoutes() []twinRoute {
 		{"GET", "/v3/vehicle/parking/services/find", []string{"appid", "sub_mchid", "plate_number", "plate_color", "openid"}, (*Twin).getPlateService},
 		{"POST", "/v3/vehicle/parking/parkings", nil, (*Twin).postParking},
 		{"POST", "/v3/vehicle/transactions/parking", nil, (*Twin).postTransaction},
-		{"GET", "/v3/vehicle/transactions/out-trade-no/", sub, (*Twin).getTransaction},
+		{"GET", "/v3/vehicle/transactions/out-trade-no/{}", sub, (*Twin).getTransaction},
 		{"POST", "/v3/refund/domestic/refunds", nil, (*Twin).postRefund},
-		{"GET", "/v3/refund/domestic/refunds/", sub, (*Twin).getRefund},
+		{"GET", "/v3/refund/domestic/refunds/{}", sub, (*Twin).getRefund},
 		{"GET", "/v3/bill/tradebill", []string{"bill_date", "bill_type", "sub_mchid", "tar_type"}, (*Twin).getTradeBill},
 	}
 }
@@ -91,16 +91,9 @@ func twinRoutes() []twinRoute {
 func route(r *http.Request) (op *twinRoute, id string) {
 	routes := twinRoutes()
 	for i := range routes {
-		o := &routes[i]
-		rest, ok := strings.CutPrefix(r.URL.EscapedPath(), o.path)
-		if !ok || r.Method != o.method {
-			continue
-		}
-		if strings.HasSuffix(o.path, "/") && rest != "" && !strings.Contains(rest, "/") {
-			return o, rest
-		}
-		if rest == "" && !strings.HasSuffix(o.path, "/") {
-			return o, ""
+		args, ok := twin.Match(routes[i].path, r.URL.EscapedPath())
+		if ok && r.Method == routes[i].method {
+			return &routes[i], strings.Join(args, "") // one, or none
 		}
 	}
 	return nil, ""
@@ -154,9 +147,9 @@ func (t *Twin) serve(r *http.Request, body []byte) (any, *twinRefusal) {
 	if no := t.admit(r, body); no != nil {
 		return nil, no
 	}
-	query, no := readQuery(r.URL.RawQuery, op.query)
-	if no != nil {
-		return nil, no
+	query, err := twin.ReadQuery(r.URL, op.query...)
+	if err != nil {
+		return nil, paramError("", "%v", err)
 	}
 	req := &twinRequest{body: body, query: query, id: id, by: r.Header.Get("Traceparent"), now: t.now(), host: r.Host}
 	out, no := t.handle(op, req)
@@ -172,9 +165,7 @@ func (t *Twin) handle(op *twinRoute, r *twinRequest) (any, *twinRefusal) {
 	defer t.mu.Unlock()
 	t.state.Requests++
 	t.changes++
-	if r.by == "" || len(r.by) > 64 {
-		r.by = strconv.FormatUint(t.state.Requests, 10)
-	}
+	r.by = twin.By(r.by, t.state.Requests)
 	t.settle(r.now)
 	out, no := op.serve(t, r)
 	if no != nil {
@@ -193,11 +184,8 @@ func (t *Twin) admit(r *http.Request, body []byte) *twinRefusal {
 		return paramError("", "the header Accept does not take application/json")
 	case r.Method == http.MethodGet && len(body) > 0:
 		return paramError("", "this operation takes no body")
-	}
-	if r.Method == http.MethodPost {
-		if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
-			return paramError("", "the Content-Type is not application/json")
-		}
+	case r.Method == http.MethodPost && !twin.IsType(r.Header, twin.JSON):
+		return paramError("", "the Content-Type is not application/json")
 	}
 	return t.authorized(r, body)
 }
@@ -239,36 +227,10 @@ func (t *Twin) authorized(r *http.Request, body []byte) *twinRefusal {
 	return nil
 }
 
-// readQuery reads a query that has no other parameters than allowed, each once.
-func readQuery(raw string, allowed []string) (url.Values, *twinRefusal) {
-	query, err := url.ParseQuery(raw)
-	if err != nil {
-		return nil, paramError("", "the query cannot be read")
-	}
-	for name, values := range query {
-		known := false
-		for _, a := range allowed {
-			known = known || a == name
-		}
-		if !known || len(values) != 1 {
-			return nil, paramError("", "the query has a parameter that the operation does not take, or one twice")
-		}
-	}
-	return query, nil
-}
-
 // decodeStrict fills out from a JSON object without unknown or duplicate members, each of its own type.
 func decodeStrict(body []byte, out any) *twinRefusal {
-	if jsontext.Value(body).Kind() != '{' || !jsontext.Value(body).IsValid() {
-		return paramError("", "the body is not one JSON object in UTF-8 without duplicate members")
+	if field, err := twin.ReadObject(body, out); err != nil {
+		return paramError(field, "%v", err)
 	}
-	err := json.Unmarshal(body, out, json.RejectUnknownMembers(true))
-	if err == nil {
-		return nil
-	}
-	field := ""
-	if wrong, ok := err.(*json.SemanticError); ok { //nolint:errorlint // the codec returns it bare
-		field = string(wrong.JSONPointer)
-	}
-	return paramError(field, "the body does not fit the schema: an unknown member, or one of another type")
+	return nil
 }

@@ -4,15 +4,11 @@ package strict
 
 import (
 	"fmt"
-	"io"
 	"maps"
-	"mime"
 	"net/http"
-	"strconv"
 	"strings"
 
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
+	"github.com/warmgate/warmgate/backends/twin"
 )
 
 // Refusal is an answer that says why not. Its sentence never repeats what was sent.
@@ -37,42 +33,29 @@ func Admit(r *http.Request, key string, hasBody bool) ([]byte, *Refusal) {
 		return nil, &Refusal{Status: http.StatusUnauthorized, Reason: "unauthorized", Message: "a known bearer credential is needed",
 			extra: http.Header{"Www-Authenticate": {"Bearer"}}}
 	}
-	if left := r.Header.Get("X-Request-Timeout-Ms"); left != "" {
-		if ms, err := strconv.Atoi(left); err != nil || ms < 1 {
-			return nil, BadRequest("", "the header X-Request-Timeout-Ms is not a positive number of milliseconds")
-		}
+	if err := twin.CheckDeadline(r.Header); err != nil {
+		return nil, BadRequest("", "%v", err)
 	}
-	if r.URL.RawQuery != "" {
-		return nil, BadRequest("", "no operation takes a query")
+	if _, err := twin.ReadQuery(r.URL); err != nil {
+		return nil, BadRequest("", "%v", err)
 	}
-	body, err := io.ReadAll(r.Body)
-	switch {
-	case err != nil:
-		return nil, BadRequest("", "the body is cut off")
-	case !hasBody && len(body) > 0:
-		return nil, BadRequest("", "this operation takes no body")
-	case hasBody:
-		if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
-			return nil, BadRequest("", "the Content-Type is not application/json")
-		}
+	kind := ""
+	if hasBody {
+		kind = twin.JSON
+	}
+	body, err := twin.ReadBody(r, kind)
+	if err != nil {
+		return nil, BadRequest("", "%v", err)
 	}
 	return body, nil
 }
 
 // Decode fills out from a JSON object without unknown or duplicate members, each of its own type.
 func Decode(body []byte, out any) *Refusal {
-	if jsontext.Value(body).Kind() != '{' || !jsontext.Value(body).IsValid() {
-		return BadRequest("", "the body is not one JSON object in UTF-8 without duplicate members")
+	if field, err := twin.ReadObject(body, out); err != nil {
+		return BadRequest(field, "%v", err)
 	}
-	err := json.Unmarshal(body, out, json.RejectUnknownMembers(true))
-	if err == nil {
-		return nil
-	}
-	field := ""
-	if wrong, ok := err.(*json.SemanticError); ok { //nolint:errorlint // the codec returns it bare
-		field = string(wrong.JSONPointer)
-	}
-	return BadRequest(field, "the body does not fit the schema: an unknown member, or one of another type")
+	return nil
 }
 
 // Member is one string of a body and what it must be.
@@ -99,20 +82,8 @@ func Check(members ...Member) *Refusal {
 	return nil
 }
 
-// Write answers v as JSON, members in a stable order.
-func Write(w http.ResponseWriter, status int, v any) {
-	body, err := json.Marshal(v, json.Deterministic(true))
-	if err != nil {
-		http.Error(w, "the twin cannot write its answer", http.StatusInternalServerError)
-		return
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	_, _ = w.Write(body)
-}
-
 // Write answers the refusal.
 func (r *Refusal) Write(w http.ResponseWriter) {
 	maps.Copy(w.Header(), r.extra)
-	Write(w, r.Status, r)
+	twin.WriteJSON(w, r.Status, twin.JSON, r)
 }
