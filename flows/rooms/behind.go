@@ -41,6 +41,7 @@ func (r *rooms) again(c *city, stay offer.Stay, hotels []int32) {
 // work carries out the orders until ctx ends. What has begun ends by its own budget.
 func (r *rooms) work(ctx context.Context, rt *flow.Runtime) error {
 	var all sync.WaitGroup
+	r.hearMoves(rt)
 	all.Go(func() { r.sweep(ctx, rt) })
 	for range refreshers {
 		all.Go(func() {
@@ -93,7 +94,7 @@ func (r *rooms) carryOut(rt *flow.Runtime, o order) error {
 		Principal: &gateway.Principal{Tenant: o.city.tenant}, Lang: gateway.LangEn}
 	for hotels := range slices.Chunk(r.unpushed(o.city, o.stay, o.hotels, began), maxAsked) {
 		marks := r.marks(o.city, hotels)
-		_, err := r.refresh.Run(rt.Engine, req, asksOf(o.city, o.stay, hotels), func(out journey.Outcome[[]journey.Result[offer.Answer]]) journey.Answer {
+		_, err := r.refresh.Run(rt.Engine, req, r.asksOf(o.city, o.stay, hotels), func(out journey.Outcome[[]journey.Result[offer.Answer]]) journey.Answer {
 			keep, now := r.searches.Policy(stepOffers).Cache, rt.Now()
 			for i := range out.Value {
 				found := foundBy(&out.Value[i], keep, now)

@@ -3,6 +3,7 @@ package rooms
 import (
 	"cmp"
 	"embed"
+	"errors"
 	"io/fs"
 	"slices"
 	"time"
@@ -110,12 +111,13 @@ type booking struct {
 	unbook *call.Write[Agreed, Reserved]
 	cancel *call.Write[CallingOff, struct{}]
 	near   Near
+	moved  func(hotel string, stay offer.Stay) // is told of what is changed, or found to be another; it does not block
 
 	bookings *journey.Live[Wish, Booked]
 	callOffs *journey.Live[CallOff, CalledOff]
 }
 
-func newBooking(near Near) (*booking, error) {
+func newBooking(near Near, moved func(hotel string, stay offer.Stay)) (*booking, error) {
 	o := &booking{
 		// Without a key: what is booked is looked at as it is now, by everybody for themselves.
 		look:   call.NewRead("booking.look", call.ReadSpec[Wish, offer.Answer]{}),
@@ -123,6 +125,7 @@ func newBooking(near Near) (*booking, error) {
 		unbook: call.NewWrite[Agreed, Reserved]("booking.unbook", call.WriteSpec[Agreed]{Key: Agreed.key}),
 		cancel: call.NewWrite[CallingOff, struct{}]("booking.cancel", call.WriteSpec[CallingOff]{Key: CallingOff.key}),
 		near:   near,
+		moved:  moved,
 	}
 	in, err := o.plan()
 	if err != nil {
@@ -170,13 +173,24 @@ func (o *booking) plan() (*journey.Plan[Wish, Booked], error) {
 	})
 }
 
-// agree holds the wish against what the hotel has now: a room that is gone or dearer is not booked. One that is cheaper is,
-// for what it costs now.
+// agree holds the wish against what the hotel has now; what is gone is refused with what can be had instead.
 func (o *booking) agree(w Wish, seen offer.Answer) (Agreed, error) {
+	a, err := agreed(w, seen)
+	if errors.Is(err, errGone) {
+		err = o.gone(a)
+	}
+	return a, err
+}
+
+// errGone: what was wished for cannot be had any more.
+var errGone = errors.New("the room is gone")
+
+// agreed is what can be booked of a wish: a room that is gone or dearer cannot. One that is cheaper can, for what it costs now.
+func agreed(w Wish, seen offer.Answer) (Agreed, error) {
 	a := Agreed{Wish: w, others: seen.Offers}
 	at := slices.IndexFunc(seen.Offers, func(f offer.Offer) bool { return f.Kind == w.Kind && f.Plan == w.Plan })
 	if at < 0 || seen.Offers[at].Free < 1 || seen.Offers[at].Total.Currency == "" {
-		return a, o.gone(a)
+		return a, errGone
 	}
 	a.Offer = seen.Offers[at]
 	if dearer(a.Offer.Total, w.Price) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/warmgate/warmgate/flows/rooms/offer"
 	"github.com/warmgate/warmgate/gateway"
 	"github.com/warmgate/warmgate/gateway/flow"
 	"github.com/warmgate/warmgate/gateway/journey"
@@ -40,6 +41,16 @@ func scanBooking(row ledger.Row) (k kept, found bool, err error) {
 	}
 	k.freeUntil, k.offAt = time.UnixMilli(until), time.UnixMilli(off)
 	return k, err == nil, err
+}
+
+// stay is the nights of a booking; the zero one where they cannot be read.
+func (k *kept) stay() offer.Stay {
+	from, err := offer.ParseDate(k.arrival)
+	to, err2 := offer.ParseDate(k.departure)
+	if err != nil || err2 != nil || to <= from || to > from+maxNights {
+		return offer.Stay{}
+	}
+	return offer.Stay{Arrival: from, Nights: uint16(to - from)}
 }
 
 // hold enters a wish: one that is alike and stands already is not booked again, whatever key it comes under.
@@ -89,13 +100,14 @@ type CallOff struct {
 
 // CallingOff is a booking that may be called off.
 type CallingOff struct {
-	Journey      string    `json:"journey"`
-	Hotel        string    `json:"hotel"`
-	Reference    string    `json:"reference"`
-	Reservation  string    `json:"reservation"`
-	Confirmation string    `json:"confirmation"`
-	At           time.Time `json:"at"`
-	Again        bool      `json:"again,omitzero"` // it was called off before
+	Journey      string     `json:"journey"`
+	Hotel        string     `json:"hotel"`
+	Reference    string     `json:"reference"`
+	Reservation  string     `json:"reservation"`
+	Confirmation string     `json:"confirmation"`
+	Stay         offer.Stay `json:"stay,omitzero"` // its nights alone; zero: not known
+	At           time.Time  `json:"at"`
+	Again        bool       `json:"again,omitzero"` // it was called off before
 }
 
 func (c CallingOff) key() string { return "cancel/" + c.Hotel + "/" + c.Reference }
@@ -135,7 +147,7 @@ var beginCallOff = &ledger.Decision[CallOff, CallingOff]{Name: "booking.call-off
 	case !found || !bytes.Equal(k.owner, c.Owner):
 		return out, ledger.Keep(ProblemBookedUnknown.Error(gateway.Text{}))
 	}
-	out.Reference, out.Reservation = k.id, k.reservation
+	out.Reference, out.Reservation, out.Stay = k.id, k.reservation, k.stay()
 	switch k.state {
 	case bookingOff:
 		out.Again, out.At = true, k.offAt.In(c.At.Location())

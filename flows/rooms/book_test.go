@@ -61,7 +61,19 @@ type offered struct {
 // find searches around the lake, and returns what a hotel offers of a kind.
 func (c bookTown) find(hotel, kind string) offered {
 	c.T.Helper()
-	a := c.Do(flowtest.Call{Method: http.MethodGet, Path: "/v1/rooms?near=30.24,120.15&radius=5000&check_in=" + today() + "&nights=1&guests=1&limit=50", Token: c.citizen("li")})
+	return c.findFor(hotel, kind, "&nights=1&guests=1")
+}
+
+// search searches around the lake from today on.
+func (c bookTown) search(more string) flowtest.Answer {
+	c.T.Helper()
+	return c.Do(flowtest.Call{Method: http.MethodGet, Path: "/v1/rooms?near=30.24,120.15&radius=5000&check_in=" + today() + "&limit=50" + more, Token: c.citizen("li")})
+}
+
+// findFor is find for another stay.
+func (c bookTown) findFor(hotel, kind, stay string) offered {
+	c.T.Helper()
+	a := c.search(stay)
 	var found struct {
 		Hotels []struct {
 			Hotel  string    `json:"hotel"`

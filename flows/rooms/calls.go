@@ -26,6 +26,7 @@ const jsonMedia = "application/json"
 const refusedStay = "stay-refused"
 
 func (r *rooms) routes(rt *flow.Runtime) []edge.Route {
+	r.moves.fleet = rt.Fleet
 	s := &search{rooms: r, rt: rt}
 	return []edge.Route{{
 		Method: http.MethodGet, Path: "/v1/rooms", Name: searchPlan, Scope: "rooms:read", Query: queryNames(), Journey: searchPlan,
@@ -106,7 +107,7 @@ func (s *search) ask(x *edge.Exchange, c *city, page *sheet.Page, stay offer.Sta
 	if len(ask) == 0 {
 		return nil
 	}
-	heard, err := flow.Look(s.rt, x, s.searches, asksOf(c, stay, ask))
+	heard, err := flow.Look(s.rt, x, s.searches, s.asksOf(c, stay, ask))
 	if err != nil {
 		return err
 	}
@@ -138,10 +139,11 @@ func (s *search) ahead(c *city, page *sheet.Page, stay offer.Stay) (ask []int32,
 }
 
 // asksOf are the questions to hotels, by their ordinals.
-func asksOf(c *city, stay offer.Stay, hotels []int32) []Ask {
+func (r *rooms) asksOf(c *city, stay offer.Stay, hotels []int32) []Ask {
 	all := make([]Ask, len(hotels))
 	for i, ordinal := range hotels {
-		all[i] = Ask{Hotel: c.Hotel(ordinal), Stay: stay}
+		hotel := c.Hotel(ordinal)
+		all[i] = Ask{Hotel: hotel, Stay: stay, Moved: r.moves.of(hotel, stay).count}
 	}
 	return all
 }

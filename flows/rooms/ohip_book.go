@@ -24,10 +24,10 @@ type ohipSales struct {
 // bindOHIP binds the operations of booking to a hotel's client.
 func (o *booking) bindOHIP(h *ohipHouse, to flow.Connection, b *call.Bindings) {
 	s := &ohipSales{h.client, h, o.gone}
-	call.BindRead(b, o.look, to.Instance, s.look)
-	call.BindWrite(b, o.book, to.Instance, call.Effect[Agreed, Reserved]{Do: s.book, Find: s.booked})
-	call.BindWrite(b, o.unbook, to.Instance, call.Effect[Agreed, Reserved]{Do: s.unbook, Find: neverAsked})
-	call.BindWrite(b, o.cancel, to.Instance, call.Effect[CallingOff, struct{}]{Do: s.cancel, Find: s.cancelled})
+	call.BindRead(b, o.look, to.Instance, o.seen(s.look))
+	call.BindWrite(b, o.book, to.Instance, heeded(o.moved, call.Effect[Agreed, Reserved]{Do: s.book, Find: s.booked}))
+	call.BindWrite(b, o.unbook, to.Instance, heeded(o.moved, call.Effect[Agreed, Reserved]{Do: s.unbook, Find: neverAsked}))
+	call.BindWrite(b, o.cancel, to.Instance, heeded(o.moved, call.Effect[CallingOff, struct{}]{Do: s.cancel, Find: s.cancelled}))
 }
 
 // neverAsked is for what takes a booking back: the engine asks whether that booking stands, and not for this.

@@ -131,7 +131,7 @@ func (r *rooms) pushed(hotel string, s *Settings, stay offer.Stay, now time.Time
 		return sheet.Found{}, false
 	}
 	a, ok := h.FromPushes(stay, s.kindsOf(), now.Add(-s.Push.Fresh))
-	if !ok {
+	if !ok || a.AsOf.Before(r.moves.of(hotel, stay).at) {
 		return sheet.Found{}, false
 	}
 	until := a.AsOf.Add(s.Push.Fresh)
@@ -171,13 +171,15 @@ func appendContradictions(b []byte, said []known.Contradiction, zone *time.Locat
 	return b
 }
 
-// mark is how things stand with what a hotel has told; see unmoved.
-type mark struct{ version, epoch uint64 }
+// mark is how things stand with what a hotel has told, and with what bookings have changed of it; see unmoved.
+type mark struct{ version, epoch, moved uint64 }
 
 // mark is taken before an answer is made of what was told.
-func (r *rooms) mark(hotel string) mark { return mark{r.known.Of(hotel).Version(), r.known.Epoch()} }
+func (r *rooms) mark(hotel string) mark {
+	return mark{r.known.Of(hotel).Version(), r.known.Epoch(), r.moves.allOf(hotel)}
+}
 
-// unmoved ends what is kept of a stay if something was told since m: it may have been put behind that.
+// unmoved ends what is kept of a stay if something was told, or booked, since m: it may have been put behind that.
 func (r *rooms) unmoved(c *city, ordinal int32, stay offer.Stay, m mark) {
 	if r.mark(c.Hotel(ordinal)) != m {
 		c.Drop(ordinal, stay.Arrival, stay.Departure())
@@ -213,13 +215,15 @@ func (r *rooms) sweep(ctx context.Context, rt *flow.Runtime) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			r.known.Sweep(func(hotel string) (offer.Date, bool) {
+			today := func(hotel string) (offer.Date, bool) {
 				v := rt.Venue(hotel)
 				if v == nil {
 					return 0, false
 				}
 				return offer.DateOf(rt.Now().In(v.Location)), true
-			})
+			}
+			r.known.Sweep(today)
+			r.moves.sweep(today)
 		}
 	}
 }

@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -294,31 +292,10 @@ func TestNightsThatAreRefused(t *testing.T) {
 // TestWhatOneReplicaIsToldTheOthersKnow, and one that may have missed something asks the hotel again.
 func TestWhatOneReplicaIsToldTheOthersKnow(t *testing.T) {
 	s := redistest.Start(t)
-	withRedis := func(file string) string {
-		return "redis: { addresses: [" + fmt.Sprintf("%q", s.Address) + "], breaker: { open_for: 200ms } }\n" + file
-	}
-	a := tell(t, withRedis, "")
-	keys, err := os.ReadFile(filepath.Join(a.Folder, "data", "seal.keys"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	b := tell(t, withRedis, "")
-	b.Stop()
-	if err := os.RemoveAll(filepath.Join(b.Folder, "data")); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Mkdir(filepath.Join(b.Folder, "data"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(b.Folder, "data", "seal.keys"), keys, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	b.Run()
+	a, b := twoReplicas(t, s)
 	heard := func(c *teller) func() bool {
 		return func() bool { return strings.Contains(metrics(t, c.Admin), "\nwarmgate_redis_deaf 0\n") }
 	}
-	a.Eventually("both hear", heard(a))
-	b.Eventually("both hear", heard(b))
 	if got, _, text := b.find(); !strings.Contains(got, "STD 2 ") {
 		t.Fatalf("before: %s", text)
 	}

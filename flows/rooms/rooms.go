@@ -22,6 +22,11 @@
 // A hotel's system may tell of its nights by events (push.go, package known). What covers a stay answers it without asking;
 // an answer of the hotel and what it has told are settled by time, night by night, and where one calls a kind free and the
 // other full the hotel says so in its contradictions. Each event renews what is kept, here and at the other replicas.
+//
+// # What bookings change
+//
+// A booking that is made, or called off, ends what is known of its nights at its hotel, here and at the other replicas, before
+// anybody is told of it (book_moved.go): whoever searches again finds one room less, or one more.
 package rooms
 
 import (
@@ -49,6 +54,7 @@ const (
 type Ask struct {
 	Hotel string
 	Stay  offer.Stay
+	Moved uint64 // what bookings of ours have changed of it since we began; 0: nothing
 }
 
 // operations are what the journey needs of other systems, in its own words.
@@ -64,6 +70,9 @@ func newOperations() operations {
 				k.Int(int64(a.Stay.Arrival))
 				k.Int(int64(a.Stay.Nights))
 				k.Int(int64(a.Stay.Guests))
+				if a.Moved != 0 {
+					k.Int(int64(a.Moved))
+				}
 			},
 			Size:  sizeOf,
 			Share: call.JSON[offer.Answer](),
@@ -111,13 +120,14 @@ type rooms struct {
 	nowhere  *city                            // of a tenant without a hotel
 	behind   chan order
 	known    *known.Known // what hotels have told
+	moves    moves        // what bookings have changed
 }
 
 // New returns the journey for the program.
 func New() (*flow.Flow, error) {
 	r := &rooms{ops: newOperations(), behind: make(chan order, maxOrders), known: known.New()}
 	var err error
-	if r.ops.booking, err = newBooking(r.nearby); err != nil {
+	if r.ops.booking, err = newBooking(r.nearby, r.moved); err != nil {
 		return nil, err
 	}
 	for name, to := range map[string]**live{searchPlan: &r.searches, refreshPlan: &r.refresh} {
