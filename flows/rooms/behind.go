@@ -43,6 +43,7 @@ func (r *rooms) work(ctx context.Context, rt *flow.Runtime) error {
 	var all sync.WaitGroup
 	r.hearMoves(rt)
 	all.Go(func() { r.sweep(ctx, rt) })
+	all.Go(func() { forgetter{rt}.run(ctx) })
 	for range refreshers {
 		all.Go(func() {
 			for {

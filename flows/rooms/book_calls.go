@@ -64,9 +64,6 @@ func (o *booking) readWish(x *edge.Exchange, rt *flow.Runtime) (Wish, error) {
 		return Wish{}, err
 	}
 	v := x.Venue()
-	if b := rt.Bindings(v.ID); b != nil && !o.book.Bound(b) {
-		return Wish{}, ProblemNotBookable.Error(gateway.Text{})
-	}
 	at := x.Arrived().In(v.Location)
 	w := Wish{Journey: x.JourneyID(), Hotel: v.ID, At: at, Kind: body.Kind, Plan: body.Plan, venue: v,
 		Owner: ledger.Subject(rt.Ledger.Keys(), x.Principal()), Guest: Guest{Name: body.Guest.Name, Latin: body.Guest.LatinName}}
@@ -80,6 +77,12 @@ func (o *booking) readWish(x *edge.Exchange, rt *flow.Runtime) (Wish, error) {
 	room := max(body.Room, 1)
 	if body.Room < 0 || body.Room > maxRooms {
 		return w, outOfRange("room", 1, maxRooms)
+	}
+	if b := rt.Bindings(v.ID); b != nil && !o.book.Bound(b) {
+		return w, ProblemNotBookable.Error(gateway.Text{
+			Zh: "请在酒店或致电酒店预订；附近可预订的客房见 alternatives。查询结果中 bookable 为 false 的酒店不能在此预订。",
+			En: "Book at the hotel itself, or take one of the alternatives. The search says of each hotel whether it is bookable."}).
+			With("alternatives", append([]Alternative{}, o.near(v, w.Stay, maxAlternatives, x.Arrived())...))
 	}
 	w.FreeUntil = settingsOf(v).Cancel.until(w.Stay.Arrival, v.Location)
 	alike := rt.Ledger.Keys().Hash("booking-alike", []byte(v.ID), w.Owner, []byte(w.Stay.Arrival.String()), []byte(strconv.Itoa(int(w.Stay.Nights))),
@@ -96,17 +99,14 @@ func reference(journey string) string {
 
 func readStay(checkIn string, nights, guests int, at time.Time) (s offer.Stay, err error) {
 	today := offer.DateOf(at)
+	last := today + maxAhead
 	if checkIn == "" {
 		return s, edge.FieldMissing("check_in")
 	}
-	if s.Arrival, err = offer.ParseDate(checkIn); err != nil {
-		return s, edge.FieldInvalid("check_in", "日期格式应为 YYYY-MM-DD", "It must be a day, YYYY-MM-DD.")
-	}
+	s.Arrival, err = offer.ParseDate(checkIn)
 	switch {
-	case s.Arrival < today:
-		return s, edge.FieldInvalid("check_in", "日期已过", "This day is over at the hotel.")
-	case s.Arrival > today+maxAhead:
-		return s, edge.FieldInvalid("check_in", fmt.Sprintf("最多提前 %d 天", maxAhead), fmt.Sprintf("It may be at most %d days from today.", maxAhead))
+	case err != nil || s.Arrival < today || s.Arrival > last:
+		return s, edge.FieldInvalid("check_in", fmt.Sprintf("须为 %s 至 %s 的日期（YYYY-MM-DD）", today, last), fmt.Sprintf("It must be a day (YYYY-MM-DD) of %s to %s.", today, last))
 	case nights < 1 || nights > maxNights:
 		return s, outOfRange("nights", 1, maxNights)
 	case guests < 1 || guests > maxGuests:
@@ -139,7 +139,7 @@ func readOffer(body *wishBody, w *Wish) error {
 	case p == nil:
 		return edge.FieldMissing("price")
 	case p.Minor < 0 || p.Minor > 1e12:
-		return edge.FieldInvalid("price.minor", "金额有误", "It must be 0 to 1,000,000,000,000 of the minor unit.")
+		return edge.FieldInvalid("price.minor", "须为 0 至 1000000000000 的整数，以最小货币单位计", "It must be 0 to 1000000000000, in the minor unit.")
 	case len(p.Currency) != 3 || strings.Trim(p.Currency, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "":
 		return edge.FieldInvalid("price.currency", "须为 ISO 4217 代码", "It must be an ISO 4217 code, three capitals.")
 	default:

@@ -21,6 +21,7 @@ const (
 type foundNear struct {
 	Hotels []struct {
 		Hotel    string      `json:"hotel"`
+		Bookable bool        `json:"bookable"`
 		Distance int         `json:"distance_m"`
 		AsOf     time.Time   `json:"as_of"`
 		Offers   []offerNear `json:"offers"`
@@ -35,7 +36,8 @@ type offerNear struct {
 	Total gateway.Money `json:"total"`
 }
 
-// nearby is a Near: the cheapest room of each of the nearest other hotels that are known to have one. Nobody is asked.
+// nearby is a Near: the cheapest room of each of the nearest other hotels that are known to have one and can be booked. Nobody
+// is asked.
 func (r *rooms) nearby(hotel *gateway.Venue, stay offer.Stay, most int, now time.Time) []Alternative {
 	c, at := r.city(hotel.Tenant), settingsOf(hotel).At
 	page := c.Look(&sheet.Query{Lat: *at.Lat, Lon: *at.Lon, Radius: nearRadius, Most: nearMost, Stay: stay, Limit: most + 1}, now)
@@ -48,7 +50,7 @@ func (r *rooms) nearby(hotel *gateway.Venue, stay offer.Stay, most int, now time
 	var all []Alternative
 	for _, h := range found.Hotels {
 		offers := slices.DeleteFunc(h.Offers, func(o offerNear) bool { return o.Free < 1 || o.Total.Currency == "" })
-		if h.Hotel == hotel.ID || len(offers) == 0 || len(all) == most {
+		if h.Hotel == hotel.ID || !h.Bookable || len(offers) == 0 || len(all) == most {
 			continue
 		}
 		o := slices.MinFunc(offers, func(a, b offerNear) int { return int(a.Total.Minor - b.Total.Minor) })

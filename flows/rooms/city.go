@@ -40,7 +40,7 @@ func newCity(tenant string, hotels []*gateway.Venue) *city {
 		if !slices.Contains(c.zones, v.Location) {
 			c.zones = append(c.zones, v.Location)
 		}
-		all = append(all, sheet.Hotel{ID: v.ID, Name: v.Name, Lat: *s.At.Lat, Lon: *s.At.Lon, Location: v.Location, Kinds: s.names()})
+		all = append(all, sheet.Hotel{ID: v.ID, Name: v.Name, Lat: *s.At.Lat, Lon: *s.At.Lon, Location: v.Location, Kinds: s.names(), Bookable: s.canBook()})
 	}
 	var err error
 	if c.City, err = sheet.New(cfg, all); err != nil {

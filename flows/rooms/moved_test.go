@@ -25,6 +25,7 @@ func TestAnAnswerThatWasOvertakenIsNotKept(t *testing.T) {
 		"it tells the same again":  {func(r *rooms) { r.known.Take("a", night, stay.Arrival) }, 0},
 		"it tells something later": {func(r *rooms) { n := night; n.Free, n.At = 0, now.Add(time.Second); r.known.Take("a", n, stay.Arrival) }, 1},
 		"some may be missed":       {func(r *rooms) { r.known.Whole(false) }, 1},
+		"it is booked":             {func(r *rooms) { r.moves.note(movedStay{"a", stay, 1}, now) }, 1},
 		"nothing is missed again":  {func(r *rooms) { r.known.Whole(true) }, 1},
 	} {
 		r := &rooms{nowhere: newCity("", nil), known: known.New()}

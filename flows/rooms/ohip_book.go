@@ -24,6 +24,7 @@ type ohipSales struct {
 // bindOHIP binds the operations of booking to a hotel's client.
 func (o *booking) bindOHIP(h *ohipHouse, to flow.Connection, b *call.Bindings) {
 	s := &ohipSales{h.client, h, o.gone}
+	h.settings.bookable.Store(true)
 	call.BindRead(b, o.look, to.Instance, o.seen(s.look))
 	call.BindWrite(b, o.book, to.Instance, heeded(o.moved, call.Effect[Agreed, Reserved]{Do: s.book, Find: s.booked}))
 	call.BindWrite(b, o.unbook, to.Instance, heeded(o.moved, call.Effect[Agreed, Reserved]{Do: s.unbook, Find: neverAsked}))

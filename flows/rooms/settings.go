@@ -3,6 +3,7 @@ package rooms
 import (
 	"maps"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/warmgate/warmgate/flows/rooms/offer"
@@ -19,6 +20,9 @@ type Settings struct {
 	Kinds    map[string]OfKind `yaml:"kinds"`    // by the hotel's codes
 	Push     Push              `yaml:"push"`
 	Cancel   CancelRule        `yaml:"cancel"` // until when a booking can be called off
+	Keep     BookingKeep       `yaml:"keep"`   // how long the ledger keeps bookings
+
+	bookable *atomic.Bool // its connector can book, as that has said
 }
 
 // Point is where a hotel stands, in degrees of WGS 84.
@@ -55,6 +59,7 @@ func (s *Settings) Validate() error {
 		wrong.Refuse(k.Guests < 0 || k.Guests > maxGuests, "kinds."+code+".guests", "must be 1 to %d, is %d", maxGuests, k.Guests)
 	}
 	s.Cancel.check(&wrong)
+	s.Keep.check(&wrong)
 	return wrong.Err()
 }
 
@@ -65,9 +70,12 @@ func isCurrency(s string) bool {
 // settingsOf returns the settings of a hotel that has a section rooms.
 func settingsOf(v *gateway.Venue) *Settings { return v.Section(Section).(*Settings) }
 
+// canBook reports whether the hotel's connector can book.
+func (s *Settings) canBook() bool { return s.bookable != nil && s.bookable.Load() }
+
 // readSettings reads and checks the section. What is not said has the values of defaults.
 func readSettings(decode func(into any) error) (any, error) {
-	return flow.ReadSettings(&Settings{Currency: "CNY", Push: Push{Fresh: time.Hour}, Cancel: usualCancelRule()}, decode)
+	return flow.ReadSettings(&Settings{Currency: "CNY", Push: Push{Fresh: time.Hour}, Cancel: usualCancelRule(), Keep: usualBookingKeep(), bookable: &atomic.Bool{}}, decode)
 }
 
 // complete adds to an offer what the hotel's file knows of its kind.

@@ -3,6 +3,7 @@ package rooms
 import (
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/warmgate/warmgate/flows/rooms/offer"
 	"github.com/warmgate/warmgate/gateway"
@@ -21,7 +22,13 @@ func TestSettings(t *testing.T) {
 		{"no money", "currency", Settings{At: at(0, 0), Currency: "yuan"}},
 		{"a name in one language", "kinds.STD.name", Settings{At: at(0, 0), Currency: "CNY", Kinds: map[string]OfKind{"STD": {Name: gateway.Text{Zh: "标"}}}}},
 		{"a hall", "kinds.STD.guests", Settings{At: at(0, 0), Currency: "CNY", Kinds: map[string]OfKind{"STD": {Guests: 21}}}},
+		{"called off yesterday", "cancel.free_until", Settings{At: at(0, 0), Currency: "CNY", Cancel: CancelRule{FreeUntil: -1}}},
+		{"forgotten at once", "keep.bookings", Settings{At: at(0, 0), Currency: "CNY", Keep: BookingKeep{time.Hour}}},
+		{"never forgotten", "keep.bookings", Settings{At: at(0, 0), Currency: "CNY", Keep: BookingKeep{maxBookingKeep + 1}}},
 	} {
+		if c.s.Keep == (BookingKeep{}) {
+			c.s.Keep = usualBookingKeep()
+		}
 		wrong, ok := errors.AsType[*gateway.FieldError](c.s.Validate())
 		if ok != (c.path != "") || ok && wrong.Path != c.path {
 			t.Errorf("%s: %v", c.what, wrong)

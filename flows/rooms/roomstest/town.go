@@ -151,6 +151,7 @@ type Missing struct {
 type Found struct {
 	Hotel    string    `json:"hotel"`
 	Name     string    `json:"name"`
+	Bookable bool      `json:"bookable"`
 	Distance int       `json:"distance_m"`
 	AsOf     time.Time `json:"as_of"`
 	State    string    `json:"state"`

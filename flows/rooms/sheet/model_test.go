@@ -93,6 +93,7 @@ type (
 	wireHotel struct {
 		Hotel  string        `json:"hotel"`
 		Name   string        `json:"name"`
+		Books  bool          `json:"bookable"`
 		Metres int           `json:"distance_m"`
 		Note   string        `json:"note,omitzero"`
 		AsOf   string        `json:"as_of"`
@@ -198,7 +199,7 @@ func (m *model) say(h *sheet.Hotel, q *sheet.Query, a *offer.Answer) wireHotel {
 		}
 		return none
 	}
-	out := wireHotel{Hotel: h.ID, Name: h.Name.In(q.Lang), AsOf: a.AsOf.In(cmp.Or(h.Location, time.UTC)).Format("2006-01-02T15:04:05.000Z07:00"), More: a.More, price: none}
+	out := wireHotel{Hotel: h.ID, Name: h.Name.In(q.Lang), Books: h.Bookable, AsOf: a.AsOf.In(cmp.Or(h.Location, time.UTC)).Format("2006-01-02T15:04:05.000Z07:00"), More: a.More, price: none}
 	offers := slices.Clone(a.Offers)
 	slices.SortStableFunc(offers, func(a, b offer.Offer) int { return cmp.Compare(price(a), price(b)) })
 	for _, o := range offers {

@@ -11,6 +11,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -64,6 +65,7 @@ type Hotel struct {
 	Lat, Lon float64                 // degrees, WGS 84
 	Location *time.Location          // the hotel's own time zone; nil: UTC
 	Kinds    map[string]gateway.Text // what its kinds of rooms are called, by offer.Offer.Kind; the others go by Offer.Name
+	Bookable bool                    // what it offers can be booked here
 }
 
 // City is the hotels of one tenant and what is known of them. Its memory is bounded: by Config.MaxBytes for the sheets, which
@@ -84,7 +86,7 @@ type City struct {
 // hotel is a Hotel, encoded.
 type hotel struct {
 	id      string
-	opening [2][]byte // {"hotel":…,"name":…,"distance_m": by language
+	opening [2][]byte // {"hotel":…,"name":…,"bookable":…,"distance_m": by language
 	missing []byte    // {"hotel":…,"reason":
 	zone    *time.Location
 	kinds   map[string]gateway.Text
@@ -131,6 +133,7 @@ func hotelOf(h *Hotel) hotel {
 	for i, lang := range languages {
 		b := appendText([]byte(`{"hotel":`), h.ID)
 		b = appendText(append(b, `,"name":`...), h.Name.In(lang))
+		b = strconv.AppendBool(append(b, `,"bookable":`...), h.Bookable)
 		out.opening[i] = append(b, `,"distance_m":`...)
 	}
 	out.missing = append(appendText([]byte(`{"hotel":`), h.ID), `,"reason":`...)

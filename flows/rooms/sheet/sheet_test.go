@@ -33,6 +33,7 @@ func town(n int) []sheet.Hotel {
 		h := &hotels[i]
 		*h = sheet.Hotel{ID: fmt.Sprintf("hotel-%06d", i), Name: gateway.Text{Zh: fmt.Sprintf("“湖滨”%d号", i), En: fmt.Sprintf(`The "Lakeside" %d`, i)},
 			Lat: 30.25 + r.NormFloat64()*0.03, Lon: 120.15 + r.NormFloat64()*0.03, Location: time.FixedZone("CST", 8*60*60)}
+		h.Bookable = i%3 == 0
 		if i%2 == 0 {
 			h.Kinds = map[string]gateway.Text{"STD": {Zh: "标准间", En: "Standard"}}
 		}
