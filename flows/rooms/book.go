@@ -158,14 +158,17 @@ func (o *booking) join(f *flow.Flow) error {
 func (a Agreed) key() string { return "book/" + a.Hotel + "/" + a.Reference }
 
 // plan declares how a room is booked: looked at, held in the ledger, booked at the hotel's system, and kept with its
-// confirmation number, which is the pivot: whoever has not been told one has no booking in the end.
+// confirmation number, which is the pivot. Where the hotel's answer is not known in time the answer is a 202: the wish stays
+// held, a person has it, and the hotel goes on being asked. What it turns out to have booked is kept for the guest, and the
+// journey says "booked" (book_late.go); what it has not can be booked again. Only where a person, or a gateway that died
+// before it could answer anything, gives the wish up is a booking taken back: never one whose number somebody was told.
 func (o *booking) plan() (*journey.Plan[Wish, Booked], error) {
 	return journey.Define(planBooking, func(b *journey.Builder, in journey.Ref[Wish]) journey.Ref[Booked] {
 		seen := journey.Ask(b, "look", o.look, in, journey.Refuse(gateway.ProblemBackendUnavailable))
 		agreed := journey.Join(b, "agree", in, seen, o.agree)
 		held := journey.Record(b, stepHold, hold, agreed, journey.UndoRecord(release))
 		// A refusal that knows more, the alternatives or the new price, brings its own words.
-		made := journey.Commit(b, stepBook, o.book, held, journey.Undo(o.unbook), journey.Assist(handUnclear),
+		made := journey.Commit(b, stepBook, o.book, held, journey.Undo(o.unbook), journey.Without(),
 			journey.Refusals(map[string]*gateway.Problem{"": ProblemBookingRefused, refusedGone: ProblemRoomGone, refusedPrice: ProblemPriceChanged}),
 			journey.Disclose("book the room", "guest.name"))
 		booked := journey.Join(b, "confirm", held, made, confirm)
@@ -229,9 +232,15 @@ func priceChanged(now gateway.Money) error {
 	return ProblemPriceChanged.Error(gateway.Text{}).WithField("price").With("price", now)
 }
 
-// confirm holds what the hotel's system has booked against what was agreed: one that is dearer after all is taken back.
+// confirm holds what the hotel's system has booked against what was agreed: one that is dearer after all is taken back. What
+// is not known to be booked is a person's.
 func confirm(a Agreed, made Reserved) (Booked, error) {
 	b := Booked{Agreed: a, Reserved: made}
+	if made.Confirmation == "" {
+		unclear := handUnclear
+		unclear.Subject = a.Reference
+		return b, unclear
+	}
 	if b.Total.Currency == "" {
 		b.Total = a.Offer.Total
 	}

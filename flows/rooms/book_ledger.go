@@ -55,22 +55,30 @@ func (k *kept) stay() offer.Stay {
 
 // hold enters a wish: one that is alike and stands already is not booked again, whatever key it comes under.
 var hold = &ledger.Decision[Agreed, Agreed]{Name: "booking.hold", Run: func(tx *ledger.Tx, a Agreed) (Agreed, error) {
-	n, err := tx.Exec(`INSERT INTO room_bookings (id, venue, run, state, alike, owner, reservation, confirmation, arrival, departure, price, currency,
-		free_until, held_at, booked_at, off_at, off_run)
-		VALUES ($1, $2, $3, $4, $5, $6, '', '', $7, $8, $9, $10, $11, $12, 0, 0, '') ON CONFLICT DO NOTHING`,
-		a.Reference, a.Hotel, a.Journey, bookingHeld, a.Alike, a.Owner, a.Stay.Arrival.String(), a.Stay.Departure().String(),
-		a.Offer.Total.Minor, a.Offer.Total.Currency, a.FreeUntil.UnixMilli(), a.At.UnixMilli())
+	n, err := tryEnter(tx, a)
 	if err != nil || n > 0 {
 		return a, err
 	}
 	k, found, err := scanBooking(tx.QueryRow(`SELECT `+bookingColumns+` FROM room_bookings WHERE venue = $1 AND alike = $2`, a.Hotel, a.Alike))
+	if err != nil {
+		return a, err
+	}
+	over := false
+	switch {
+	case found && k.state == bookingHeld:
+		over, err = freed(tx, k)
+	case found && k.state == bookingLeaving:
+		over, err = ended(tx, k, a.At)
+	case found:
+		return a, ledger.Keep(ProblemBookedAlready.Error(gateway.Text{}).With("confirmation", k.confirmation))
+	}
 	switch {
 	case err != nil:
 		return a, err
-	case !found || k.state == bookingHeld || k.state == bookingLeaving:
-		return a, ledger.Keep(journey.ProblemStillRunning.Error(gateway.Text{}).WithRetryAfter(2 * time.Second))
+	case over:
+		return a, enter(tx, a)
 	}
-	return a, ledger.Keep(ProblemBookedAlready.Error(gateway.Text{}).With("confirmation", k.confirmation))
+	return a, ledger.Keep(journey.ProblemStillRunning.Error(gateway.Text{}).WithRetryAfter(2 * time.Second))
 }}
 
 // release forgets a wish that came to nothing. What was kept in the meantime stays.
@@ -80,9 +88,7 @@ var release = &ledger.Decision[Agreed, int64]{Name: "booking.release", Run: func
 
 // keep keeps the confirmation number: from here on the booking stands.
 var keep = &ledger.Decision[Booked, Booked]{Name: "booking.keep", Run: func(tx *ledger.Tx, b Booked) (Booked, error) {
-	n, err := tx.Exec(`UPDATE room_bookings SET state = $1, reservation = $2, confirmation = $3, price = $4, currency = $5, booked_at = $6
-		WHERE id = $7 AND run = $8 AND state = $9`,
-		bookingBooked, b.Reservation, b.Confirmation, b.Total.Minor, b.Total.Currency, tx.Now().UnixMilli(), b.Reference, b.Journey, bookingHeld)
+	n, err := keepHeld(tx, b)
 	if err == nil && n == 0 {
 		err = errors.New("cannot keep a booking: what was held for it is not there any more")
 	}
@@ -165,15 +171,22 @@ var beginCallOff = &ledger.Decision[CallOff, CallingOff]{Name: "booking.call-off
 
 // leaving says what another journey that calls the booking off means for this one: where recovery has finished it, it is off.
 func leaving(tx *ledger.Tx, k kept, out *CallingOff) error {
-	run, found, err := ledger.FindRun(tx, k.offRun)
-	switch {
-	case err != nil:
-		return err
-	case found && !run.Pivot:
-		return ledger.Keep(journey.ProblemStillRunning.Error(gateway.Text{}).WithRetryAfter(2 * time.Second))
+	over, err := ended(tx, k, out.At)
+	if err == nil && !over {
+		err = ledger.Keep(journey.ProblemStillRunning.Error(gateway.Text{}).WithRetryAfter(2 * time.Second))
 	}
 	out.Again = true
-	return endIn(tx, k.id, k.offRun, out.At)
+	return err
+}
+
+// ended ends a booking whose journey has called it off at the hotel and died before it could keep that; false: that journey
+// is at work still.
+func ended(tx *ledger.Tx, k kept, at time.Time) (bool, error) {
+	run, found, err := ledger.FindRun(tx, k.offRun)
+	if err != nil || found && !run.Pivot {
+		return false, err
+	}
+	return true, endIn(tx, k.id, k.offRun, at)
 }
 
 // callOffUndone: the hotel has not called it off, so it stands.

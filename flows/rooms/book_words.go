@@ -23,7 +23,7 @@ var (
 	ProblemCancelRefused = &gateway.Problem{Type: "room-cancel-refused", Kind: gateway.Conflict, Title: gateway.Text{
 		Zh: "酒店未接受取消，请联系酒店", En: "The hotel does not accept the cancellation; please ask the hotel"}}
 	ProblemNotBookable = &gateway.Problem{Type: "room-not-bookable", Kind: gateway.Conflict, Title: gateway.Text{
-		Zh: "这家酒店暂不支持在线预订，请直接联系酒店", En: "This hotel cannot be booked here; please ask the hotel itself"}}
+		Zh: "这家酒店暂不支持在此预订，请直接联系酒店，或选择附近其他酒店", En: "This hotel cannot be booked here; please ask the hotel itself, or take another one nearby"}}
 	ProblemStayBegun = &gateway.Problem{Type: "room-stay-begun", Kind: gateway.Conflict, Title: gateway.Text{
 		Zh: "客人已入住，不能取消", En: "The guest has checked in; it cannot be cancelled any more"}}
 )
@@ -35,9 +35,9 @@ func bookingProblems() []*gateway.Problem {
 
 // How people take over.
 var (
-	handUnclear = journey.Handover{Kind: "room-booking-unclear", Next: gateway.Text{
-		Zh: "酒店系统没有回应。系统会查明，若已订上会自动取消。请联系客人，需要时为其重新预订",
-		En: "The hotel's system did not answer. What it may have booked is taken back by itself. Ask the guest, and book again where they still want it"}}
+	handUnclear = journey.Handover{Kind: "room-booking-unclear", Hold: true, Next: gateway.Text{
+		Zh: "酒店系统没有回应，仍在查询：若已订上，预订归客人所有，此事自动办结。请联系客人；若客人改订或放弃，请办结此事，酒店可能已有的预订会随之取消",
+		En: "The hotel's system did not answer and goes on being asked: what it has booked is the guest's, and this settles itself. Ask the guest; where they book anew or give it up, settle this, and what the hotel may have is taken back"}}
 	handInterrupted = journey.Handover{Kind: "room-booking-interrupted", Hold: true, Next: gateway.Text{
 		Zh: "预订过程中断，请与酒店核对", En: "The booking was interrupted; please look at it with the hotel"}}
 	handCancelLate = journey.Handover{Kind: "room-cancel-late", Next: gateway.Text{
@@ -48,12 +48,13 @@ var (
 
 // bookingAssists are the ways in which staff settle what a booking has left to them.
 func bookingAssists() []flow.Assist {
-	again := flow.Resolution{Word: "again", Name: gateway.Text{Zh: "已联系客人，可重新预订", En: "The guest knows, and may book again"}, Decision: "continue"}
-	closed := flow.Resolution{Word: "gone", Name: gateway.Text{Zh: "客人不再需要", En: "The guest does not want it any more"}, Decision: "closed"}
+	again := flow.Resolution{Word: wordAgain, Name: gateway.Text{Zh: "已联系客人，可重新预订", En: "The guest knows, and may book again"}, Decision: "continue", Run: giveUp}
+	closed := flow.Resolution{Word: "gone", Name: gateway.Text{Zh: "客人不再需要", En: "The guest does not want it any more"}, Decision: "closed", Run: giveUp}
+	kept := flow.Resolution{Word: wordBooked, Name: gateway.Text{Zh: "酒店已订上，归客人所有", En: "The hotel has it, and the guest keeps it"}, Decision: "booked", Run: isBooked}
 	settled := flow.Resolution{Word: "settled", Name: gateway.Text{Zh: "已与酒店核对", En: "Settled with the hotel"}, Decision: "closed"}
 	told := flow.Resolution{Word: "settled", Name: gateway.Text{Zh: "已通知酒店", En: "The hotel knows"}, Decision: "cancelled", Run: settledByHand(stepCancel)}
 	return []flow.Assist{
-		{Kind: handUnclear.Kind, Resolutions: []flow.Resolution{again, closed}},
+		{Kind: handUnclear.Kind, Resolutions: []flow.Resolution{again, closed, kept}},
 		{Kind: handInterrupted.Kind, Resolutions: []flow.Resolution{settled}},
 		{Kind: handCancelLate.Kind, Resolutions: []flow.Resolution{told}},
 		{Kind: handCancelInterrupted.Kind, Resolutions: []flow.Resolution{settled}},

@@ -23,7 +23,7 @@ func TestWhatTheHotelBookedIsNoDearer(t *testing.T) {
 		{"in another currency", gateway.Money{Minor: 10_000, Currency: "USD"}, true, gateway.Money{Minor: 10_000, Currency: "USD"}},
 		{"not said", gateway.Money{}, false, yuan(49_000)},
 	} {
-		b, err := confirm(agreed, Reserved{Total: c.made})
+		b, err := confirm(agreed, Reserved{Confirmation: "4711", Total: c.made})
 		if (err != nil) != c.refused || b.Total != c.total {
 			t.Errorf("%s: %v, %v", c.what, b.Total, err)
 		}

@@ -26,7 +26,7 @@ func (o *booking) bindOHIP(h *ohipHouse, to flow.Connection, b *call.Bindings) {
 	s := &ohipSales{h.client, h, o.gone}
 	h.settings.bookable.Store(true)
 	call.BindRead(b, o.look, to.Instance, o.seen(s.look))
-	call.BindWrite(b, o.book, to.Instance, heeded(o.moved, call.Effect[Agreed, Reserved]{Do: s.book, Find: s.booked}))
+	call.BindWrite(b, o.book, to.Instance, heeded(o.moved, keepsLate(to.Ledger, call.Effect[Agreed, Reserved]{Do: s.book, Find: s.booked})))
 	call.BindWrite(b, o.unbook, to.Instance, heeded(o.moved, call.Effect[Agreed, Reserved]{Do: s.unbook, Find: neverAsked}))
 	call.BindWrite(b, o.cancel, to.Instance, heeded(o.moved, call.Effect[CallingOff, struct{}]{Do: s.cancel, Find: s.cancelled}))
 }
