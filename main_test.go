@@ -48,7 +48,7 @@ func TestSandboxLetsVisitorsAndCarsIn(t *testing.T) {
 		t.Errorf("its replay: %d %s", again, same)
 	}
 	for _, e := range [][2]string{{"parking-entry", `"decision":"open"`}, {"parking-exit", `"state":"pay-pending"`},
-		{"rooms-search", `"complete":true,"missing":[],"hotels":[{"hotel":"lakeside"`}, {"parking-bill-search", `"state":"billed"`}, {"parking-payment", `"state":"pay-pending"`}} {
+		{"rooms-search", `"complete":true,"missing":[],"hotels":[{"hotel":"lakeside"`}, {"rooms-booking", `"decision":"booked"`}, {"parking-bill-search", `"state":"billed"`}, {"parking-payment", `"state":"pay-pending"`}} {
 		if status, text := b.Example(e[0]); status/100 != 2 || !strings.Contains(text, e[1]) {
 			t.Errorf("the example %s: %d %s", e[0], status, text)
 		}
@@ -123,6 +123,9 @@ func TestDataFolderSurvives(t *testing.T) {
 	if status, text := first.Example("scenic-entry"); status != 201 {
 		t.Fatalf("the example: %d %s", status, text)
 	}
+	if status, text := first.Example("rooms-booking"); status != 201 {
+		t.Fatalf("the example of a booking: %d %s", status, text)
+	}
 	token := first.Tokens["reader"]
 	if code := first.Stop(); code != 0 {
 		t.Fatalf("exit code %d\n%s", code, first.Log)
@@ -134,6 +137,9 @@ func TestDataFolderSurvives(t *testing.T) {
 	}
 	if status, text := second.Example("scenic-entry"); status != 201 || !strings.Contains(text, `"inside":2,`) {
 		t.Errorf("the second start's example: %d %s", status, text)
+	}
+	if status, text := second.Example("rooms-booking"); status != 201 {
+		t.Errorf("the second start's booking: %d %s", status, text)
 	}
 	if status, text := second.Do("POST", second.API+first.Examples["scenic-entry"].Path, second.Examples["scenic-entry"].Headers,
 		first.Examples["scenic-entry"].Body); status < 400 {

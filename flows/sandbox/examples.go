@@ -41,7 +41,7 @@ func (m *maker) examples(ctx context.Context) (map[string]Example, error) {
 	all := map[string]Example{}
 	for name, make := range map[string]func(context.Context) (Example, error){
 		"scenic-entry": m.scenicEntry, "hotel-check-in": m.checkInLakeside, "hotel-check-in-canal-house": m.checkInCanalHouse,
-		"rooms-search": m.roomsSearch, "parking-entry": m.parkingEntry, "parking-exit": m.parkingExit, "parking-bill-search": m.parkingBillSearch, "parking-payment": m.parkingPayment,
+		"rooms-search": m.roomsSearch, "rooms-booking": m.roomsBooking, "parking-entry": m.parkingEntry, "parking-exit": m.parkingExit, "parking-bill-search": m.parkingBillSearch, "parking-payment": m.parkingPayment,
 	} {
 		e, err := make(ctx)
 		if err != nil {

@@ -85,6 +85,82 @@ func (m *maker) checkInCanalHouse(ctx context.Context) (Example, error) {
 	return m.checkIn("canal-house", "desk-1", "The same at Canal House, whose keys are cut by hand: a member of staff is called for the key", made[0].Booking, g), nil
 }
 
+// roomsBooking books a room that a search has just found at Lakeside Hotel for tomorrow, in a name that nobody had before, so
+// that it is no wish that has been fulfilled already.
+func (m *maker) roomsBooking(ctx context.Context) (Example, error) {
+	e, err := m.roomsSearch(ctx)
+	if err != nil {
+		return Example{}, err
+	}
+	search, err := url.Parse(e.Path)
+	if err != nil {
+		return Example{}, err
+	}
+	query := search.Query()
+	query.Set("radius", "100")
+	query.Set("nights", "1")
+	e.Path = search.Path + "?" + query.Encode()
+	o, err := m.offerAt(ctx, e, "lakeside")
+	if err != nil {
+		return Example{}, err
+	}
+	return m.post("traveller", "/v1/hotels/lakeside/bookings", "Somebody books a room that was found at Lakeside Hotel, for tomorrow night", map[string]any{
+		"check_in": query.Get("check_in"), "nights": 1, "guests": 2, "kind": o.Kind, "plan": o.Plan, "price": o.Total,
+		"guest": map[string]string{"name": newName(m.now())},
+	}), nil
+}
+
+// offered is a room that a search has found.
+type offered struct {
+	Kind  string `json:"kind"`
+	Plan  string `json:"plan"`
+	Total money  `json:"total"`
+}
+
+// offerAt searches until a hotel has answered, and returns its cheapest room.
+func (m *maker) offerAt(ctx context.Context, search Example, hotel string) (offered, error) {
+	again := time.NewTicker(searchAgain)
+	defer again.Stop()
+	for {
+		var found struct {
+			Complete bool `json:"complete"`
+			Hotels   []struct {
+				Hotel  string    `json:"hotel"`
+				Offers []offered `json:"offers"`
+			} `json:"hotels"`
+		}
+		if err := m.send(ctx, m.api, search, &found); err != nil {
+			return offered{}, err
+		}
+		for _, h := range found.Hotels {
+			if h.Hotel == hotel && len(h.Offers) > 0 {
+				return h.Offers[0], nil
+			}
+		}
+		if found.Complete {
+			return offered{}, errors.New("the search finds no room there")
+		}
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			return offered{}, ctx.Err()
+		}
+	}
+}
+
+// searchAgain is how long a start waits for a hotel that has not answered yet, each time.
+const searchAgain = 250 * time.Millisecond
+
+// newName is a name that is another one each second: signs of the Chinese calendar behind the word for an example.
+func newName(at time.Time) string {
+	signs := []rune("甲乙丙丁戊己庚辛壬癸子丑寅卯辰巳午未申酉戌亥")
+	name := ""
+	for n := at.Unix(); n > 0; n /= int64(len(signs)) {
+		name += string(signs[n%int64(len(signs))])
+	}
+	return "样例" + name
+}
+
 // roomsSearch looks for a room near West Lake, for two, from tomorrow on.
 func (m *maker) roomsSearch(context.Context) (Example, error) {
 	zone, err := time.LoadLocation("Asia/Shanghai") // where the sandbox's hotels are
