@@ -59,6 +59,7 @@ func proofs() []proof {
 		{"parking-kill", "kill -9 of serve at random moments under parking entries and exits, with faults at random at the payment provider and the city", "kills", 4, 1000, provesParkingKill},
 		{"exits", "server's time of a parking exit, open loop at 300 exits/s, flush included, with systems that are well and that hang", "exits", 1050, 17_100, provesExits},
 		{"parkings", "what a parking exit costs with a hundredth of the stays in the ledger and with all of them; memory; ready after kill -9", "stays", 20_000, 1_000_000, provesParkings},
+		{"booking-kill", "kill -9 of serve at random moments while rooms are booked and called off, with faults at random at the hotel's system", "kills", 3, 500, provesBookingKill},
 		{"rooms", "a search of a town of which everything is known, against a bare handler that answers the same bytes; its tail", "requests in a stretch", 300, 10_000, provesRooms},
 		{"rooms-cold", "a search of which nothing is known, while some hotels hang and some refuse", "searches", 8, 100, provesRoomsCold},
 		{"rooms-growth", "the same circle of hotels in cities of 100 to 100,000", "searches in a stretch", 5000, 50_000, provesRoomsGrowth},
