@@ -25,11 +25,12 @@ type child struct {
 	process    *exec.Cmd
 	ended      chan error
 	log        *os.File
+	patience   time.Duration // that it has to be ready
 }
 
 // newChild opens the sockets; nothing runs yet.
 func newChild(w *world, program string) (*child, error) {
-	c := &child{world: w, program: program}
+	c := &child{world: w, program: program, patience: 20 * time.Second}
 	for _, l := range []**net.TCPListener{&c.api, &c.admin} {
 		opened, err := listen()
 		if err != nil {
@@ -75,7 +76,7 @@ func (c *child) start() (time.Duration, error) {
 // ready asks until the program says that it is ready.
 func (c *child) ready(began time.Time) (time.Duration, error) {
 	client := &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
-	for time.Since(began) < 20*time.Second {
+	for time.Since(began) < c.patience {
 		res, err := client.Get("http://" + c.admin.Addr().String() + "/readyz")
 		if err == nil {
 			_ = res.Body.Close()
@@ -90,7 +91,7 @@ func (c *child) ready(began time.Time) (time.Duration, error) {
 		case <-time.After(time.Millisecond):
 		}
 	}
-	return 0, fmt.Errorf("serve is not ready within 20 s\n%s", c.lastWords())
+	return 0, fmt.Errorf("serve is not ready within %s\n%s", c.patience, c.lastWords())
 }
 
 // kill ends the program with SIGKILL.

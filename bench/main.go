@@ -62,7 +62,9 @@ func proofs() []proof {
 		{"booking-kill", "kill -9 of serve at random moments while rooms are booked and called off, with faults at random at the hotel's system", "kills", 3, 500, provesBookingKill},
 		{"rooms", "a search of a town of which everything is known, against a bare handler that answers the same bytes; its tail", "requests in a stretch", 300, 10_000, provesRooms},
 		{"rooms-cold", "a search of which nothing is known, while some hotels hang and some refuse", "searches", 8, 100, provesRoomsCold},
-		{"rooms-growth", "the same circle of hotels in cities of 100 to 100,000", "searches in a stretch", 5000, 50_000, provesRoomsGrowth},
+		{"rooms-growth", "the same circle of hotels in cities of 100 to 100,000, the whole request", "searches in a stretch", 300, 3000, provesRoomsGrowth},
+		{"rooms-memory", "memory of serve when all that the search keeps of a town is full", "seconds of searching", 1, 10, provesRoomsMemory},
+		{"morning", "each journey by itself at a steady rate, and a city's morning: all of them at once", "seconds of each", 1, 20, provesMorning},
 	}
 }
 

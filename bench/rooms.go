@@ -136,8 +136,13 @@ func (t *rooms) build(hotels int) error {
 
 // writeHotel writes the file of a venue that is found alone.
 func (t *rooms) writeHotel(h *ohip.TownHotel, url string) error {
+	return t.writeVenue(venueOf(h), h, url)
+}
+
+// writeVenue is writeHotel under a name of its own.
+func (t *rooms) writeVenue(id string, h *ohip.TownHotel, url string) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "id: %s\nkind: hotel\ntenant: hangzhou\nname: { zh: %q, en: %q }\ntime_zone: Asia/Shanghai\n", venueOf(h), h.NameZh, h.NameEn)
+	fmt.Fprintf(&b, "id: %s\nkind: hotel\ntenant: hangzhou\nname: { zh: %q, en: %q }\ntime_zone: Asia/Shanghai\n", id, h.NameZh, h.NameEn)
 	fmt.Fprintf(&b, "connectors:\n  pms:\n    connector: ohip\n    url: %s\n    secrets: { client_secret: { file: %q } }\n    options: { hotel_id: %s }\n",
 		url, t.path("secrets/ohip-town"), h.ID)
 	fmt.Fprintf(&b, "rooms:\n  at: { lat: %.6f, lon: %.6f }\n  kinds:\n", h.Lat, h.Lon)
@@ -145,7 +150,7 @@ func (t *rooms) writeHotel(h *ohip.TownHotel, url string) error {
 		k := &h.Types[i]
 		fmt.Fprintf(&b, "    %s: { name: { zh: %q, en: %q }, guests: %d }\n", k.Code, k.Name, k.Name, k.People)
 	}
-	return os.WriteFile(t.path("configs/venues/"+venueOf(h)+".yaml"), []byte(b.String()), 0o600)
+	return os.WriteFile(t.path("configs/venues/"+id+".yaml"), []byte(b.String()), 0o600)
 }
 
 // venueOf returns the id of the venue that is the hotel.
@@ -273,11 +278,7 @@ func (t *rooms) compare() error {
 	}
 	r := t.run.report
 	r.note("hotels of the town, in the circle, in an answer", "%d, %d, 20", len(t.hotels), roomsCircle)
-	inAll := 0
-	for i := range t.hotels {
-		inAll += t.hotels[i].Rooms
-	}
-	r.note("rooms of all hotels", "%d", inAll)
+	r.note("rooms of all hotels", "%d", t.allRooms())
 	r.note("a different search's answer", "%.1f KiB", median(kib))
 	r.control("A/A: bare against itself", median(controls))
 	r.atMost("the same search again, processor time against bare", "×", median(sames), 1.5, 1.4)

@@ -1,96 +1,162 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"runtime"
+	"path/filepath"
 	"slices"
+	"strings"
 	"time"
-
-	"github.com/warmgate/warmgate/flows/rooms/offer"
-	"github.com/warmgate/warmgate/flows/rooms/sheet"
-	"github.com/warmgate/warmgate/gateway"
 )
 
-const growthCircle = 50
+const (
+	growthCircle = 50
+	growthLat    = 30.25 // the circle's middle; all other hotels are kilometres to the east
+	growthLon    = 120.15
+	growthRadius = 3000 // metres
+	growthSmall  = 1000 // searches in a stretch: below them the two largest cities are left out
+)
 
-// provesRoomsGrowth searches the same circle of hotels in cities that grow around it. It is the search alone, from the query to
-// the answer's bytes, in this process: what a request costs beside it does not know of the city.
+// provesRoomsGrowth searches the same circle of hotels in cities that grow around it, each before a program of its own, in turn.
 func provesRoomsGrowth(r *run) error {
 	sizes := []int{100, 1000, 10_000, 100_000}
-	cities := make([]*sheet.City, len(sizes))
+	if r.n < growthSmall {
+		sizes = sizes[:2]
+	}
+	cities := make([]*grown, len(sizes))
+	var err error
 	for i, n := range sizes {
-		var err error
-		if cities[i], err = growthCity(n, r.seed); err != nil {
-			return err
+		if err == nil {
+			cities[i], err = growCity(r, n)
 		}
 	}
-	runtime.GC() // what making them has left is nobody's cost
-	costs := make([][]float64, len(sizes))
-	for pair := range roomsPairs + 1 {
-		for i, c := range cities {
-			took, err := growthStretch(c, r.n)
-			if err != nil {
-				return err
-			}
-			if pair > 0 { // everything grows warm in the first
-				costs[i] = append(costs[i], took)
-			}
+	if err == nil {
+		err = compareGrown(r, cities)
+	}
+	for _, c := range cities {
+		if c != nil {
+			err = errors.Join(err, c.stop())
 		}
 	}
-	medians := make([]float64, len(sizes))
-	for i, n := range sizes {
-		medians[i] = median(costs[i])
-		r.report.note(fmt.Sprintf("a search of %d hotels in a city of %d", growthCircle, n), "%.2f µs", medians[i])
-	}
-	r.report.atMost("the dearest against the cheapest", "×", slices.Max(medians)/slices.Min(medians), 1.4, 1.3)
-	return nil
+	return err
 }
 
-var growthStay = offer.Stay{Arrival: 20_600, Nights: 2, Guests: 2}
+// grown is a city in which a circle of hotels is searched.
+type grown struct {
+	*rooms
+	hotels int
+	gate   *raw
+	asked  int // searches so far
+}
 
-// growthCity makes a city of n hotels, the same 50 of them in the circle, all of which have said what they have.
-func growthCity(n int, seed uint64) (*sheet.City, error) {
-	r := rand.New(rand.NewPCG(seed, 9))
-	hotels := make([]sheet.Hotel, n)
-	step := n / growthCircle // those of the circle are anywhere in the order
-	for i := range hotels {
-		lat, lon := 30+r.Float64()*0.6, 120.2+r.Float64() // east of the circle
-		if i%step == 0 && i/step < growthCircle {
-			k := float64(i / step)
-			lat, lon = 30.25+0.0003*(k-25), 120.15
-		}
-		hotels[i] = sheet.Hotel{ID: fmt.Sprintf("hotel-%06d", i), Name: gateway.Text{Zh: "酒店", En: "A hotel of the town"}, Lat: lat, Lon: lon}
-	}
-	c, err := sheet.New(sheet.Config{Currency: "CNY", Stays: 1, MaxBytes: 1 << 30, Retry: time.Second}, hotels)
+// growCity builds a city of n hotels, the same 50 of them in the circle, and starts a program before it.
+func growCity(r *run, n int) (*grown, error) {
+	part := *r
+	part.dir = filepath.Join(r.dir, fmt.Sprintf("city-%d", n))
+	t, err := newRooms(&part, growthCircle)
 	if err != nil {
 		return nil, err
 	}
-	now := time.Now()
-	for i := range hotels {
-		offers := make([]offer.Offer, 6)
-		for j := range offers {
-			offers[j] = offer.Offer{Kind: "STD", Name: "Standard room, one bed", Plan: fmt.Sprintf("PLAN%d", j), Free: 1 + r.IntN(9), Guests: 2, TaxIncluded: true,
-				Total: gateway.Money{Minor: 30_000 + r.Int64N(50_000), Currency: "CNY"}}
-		}
-		c.Put(growthStay, int32(i), sheet.Found{Answer: &offer.Answer{AsOf: now, Offers: offers}, Fresh: now.Add(24 * time.Hour)}, now)
+	c := &grown{rooms: t, hotels: n}
+	if err = c.spread(); err == nil {
+		t.serve.patience = 2 * time.Minute
+		_, err = t.serve.start()
+	}
+	if err == nil {
+		c.gate, err = dialRaw(t.serve.api.Addr().String(), t.token)
+	}
+	if err == nil {
+		err = c.know()
+	}
+	if err != nil {
+		return nil, errors.Join(err, c.stop())
 	}
 	return c, nil
 }
 
-// growthStretch returns the microseconds of processor time that one of n searches takes, none of which comes twice.
-func growthStretch(c *sheet.City, n int) (float64, error) {
-	now, before := time.Now(), threadTimes(os.Getpid())
-	q := sheet.Query{Radius: 3000, Stay: growthStay, Limit: 20, Lang: gateway.LangEn}
-	for i := range n {
-		q.Lat, q.Lon = 30.25, 120.15+float64(i)*1e-9
-		p := c.Look(&q, now)
-		p.Write(func(dst []byte, last sheet.Position) []byte { return append(dst, last.Hotel...) })
-		if p.Count.Cached != growthCircle {
-			return 0, fmt.Errorf("there are %+v hotels in the circle", p.Count)
-		}
-		p.Release()
+// spread writes the hotels' files: those of the circle are anywhere in the order, and the others are never asked.
+func (c *grown) spread() error {
+	left, err := filepath.Glob(c.path("configs/venues/hotel-*.yaml"))
+	if err != nil {
+		return err
 	}
-	return float64((threadTimes(os.Getpid()) - before).Nanoseconds()) / 1000 / float64(n), nil
+	for _, name := range left {
+		if err := os.Remove(name); err != nil {
+			return err
+		}
+	}
+	chance := rand.New(rand.NewPCG(c.run.seed, 9))
+	step := c.hotels / growthCircle
+	for i := range c.hotels {
+		k := i / step
+		h := c.town.HotelAt(k % growthCircle)
+		if i%step != 0 || k >= growthCircle {
+			h.Lat, h.Lon = 30+chance.Float64()*0.6, 120.3+chance.Float64()
+		} else {
+			h.Lat, h.Lon = growthLat+0.0003*float64(k-growthCircle/2), growthLon
+		}
+		if err := c.writeVenue(fmt.Sprintf("hotel-%06d", i), &h, c.city.URL("ohip", "town")); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// next is a search of the circle that was not there before.
+func (c *grown) next() string {
+	c.asked++
+	return fmt.Sprintf("/v1/rooms?near=%.2f,%.8f&radius=%d&check_in=%s&nights=2&guests=2", growthLat, growthLon+float64(c.asked)*1e-8, growthRadius, c.stay.Arrival)
+}
+
+// know searches until every hotel of the circle has said what it has, and holds that they are as many as they should be.
+func (c *grown) know() error {
+	api := newClient(c.serve.api.Addr().String(), 4)
+	for began := time.Now(); time.Since(began) < warmWithin; {
+		f, _, err := c.search(api, c.next()+"&limit=50")
+		if err != nil {
+			return err
+		}
+		if n := len(f.Hotels); f.Complete && f.Cursor == "" && n > growthCircle/2 && n <= growthCircle {
+			return nil
+		}
+	}
+	return errors.New("not all hotels of the circle are known")
+}
+
+func (c *grown) stop() error {
+	if c.gate != nil {
+		c.gate.close()
+	}
+	err := c.serve.stop()
+	c.close()
+	return err
+}
+
+// compareGrown takes what a search costs in each city, in turn.
+func compareGrown(r *run, cities []*grown) error {
+	costs := make([][]float64, len(cities))
+	for pair := range roomsPairs + 1 {
+		var line []string
+		for i, c := range cities {
+			took, err := c.stretch(c.serve.process.Process.Pid, c.gate, c.next)
+			if err != nil {
+				return err
+			}
+			line = append(line, took.String())
+			if pair > 0 { // everything grows warm in the first
+				costs[i] = append(costs[i], took.cpu)
+			}
+		}
+		fmt.Fprintf(r.progress, "rooms-growth: pair %d: µs of processor time and bytes a request: %s\n", pair, strings.Join(line, ", "))
+	}
+	medians := make([]float64, len(cities))
+	for i, c := range cities {
+		medians[i] = median(costs[i])
+		r.report.note(fmt.Sprintf("a search of %d hotels in a city of %d, the whole request", growthCircle, c.hotels), "%.1f µs, %.0f MiB",
+			medians[i], c.serve.memory())
+	}
+	r.report.atMost("the dearest against the cheapest", "×", slices.Max(medians)/slices.Min(medians), 1.4, 1.5)
+	return nil
 }
