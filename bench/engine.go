@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os/exec"
 	"regexp"
@@ -9,30 +10,69 @@ import (
 
 // provesEngine runs the engine's own benchmark and reads its figures.
 func provesEngine(r *run) error {
-	test := exec.CommandContext( //nolint:gosec // a number is all that varies
-		r.ctx, "go", "test", "-run", "^$", "-bench", "^BenchmarkPlan", "-benchmem", "-count", strconv.Itoa(r.n),
-		"github.com/warmgate/warmgate/gateway/journey")
+	all, err := benchmarks(r.ctx, "gateway/journey", "^BenchmarkPlan", r.n)
+	if err != nil {
+		return err
+	}
+	for _, b := range all {
+		r.report.atMost(b.name+", median time", "µs", median(b.micros), 8, 4)
+		r.report.atMost(b.name+", median allocations", "", median(b.allocs), 25, 1)
+	}
+	return nil
+}
+
+// benchRooms runs a benchmark of each room alone.
+func benchRooms(r *run) error {
+	t := table{title: "Each room alone", note: "By `go test -bench` in its package: one processor, nothing beside it. Medians of three.",
+		columns: []string{"", "benchmark", "µs", "allocations"}}
+	for _, room := range []struct{ name, path, pattern string }{
+		{"edge", "gateway/edge", "^BenchmarkHandle$"},
+		{"auth", "gateway/auth", "^BenchmarkVerifyHit$"},
+		{"limit", "gateway/limit", "^BenchmarkLimitCheck$"},
+		{"plan", "gateway/journey", "^BenchmarkPlanOfSixCalls$"},
+		{"call", "gateway/call", "^BenchmarkCall$"},
+		{"ledger", "gateway/ledger/sqlite", "^BenchmarkItem$"},
+	} {
+		all, err := benchmarks(r.ctx, room.path, room.pattern, 3)
+		if err != nil {
+			return err
+		}
+		for _, b := range all {
+			t.rows = append(t.rows, []string{room.name, b.name, fmt.Sprintf("%.2f", median(b.micros)), fmt.Sprintf("%.0f", median(b.allocs))})
+		}
+	}
+	r.report.tables = append(r.report.tables, t)
+	return nil
+}
+
+// benchmark is what one has printed, count by count.
+type benchmark struct {
+	name           string
+	micros, allocs []float64
+}
+
+// benchmarks runs those of a package whose names fit a pattern.
+func benchmarks(ctx context.Context, path, pattern string, count int) (all []*benchmark, err error) {
+	test := exec.CommandContext( //nolint:gosec // all of it is written here
+		ctx, "go", "test", "-run", "^$", "-bench", pattern, "-benchmem", "-count", strconv.Itoa(count), "github.com/warmgate/warmgate/"+path)
 	text, err := test.CombinedOutput()
 	if err != nil {
-		return fmt.Errorf("cannot run the engine's benchmark: %w\n%s", err, text)
+		return nil, fmt.Errorf("cannot run the benchmarks of %s: %w\n%s", path, err, text)
 	}
+	by := map[string]*benchmark{}
 	line := regexp.MustCompile(`(?m)^(Benchmark\S+)\s+\d+\s+([0-9.]+) ns/op.*?\s([0-9.]+) allocs/op`)
-	times, allocs := map[string][]float64{}, map[string][]float64{}
-	var names []string
 	for _, found := range line.FindAllStringSubmatch(string(text), -1) {
 		ns, _ := strconv.ParseFloat(found[2], 64) // the pattern admits numbers alone
 		n, _ := strconv.ParseFloat(found[3], 64)
-		if times[found[1]] == nil {
-			names = append(names, found[1])
+		b := by[found[1]]
+		if b == nil {
+			b = &benchmark{name: found[1]}
+			by[found[1]], all = b, append(all, b)
 		}
-		times[found[1]], allocs[found[1]] = append(times[found[1]], ns/1000), append(allocs[found[1]], n)
+		b.micros, b.allocs = append(b.micros, ns/1000), append(b.allocs, n)
 	}
-	if len(names) == 0 {
-		return fmt.Errorf("the engine's benchmark has printed no figures:\n%s", text)
+	if len(all) == 0 {
+		return nil, fmt.Errorf("the benchmarks of %s have printed no figures:\n%s", path, text)
 	}
-	for _, name := range names {
-		r.report.atMost(name+", median time", "µs", median(times[name]), 8, 4)
-		r.report.atMost(name+", median allocations", "", median(allocs[name]), 25, 1)
-	}
-	return nil
+	return all, nil
 }

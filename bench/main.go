@@ -3,11 +3,14 @@
 //	go run ./bench                 lists the proofs
 //	go run ./bench NAME -n N       takes one, at any scale
 //	go run ./bench all             takes all of them at their full scale
+//	go run ./bench report          takes those of bench/RESULTS.md and writes it, with its plots
+//	go run ./bench systems         serves the three systems that the peers are measured with, until it is stopped
 //
 // A figure that misses its target ends the command with 1. The short forms run in `go test ./bench`.
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -37,7 +40,7 @@ func main() {
 type proof struct {
 	name, what  string
 	scale       string // what -n counts
-	short, full int
+	short, full int    // a short one of 0: `go test` does not take it
 	run         func(r *run) error
 }
 
@@ -56,6 +59,12 @@ func proofs() []proof {
 		{"overload", "five times the capacity, open loop", "seconds", 2, 20, provesOverload},
 		{"start", "serve: ready, and idle memory, also after kill -9 with many rows", "rows", 10_000, 100_000, provesStart},
 		{"hotels", "serve on the files of a town of hotels: ready, memory, and read again while it is asked", "hotels", 1000, 10_000, provesHotels},
+		{"ledger-tail", "how long one-row commits take at 500 a second, against a raw append-and-flush of the same bytes", "rounds", 0, 15, provesLedgerTail},
+		{"floors", "three uncached Asks, decoded, against a composite that does nothing else", "rounds", 1, 9, provesFloors},
+		{"peers", "the same beside what else could do it: net/http, Caddy, nginx with Lua", "rounds", 0, 21, provesPeers},
+		{"caches", "the same warm search for rooms beside nginx's cache and Varnish", "rounds", 0, 21, provesCaches},
+		{"growth", "processor time of a request with more and more idle connections, and with more and more calls in a plan", "rounds", 0, 15, provesGrowth},
+		{"breakdown", "where a request's time and allocations go, room by room", "seconds", 0, 10, provesBreakdown},
 		{"parking-kill", "kill -9 of serve at random moments under parking entries and exits, with faults at random at the payment provider and the city", "kills", 4, 1000, provesParkingKill},
 		{"exits", "server's time of a parking exit, open loop at 300 exits/s, flush included, with systems that are well and that hang", "exits", 1050, 17_100, provesExits},
 		{"parkings", "what a parking exit costs with a hundredth of the stays in the ledger and with all of them; memory; ready after kill -9", "stays", 20_000, 1_000_000, provesParkings},
@@ -82,6 +91,8 @@ func command(ctx context.Context, args []string, out io.Writer) error {
 	n := flags.Int("n", 0, "scale; 0: the full one")
 	seed := flags.Uint64("seed", 1, "of everything that is random")
 	binary := flags.String("warmgate", "", "a program that was built already; empty: build it")
+	into := flags.String("into", "", "a folder to keep a proof's section of the report in; of report: where RESULTS.md is, empty: bench")
+	scale := flags.Float64("scale", 1, "of report: times the scale of each of its proofs")
 	if err := flags.Parse(args[1:]); err != nil {
 		return err
 	}
@@ -90,6 +101,12 @@ func command(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
+	switch args[0] {
+	case "report":
+		return writeReport(ctx, reportArgs{into: cmp.Or(*into, "bench"), scale: *scale, seed: *seed, binary: *binary, dir: dir, progress: os.Stderr}, out)
+	case "systems":
+		return serveSystems(ctx, dir, *seed, out)
+	}
 	found, missed := false, false
 	for _, p := range proofs() {
 		if args[0] != p.name && args[0] != "all" {
@@ -105,6 +122,11 @@ func command(ctx context.Context, args []string, out io.Writer) error {
 			return fmt.Errorf("%s: %w", p.name, err)
 		}
 		report.write(out)
+		if *into != "" {
+			if err := report.keep(*into); err != nil {
+				return fmt.Errorf("%s: cannot keep its section: %w", p.name, err)
+			}
+		}
 		missed = missed || report.missed()
 	}
 	switch {
@@ -132,7 +154,8 @@ func (r *run) take(p proof) (*report, error) {
 	if err := os.MkdirAll(r.dir, 0o700); err != nil {
 		return nil, err
 	}
-	r.report = &report{title: p.name + ": " + p.what, about: fmt.Sprintf("-n %d (%s), -seed %d", r.n, p.scale, r.seed), machine: machine()}
+	r.report = &report{name: p.name, title: p.name + ": " + p.what, about: fmt.Sprintf("-n %d (%s), -seed %d", r.n, p.scale, r.seed), machine: machine(),
+		command: fmt.Sprintf("%s -n %d -seed %d", p.name, r.n, r.seed)}
 	began := time.Now()
 	if err := p.run(r); err != nil {
 		return nil, err

@@ -29,7 +29,11 @@ func provesMatrix(r *run) error {
 		return errors.New("the matrix did not come to its end")
 	}
 	held := 0
+	picture := table{title: "The budget matrix",
+		note: "Each system under each fault: how much of the machine budget the answer took. Fields of several cases are parted; the outcomes are below."}
 	for _, row := range rows {
+		picture.fields = append(picture.fields, field{row: row.System, column: row.Fault, held: row.Held(), share: float64(row.Took) / float64(row.Machine),
+			words: fmt.Sprintf("%s: %s, %.0f ms of %s", row.Name(), row.Got, millis(row.Took), row.Machine)})
 		if row.Held() {
 			held++
 		}
@@ -42,6 +46,7 @@ func provesMatrix(r *run) error {
 		}
 		r.report.figures = append(r.report.figures, f)
 	}
+	r.report.tables = append(r.report.tables, picture)
 	r.report.exactly("fields that held", held, len(rows))
 	return nil
 }

@@ -4,16 +4,20 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"os/exec"
 	"slices"
+	"strings"
 	"time"
 	"unicode/utf8"
 )
 
 // report is a proof's figures.
 type report struct {
-	title, about, machine string
-	figures               []figure
-	took                  time.Duration
+	name, title, about, machine string
+	command                     string // its arguments, that take it again
+	tables                      []table
+	figures                     []figure
+	took                        time.Duration
 }
 
 // figure is one line of a report.
@@ -27,6 +31,29 @@ type figure struct {
 // note adds a figure that nothing is promised of.
 func (r *report) note(name, format string, args ...any) {
 	r.figures = append(r.figures, figure{name: name, value: fmt.Sprintf(format, args...)})
+}
+
+// absent says that something could not be measured: what was promised beside it is missed.
+func (r *report) absent(what string, err error) {
+	r.figures = append(r.figures, figure{name: what + " is not measured", value: oneLine(err.Error()), target: "it is there", missed: true})
+}
+
+// version notes what a program says of itself; where it is not there, nothing.
+func (r *report) version(of, program string, args ...string) {
+	if out, err := exec.Command(program, args...).CombinedOutput(); err == nil { //nolint:gosec // programs that proofs name
+		first, _, _ := strings.Cut(string(out), "\n")
+		r.note("version of "+of, "%s", strings.TrimSpace(first))
+	}
+}
+
+// oneLine shortens a text to what a line of a table can hold.
+func oneLine(s string) string {
+	s = strings.Join(strings.Fields(s), " ")
+	const most = 200
+	if len(s) > most {
+		s = strings.ToValidUTF8(s[:most], "") + "…"
+	}
+	return s
 }
 
 // exactly adds a count that must be want, whatever the machine does.
@@ -47,6 +74,12 @@ func (r *report) atLeast(name, unit string, got, floor, slack float64) {
 		missed: !(got >= floor), broken: !(got >= floor/slack)})
 }
 
+// aim says beside the last figure's target what it should come to.
+func (r *report) aim(unit string, at float64) {
+	last := &r.figures[len(r.figures)-1]
+	last.target += ", aim " + number(at, unit)
+}
+
 // control adds an A/A ratio: outside ±5 % the run proves nothing. A test does not fail for it.
 func (r *report) control(name string, got float64) {
 	r.figures = append(r.figures, figure{name: name, value: number(got, "×"), target: "1 ± 0.05", missed: !(math.Abs(got-1) <= 0.05)})
@@ -61,6 +94,17 @@ func number(v float64, unit string) string {
 		return fmt.Sprintf("%.*f%s", digits, v, unit)
 	}
 	return fmt.Sprintf("%.*f %s", digits, v, unit)
+}
+
+// verdict says in a word whether the figure is as promised.
+func (f *figure) verdict() string {
+	switch {
+	case f.missed:
+		return "MISSED"
+	case f.target != "":
+		return "held"
+	}
+	return ""
 }
 
 func (r *report) missed() bool {
@@ -83,14 +127,7 @@ func (r *report) write(w io.Writer) {
 		}
 	}
 	for _, f := range r.figures {
-		verdict := ""
-		switch {
-		case f.missed:
-			verdict = "MISSED"
-		case f.target != "":
-			verdict = "held"
-		}
-		fmt.Fprintf(w, "  %-*s  %*s  %-*s  %s\n", widths[0], f.name, widths[1], f.value, widths[2], f.target, verdict)
+		fmt.Fprintf(w, "  %-*s  %*s  %-*s  %s\n", widths[0], f.name, widths[1], f.value, widths[2], f.target, f.verdict())
 	}
 	fmt.Fprintln(w)
 }

@@ -3,12 +3,10 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"math/rand/v2"
 	"net/http"
 	"os"
-	"strconv"
 	"strings"
 	"time"
 
@@ -74,14 +72,16 @@ type rooms struct {
 }
 
 // newRooms builds the town and writes its hotels' files; nothing runs yet. What was heard of a hotel is fresh for an hour.
-func newRooms(r *run, hotels int, edits ...edit) (*rooms, error) {
+func newRooms(r *run, hotels int) (*rooms, error) {
 	program, err := r.program()
 	if err != nil {
 		return nil, err
 	}
-	edits = append(edits, edit{"gateway.yaml", `scope: address, rate: \d+, per: 1s, burst: \d+`, "scope: address, rate: 100000, per: 1s, burst: 100000"},
-		edit{"gateway.yaml", `scope: principal, rate: \d+, per: 1s, burst: \d+`, "scope: principal, rate: 100000, per: 1s, burst: 100000"},
-		edit{"gateway.yaml", `fresh: 30s, stale_while_revalidate: 2m`, "fresh: 1h, stale_while_revalidate: 1h"})
+	edits := []edit{
+		{"gateway.yaml", `scope: address, rate: \d+, per: 1s, burst: \d+`, "scope: address, rate: 100000, per: 1s, burst: 100000"},
+		{"gateway.yaml", `scope: principal, rate: \d+, per: 1s, burst: \d+`, "scope: principal, rate: 100000, per: 1s, burst: 100000"},
+		{"gateway.yaml", `fresh: 30s, stale_while_revalidate: 2m`, "fresh: 1h, stale_while_revalidate: 1h"},
+	}
 	w, err := newWorld(r.dir, r.seed, nil, edits...)
 	if err != nil {
 		return nil, err
@@ -329,20 +329,4 @@ func (t *rooms) allocations(to *raw, path func() string) (float64, error) {
 	return (counts[2] - counts[1] - (counts[1] - counts[0])) / float64(n), nil
 }
 
-func (t *rooms) mallocs() (float64, error) {
-	res, err := http.Get("http://" + t.serve.admin.Addr().String() + "/debug/pprof/allocs?debug=1") // it ends with runtime.MemStats
-	if err != nil {
-		return 0, err
-	}
-	defer res.Body.Close()
-	text, err := io.ReadAll(res.Body)
-	if err != nil {
-		return 0, err
-	}
-	_, rest, found := strings.Cut(string(text), "\n# Mallocs = ")
-	word, _, _ := strings.Cut(rest, "\n")
-	if !found {
-		return 0, errors.New("the program does not count its allocations")
-	}
-	return strconv.ParseFloat(word, 64)
-}
+func (t *rooms) mallocs() (float64, error) { return mallocs(t.serve.admin.Addr().String()) }
