@@ -47,7 +47,13 @@ $(LINT):
 	mv bin/golangci-lint $@
 
 .PHONY: bench
-bench: ## take the figures of docs/proofs.md at their full scale (PROOF=name N=scale)
+bench: ## measure the gateway beside its floors and peers, and write bench/RESULTS.md (25 minutes; SCALE=0.1 for a look)
+	.ci/peers || echo "what is missing is said in the report" >&2
+	.ci/licences peers
+	go run ./bench report $(if $(SCALE),-scale $(SCALE))
+
+.PHONY: proofs
+proofs: ## take the figures of docs/proofs.md at their full scale (PROOF=name N=scale)
 	go run ./bench $(PROOF) $(if $(N),-n $(N))
 
 .PHONY: fuzz
