@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -40,7 +41,7 @@ func breakDownAsks(r *run) (err error) {
 	}
 	d := newDriver(gateway, target{w.look(false), token, true})
 	defer d.host.CloseIdleConnections()
-	return breakDown(r, "three uncached Asks", gateway, func(int) error { return d.fine(d.path()) })
+	return breakDown(r, "three uncached Asks", gateway, allBusy(), func(int) error { return d.fine(d.path()) })
 }
 
 func breakDownSearch(r *run) (err error) {
@@ -62,7 +63,7 @@ func breakDownSearch(r *run) (err error) {
 	for i := range paths {
 		paths[i] = t.anywhere()
 	}
-	return breakDown(r, "different warm searches for rooms", subjectOf(t.serve), func(i int) error { return d.fine(paths[i%len(paths)]) })
+	return breakDown(r, "different warm searches for rooms", subjectOf(t.serve), allBusy(), func(i int) error { return d.fine(paths[i%len(paths)]) })
 }
 
 func breakDownEntries(r *run) (err error) {
@@ -83,7 +84,7 @@ func breakDownEntries(r *run) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, serve.stop()) }()
-	tickets, err := w.issue(1500*(r.n+2), 1) // more than can be let in
+	tickets, err := w.issue(addedRate*(r.n+breakdownWarm), 1)
 	if err != nil {
 		return err
 	}
@@ -91,14 +92,10 @@ func breakDownEntries(r *run) (err error) {
 	if err != nil {
 		return err
 	}
-	api := newClient(serve.api.Addr().String(), connections)
+	api := newClient(serve.api.Addr().String(), 512)
 	var next atomic.Int64
-	return breakDown(r, "entries", subjectOf(serve), func(int) error {
-		i := next.Add(1)
-		if int(i) > len(tickets) {
-			return errors.New("there are no more tickets")
-		}
-		got, err := api.do(entry(token, "north-1", uuid.NewString(), shown(tickets[i-1])), 5*time.Second)
+	return breakDown(r, "entries", subjectOf(serve), atRate(addedRate), func(int) error {
+		got, err := api.do(entry(token, "north-1", uuid.NewString(), shown(tickets[next.Add(1)-1])), 5*time.Second)
 		if err == nil && got.status != http.StatusCreated {
 			err = errors.New(got.word(nil))
 		}
@@ -106,28 +103,51 @@ func breakDownEntries(r *run) (err error) {
 	})
 }
 
-// breakDown keeps a gateway busy for n seconds and shares out what a request has cost it by the samples taken meanwhile: its
+const breakdownWarm = 1 // seconds of load before what counts
+
+// load is how requests come: for so many seconds.
+type load struct {
+	name string
+	run  func(ctx context.Context, seconds int, one func(i int)) error
+}
+
+// allBusy keeps all connections busy.
+func allBusy() load {
+	return load{fmt.Sprintf("%d connections, all of them busy", connections), func(ctx context.Context, seconds int, one func(i int)) error {
+		closedLoop(ctx, connections, time.Duration(seconds)*time.Second, one)
+		return ctx.Err()
+	}}
+}
+
+// atRate sends so many requests a second, open loop.
+func atRate(rate int) load {
+	return load{fmt.Sprintf("%d requests a second, open loop", rate), func(ctx context.Context, seconds int, one func(i int)) error {
+		return openLoop(ctx, rate*seconds, float64(rate), func(i int, _ time.Time) { one(i) })
+	}}
+}
+
+// breakDown lets a gateway work for n seconds and shares out what a request has cost it by the samples taken meanwhile: its
 // processor time as Linux counts it, and the allocations that the runtime counts.
-func breakDown(r *run, title string, s *subject, one func(i int) error) error {
-	busy := func(d time.Duration) (n int64, err error) {
-		var done atomic.Int64
-		var failed atomic.Pointer[error]
-		closedLoop(r.ctx, connections, d, func(i int) {
+func breakDown(r *run, title string, s *subject, by load, one func(i int) error) error {
+	work := func(seconds int) (n int64, err error) {
+		var done, wrong atomic.Int64
+		var failed atomic.Pointer[error] // the last of those
+		err = by.run(r.ctx, seconds, func(i int) {
 			if err := one(i); err != nil {
+				wrong.Add(1)
 				failed.Store(&err)
 				return
 			}
 			done.Add(1)
 		})
-		if f := failed.Load(); f != nil {
-			return 0, fmt.Errorf("%s: %w", title, *f)
+		if n := wrong.Load(); n > tooManyWrong(n+done.Load()) {
+			return 0, fmt.Errorf("%s: %d of %d failed, last: %w", title, n, n+done.Load(), *failed.Load())
 		}
-		return done.Load(), r.ctx.Err()
+		return done.Load(), err
 	}
-	if _, err := busy(time.Second); err != nil { // it grows warm
+	if _, err := work(breakdownWarm); err != nil {
 		return err
 	}
-	sampled := time.Duration(r.n) * time.Second
 	fetched := make([]fetchedProfile, 2)
 	done := make(chan int, len(fetched))
 	allocated, err := mallocs(s.admin)
@@ -141,7 +161,7 @@ func breakDown(r *run, title string, s *subject, one func(i int) error) error {
 			done <- i
 		}()
 	}
-	n, err := busy(sampled)
+	n, err := work(r.n)
 	used := s.cpu() - before
 	for range fetched {
 		<-done
@@ -158,7 +178,7 @@ func breakDown(r *run, title string, s *subject, one func(i int) error) error {
 	}
 	fmt.Fprintf(r.progress, "breakdown: %d %s\n", n, title)
 	t := breakdownTable(title, fetched[0].p, fetched[1].p, micros(used)/float64(n), (after-allocated)/float64(n))
-	t.note = fmt.Sprintf("Load: %d connections, all of them busy for %s. %s", connections, sampled, t.note)
+	t.note = fmt.Sprintf("Load: %s, for %d s. %s", by.name, r.n, t.note)
 	r.report.tables = append(r.report.tables, t)
 	r.report.note(title+": processor time and allocations of a request", "%.1f µs, %.1f", micros(used)/float64(n), (after-allocated)/float64(n))
 	return nil

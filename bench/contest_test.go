@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -40,6 +41,23 @@ func TestMergedAnswersAreTheSameButForTheirMoments(t *testing.T) {
 	} {
 		if err := sameMerged(one, says(t, other), target{path: "/"}); err == nil {
 			t.Errorf("%s is taken for the same", what)
+		}
+	}
+}
+
+func TestAFewWrongAnswersAreCounted(t *testing.T) {
+	for every, ok := range map[int64]bool{10: false, 1 << 40: true, 300: true} {
+		var n atomic.Int64
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			if n.Add(1)%every == every-1 {
+				w.WriteHeader(http.StatusServiceUnavailable)
+			}
+		}))
+		s := &subject{name: "a server", address: strings.TrimPrefix(server.URL, "http://"), root: os.Getpid()}
+		got, err := newDriver(s, target{path: "/"}).saturate(&run{ctx: t.Context()}, s)
+		server.Close()
+		if (err == nil) != ok || ok && (got.rate <= 0 || got.wrong > 0 != (every == 300)) {
+			t.Errorf("one of %d is wrong: %+v, %v", every, got, err)
 		}
 	}
 }

@@ -61,8 +61,19 @@ func takeCosts(r *run, w *work, rounds int) (*costs, error) {
 	}
 	for _, s := range w.all() {
 		c.memory[s] = s.peak()
+		if n := c.wrong(s); n > 0 {
+			r.report.note(s.name+": requests that were answered otherwise", "%d", n)
+		}
 	}
 	return c, nil
+}
+
+// wrong is how many requests a subject has not answered as it should.
+func (c *costs) wrong(s *subject) (n int64) {
+	for _, x := range c.of[s] {
+		n += x.wrong
+	}
+	return n
 }
 
 // floorIn is the floor's cost in a round: of both its turns.

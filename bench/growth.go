@@ -83,6 +83,9 @@ func growIdle(r *run, s *subject, d *driver) (sum []saturation, control saturati
 			}
 			silent = append(silent, c)
 		}
+		if _, err := d.saturate(r, s); err != nil { // what opening them has left to be done is not what having them costs
+			return nil, control, err
+		}
 		got, err := d.saturate(r, s)
 		if err != nil {
 			return nil, control, err

@@ -89,7 +89,7 @@ func houses() []housed {
 		{"auth", []string{warmgate + "gateway/auth", "github.com/golang-jwt/"}},
 		{"limit", []string{warmgate + "gateway/limit"}},
 		{"ledger", []string{warmgate + "gateway/ledger", warmgate + "gateway/outbox", warmgate + "gateway/seal", "modernc.org/"}},
-		{"call: connectors, with their encoding and decoding", []string{warmgate + "backends/ohip", warmgate + "backends/octo", warmgate + "backends/wire.Answer.Decode"}},
+		{"call: encoding and decoding", []string{warmgate + "backends/ohip", warmgate + "backends/octo", warmgate + "backends/wire.Answer.Decode"}},
 		{"call: policy and cache", []string{warmgate + "gateway/call", warmgate + "gateway/cache", warmgate + "gateway/event", "github.com/sony/gobreaker", "github.com/failsafe-go", "github.com/maypok86/otter"}},
 		{"call: HTTP to the systems", []string{warmgate + "backends/", warmgate + "gateway/sockets", fasthttpIs + ".(*HostClient)"}},
 		{"plan: the journey's own", []string{warmgate + "flows/", "main."}},

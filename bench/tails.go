@@ -68,7 +68,7 @@ func takeTails(r *run, w *work, systems *canned, rounds, each int) (*tails, erro
 func (t *tails) open(r *run, d *driver, s *subject, n int) (tail, error) {
 	out := newTail()
 	var mu sync.Mutex
-	wrong, before := 0, s.cpu()
+	wrong, before := int64(0), s.cpu()
 	err := openLoop(r.ctx, n, tailRate, func(_ int, intended time.Time) {
 		id, parent := newTrace()
 		res := fasthttp.AcquireResponse()
@@ -85,7 +85,7 @@ func (t *tails) open(r *run, d *driver, s *subject, n int) (tail, error) {
 		_ = out.total.RecordValue(took.Microseconds()) // a request has five seconds, the histogram ten
 		_ = out.added.RecordValue(max(1, (took - slowest).Microseconds()))
 	})
-	if err == nil && wrong > n/100 {
+	if err == nil && wrong > tooManyWrong(int64(n)) {
 		err = fmt.Errorf("%s has answered %d of %d requests otherwise, or not asked every system", s.name, wrong, n)
 	}
 	out.cpu = (s.cpu() - before) / time.Duration(n)
