@@ -15,8 +15,8 @@ type outcome struct {
 	confirmation string // the traveller has it; "": they have no booking
 }
 
-// findings are what does not agree.
-type findings struct{ lost, unknown, doubled, kept, twice, takenAway, oversold, unsettled int }
+// bookFindings are what does not agree.
+type bookFindings struct{ lost, unknown, doubled, kept, twice, takenAway, oversold, unsettled int }
 
 // check waits until what every traveller is told agrees with the hotel's books, or the time is over, and counts what does not.
 func (k *bookKiller) check() error {
@@ -33,7 +33,7 @@ func (k *bookKiller) check() error {
 			return err
 		}
 		f := k.compare(outcomes, all[k.place.hotels[0].id].Reservations)
-		if f == (findings{}) || time.Now().After(deadline) {
+		if f == (bookFindings{}) || time.Now().After(deadline) {
 			k.count(f, outcomes)
 			return nil
 		}
@@ -63,7 +63,7 @@ func (b *bookers) asksAgain(w *wish) outcome {
 }
 
 // compare holds what travellers were told against the hotel's books of the block's night.
-func (k *bookKiller) compare(outcomes []outcome, books []ohip.TwinReservation) (f findings) {
+func (k *bookKiller) compare(outcomes []outcome, books []ohip.TwinReservation) (f bookFindings) {
 	standing, off := map[string]bool{}, map[string]bool{}
 	for _, r := range books {
 		if r.Arrival != k.desk.night {
@@ -109,7 +109,7 @@ func (k *bookKiller) compare(outcomes []outcome, books []ohip.TwinReservation) (
 }
 
 // heard holds one earlier answer against what is so in the end.
-func (k *bookKiller) heard(w *wish, s *said, now outcome, standing, off map[string]bool, f *findings) {
+func (k *bookKiller) heard(w *wish, s *said, now outcome, standing, off map[string]bool, f *bookFindings) {
 	switch number := s.confirmation(); {
 	case s.off != "" && s.done && s.final.status == http.StatusOK && standing[s.off]:
 		f.kept++
@@ -127,12 +127,12 @@ func (w *wish) asksOff() bool {
 }
 
 // count adds the block to the totals.
-func (k *bookKiller) count(f findings, outcomes []outcome) {
+func (k *bookKiller) count(f bookFindings, outcomes []outcome) {
 	t := k.totals
 	t.slowest = max(t.slowest, time.Since(k.restart))
 	t.lost, t.unknown, t.doubled, t.kept = t.lost+f.lost, t.unknown+f.unknown, t.doubled+f.doubled, t.kept+f.kept
 	t.twice, t.takenAway, t.oversold = t.twice+f.twice, t.takenAway+f.takenAway, t.oversold+f.oversold
-	if f != (findings{}) {
+	if f != (bookFindings{}) {
 		t.unsettled++
 		fmt.Fprintf(k.run.progress, "booking-kill: block %d: %+v\n", t.blocks, f)
 	}
