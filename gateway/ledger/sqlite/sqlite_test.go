@@ -187,6 +187,9 @@ func TestLogIsCut(t *testing.T) {
 // TestStart opens a ledger of 10⁵ rows whose process left its log behind, within a second: the quickest of three times,
 // since the machine may be busy.
 func TestStart(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one thing after the other, and a time to keep")
+	}
 	dir := t.TempDir()
 	path := filepath.Join(dir, "ledger.db")
 	l := openAt(t, path, sqlite.Config{})
