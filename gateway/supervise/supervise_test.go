@@ -158,11 +158,11 @@ func TestFailingChildIsNotStartedInALoop(t *testing.T) {
 	s := spec(t, "fail")
 	ended := make(chan error, 64)
 	s.Ended = func(err error) { ended <- err }
+	began := time.Now()
 	c, err := supervise.Start(s)
 	if err != nil {
 		t.Fatal(err)
 	}
-	began := time.Now()
 	for range 3 {
 		if err := <-ended; err == nil || err.Error() != "exit status 3" {
 			t.Errorf("ended with %v", err)

@@ -135,6 +135,7 @@ func TestSlowClients(t *testing.T) {
 	for name, row := range rows {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			begin := time.Now() // before the server's clock begins to run
 			c := r.dial(t)
 			if row.before != "" {
 				c.send(row.before)
@@ -142,7 +143,6 @@ func TestSlowClients(t *testing.T) {
 			}
 			stop, stopped := make(chan struct{}), make(chan struct{})
 			defer func() { close(stop); <-stopped }()
-			begin := time.Now()
 			go trickle(c.Conn, row.then, stop, stopped)
 			a := c.answer("GET")
 			if took := time.Since(begin); took < 100*time.Millisecond || took > 2*time.Second {
@@ -180,9 +180,9 @@ func TestSilentConnectionsAreClosedWithoutAWord(t *testing.T) {
 		t.Error("a connection that sends nothing goes on after ReadTimeout")
 	}
 	c := r.dial(t)
+	begin := time.Now() // before the server's clock begins to run
 	c.send(get("/"))
 	c.answer("GET")
-	begin := time.Now()
 	if !c.ended() || time.Since(begin) < 150*time.Millisecond {
 		t.Errorf("an idle connection ended after %v", time.Since(begin))
 	}
