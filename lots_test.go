@@ -178,6 +178,7 @@ func verified(t *testing.T, b *sandboxtest.Box, data, want string) {
 // TestTheLotsOfTheSandboxCollect lets a car out of each lot and has it charged by the lot's collector: it is told of the
 // entry, says that the car may pay later, is asked for the money by the outbox, and tells of the payment on its own.
 func TestTheLotsOfTheSandboxCollect(t *testing.T) {
+	t.Parallel()
 	data := t.TempDir()
 	b := sandboxtest.Start(t, "--data="+data)
 	for _, l := range lots(t, b) {
@@ -197,6 +198,7 @@ func TestACarIsChargedOnceThroughFaultsAndAKill(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes a quarter of a minute")
 	}
+	t.Parallel()
 	data := t.TempDir()
 	b := sandboxtest.Start(t, "--data="+data)
 	for _, l := range lots(t, b) {
