@@ -33,7 +33,7 @@ const walkRooms = 3
 
 // TestBookingWalks takes evenings at random, the same each time; -rapid.seed takes others.
 func TestBookingWalks(t *testing.T) {
-	checks := "6"
+	checks := "3"
 	if testing.Short() {
 		checks = "10" // of which -short takes a fifth
 	}
