@@ -160,7 +160,7 @@ func TestAFullHotelSaysThatItsSourcesContradict(t *testing.T) {
 	c.push(0, night("STD", 1, 0, 0), night("STE", 2, 0, 0)) // and nothing of tents, so that the hotel is asked
 	for range 3 {                                           // the last time it is kept as a whole
 		got, _, text := c.find()
-		if got != "nothing, 0 missing" || !strings.Contains(text, `"hotels":[],"full":[{"hotel":"zero","name":"Hotel zero","distance_m":0,"contradictions":[{"kind":"STD","pushed":"full",`) ||
+		if got != "nothing, 0 missing" || !strings.Contains(text, `"hotels":[],"full":[{"hotel":"zero","name":"Hotel zero","bookable":true,"distance_m":0,"contradictions":[{"kind":"STD","pushed":"full",`) ||
 			strings.Count(text, `"counts":"push"`) != 2 {
 			t.Errorf("the hotel is full: %s", text)
 		}
