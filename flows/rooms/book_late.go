@@ -53,7 +53,7 @@ var keepLate = &ledger.Decision[late, bool]{Name: "booking.keep-late", Run: func
 	}
 	b, err := confirm(l.Agreed, l.made)
 	if err != nil {
-		return false, nil //nolint:nilerr // it stays with the person
+		return false, nil // it stays with the person
 	}
 	n, err := keepHeld(tx, b)
 	if err != nil || n == 0 {

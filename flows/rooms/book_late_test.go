@@ -126,15 +126,16 @@ func TestTheLedgerDiesAtEachStepOfABooking(t *testing.T) {
 		at      string
 		path    string
 		calls   bool // off, and does not book
-		after   bool
-		stands  int
+		after   bool // the hotel has done it
+		again   bool // it is called off once more, before it is booked anew
 		answers []string
 	}{
-		{"the look", "/par", false, false, 0, []string{"503 ledger-unavailable"}},
-		{"the booking, before it", "/rsv", false, false, 0, []string{"503 ledger-unavailable"}},
-		{"the booking, after it", "/rsv", false, true, 0, []string{"503 ledger-unavailable"}},
-		{"the cancellation, before it", "/rsv", true, false, 0, []string{"200 ", "503 ledger-unavailable"}},
-		{"the cancellation, after it", "/rsv", true, true, 0, []string{"200 ", "503 ledger-unavailable"}},
+		{"the look", "/par", false, false, false, []string{"503 ledger-unavailable"}},
+		{"the booking, before it", "/rsv", false, false, false, []string{"503 ledger-unavailable"}},
+		{"the booking, after it", "/rsv", false, true, false, []string{"503 ledger-unavailable"}},
+		{"the cancellation, before it", "/rsv", true, false, true, []string{"200 ", "503 ledger-unavailable"}},
+		{"the cancellation, after it", "/rsv", true, true, true, []string{"200 ", "503 ledger-unavailable"}},
+		{"the cancellation, after it, for ever", "/rsv", true, true, false, []string{"200 ", "503 ledger-unavailable"}},
 	} {
 		t.Run(x.at, func(t *testing.T) {
 			t.Parallel()
@@ -168,10 +169,10 @@ func TestTheLedgerDiesAtEachStepOfABooking(t *testing.T) {
 				t.Errorf("answer %d %s", a.Status, a.Text)
 			}
 			c.Quiet()
-			if n := c.standing(lakeside); n != x.stands {
-				t.Errorf("%d stand at the hotel, want %d", n, x.stands)
+			if n := c.standing(lakeside); n != 0 {
+				t.Errorf("%d stand at the hotel", n)
 			}
-			if x.calls {
+			if x.again {
 				off := c.want(send(""), 200, "cancelled")
 				if !off.Again && a.Status == 200 {
 					t.Errorf("once more: %+v", off)

@@ -121,7 +121,7 @@ func TestABookingAtOneReplicaIsHeardAtTheOthers(t *testing.T) {
 	s := redistest.Start(t)
 	a, b := twoReplicas(t, s)
 	known := func(c *teller) bool { _, h, _ := c.find(); return h.State == "cached" }
-	asked := func(c *teller) uint64 { return uint64(c.OHIP["zero"].ReadBooks().Requests) }
+	asked := func(c *teller) uint64 { return c.OHIP["zero"].ReadBooks().Requests }
 	for _, c := range []*teller{a, b} {
 		c.Eventually("it is known", func() bool { return known(c) })
 	}
