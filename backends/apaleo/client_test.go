@@ -10,48 +10,35 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/warmgate/warmgate/backends/apaleo"
-	"github.com/warmgate/warmgate/backends/twin"
 	"github.com/warmgate/warmgate/backends/twin/twintest"
 	"github.com/warmgate/warmgate/backends/wire"
 	"github.com/warmgate/warmgate/gateway/call"
 )
 
-func TestMain(m *testing.M) {
-	// fasthttp and net/http keep cleaners of their own for a while.
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*HostClient).connsCleaner"),
-		goleak.IgnoreAnyFunction("net/http.(*persistConn).readLoop"), goleak.IgnoreAnyFunction("net/http.(*persistConn).writeLoop"))
-}
+func TestMain(m *testing.M) { twintest.Main(m) }
 
 const testSecret = "test-secret-9f3c"
 
 // noon is a moment in the middle of a day at the twins' place.
-var noon = time.Date(2026, 5, 2, 13, 0, 0, 0, shanghai())
-
-func shanghai() *time.Location { return time.FixedZone("CST", 8*3600) }
+var noon = time.Date(2026, 5, 2, 13, 0, 0, 0, twintest.Shanghai())
 
 // world is a city with one hotel, and a client of it.
 type world struct {
-	city   *twin.City
+	twintest.Site
 	twin   *apaleo.Twin
 	client *apaleo.Client
-	url    string
 }
 
 func newWorld(t testing.TB, change func(*apaleo.Config)) world {
 	t.Helper()
-	city := twintest.City(t)
 	hotel, err := apaleo.NewTwin(apaleo.TwinConfig{Property: "LAKE", ClientID: "WARM-GATE", ClientSecret: testSecret, Seed: 7,
-		Clock: func() time.Time { return noon }, Location: shanghai(), Floors: 3, PerFloor: 8})
+		Clock: func() time.Time { return noon }, Location: twintest.Shanghai(), Floors: 3, PerFloor: 8})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := city.Add("apaleo", "lake", hotel); err != nil {
-		t.Fatal(err)
-	}
-	cfg := apaleo.Config{BaseURL: city.URL("apaleo", "lake"), ClientID: "WARM-GATE", ClientSecret: testSecret, Property: "LAKE",
+	site := twintest.Open(t, "apaleo", "lake", hotel)
+	cfg := apaleo.Config{BaseURL: site.URL, ClientID: "WARM-GATE", ClientSecret: testSecret, Property: "LAKE",
 		TokenTimeout: 500 * time.Millisecond}
 	if change != nil {
 		change(&cfg)
@@ -61,7 +48,7 @@ func newWorld(t testing.TB, change func(*apaleo.Config)) world {
 		t.Fatal(err)
 	}
 	t.Cleanup(client.Close)
-	return world{city, hotel, client, city.URL("apaleo", "lake")}
+	return world{site, hotel, client}
 }
 
 func soon(t testing.TB) context.Context { return twintest.Within(t, 5*time.Second) }
@@ -191,7 +178,7 @@ func TestAGuestLeaves(t *testing.T) {
 
 func TestAGuestIsFoundAmongTheArrivals(t *testing.T) {
 	w := newWorld(t, nil)
-	midnight := time.Date(2026, 5, 2, 0, 0, 0, 0, shanghai())
+	midnight := time.Date(2026, 5, 2, 0, 0, 0, 0, twintest.Shanghai())
 	none, err := w.client.Arrivals(soon(t), midnight, midnight.AddDate(0, 0, 1))
 	if err != nil || none == nil || len(none) != 0 {
 		t.Fatalf("no arrivals = %#v, %v", none, err)

@@ -81,13 +81,6 @@ func (w world) prepare(t *testing.T, op operation) (apaleo.Made, string) {
 	return made, w.free(t, made.Reservation)[0].ID
 }
 
-func (w world) dial(t *testing.T, d twin.Dial) {
-	t.Helper()
-	if err := w.city.Dial("apaleo", "lake", d); err != nil {
-		t.Fatal(err)
-	}
-}
-
 // TestEveryFaultHasItsFate is the client's half of the budget matrix.
 func TestEveryFaultHasItsFate(t *testing.T) {
 	for name, op := range operations() {
@@ -99,7 +92,7 @@ func TestEveryFaultHasItsFate(t *testing.T) {
 				if _, err := w.client.Arrivals(soon(t), noon, noon.Add(time.Second)); err != nil {
 					t.Fatal(err)
 				}
-				w.dial(t, twin.Dial{Fault: fault})
+				w.Dial(t, twin.Dial{Fault: fault})
 				// What answers nothing cannot be slow in its body, and of a 200 that should not be there only the status counts.
 				empty := op.happened != nil && name != "AssignUnit"
 				if empty && fault == twin.Slow {
@@ -118,7 +111,7 @@ func TestEveryFaultHasItsFate(t *testing.T) {
 					}
 					return err
 				})
-				w.dial(t, twin.Dial{})
+				w.Dial(t, twin.Dial{})
 				if op.happened != nil && op.happened(w.read(t, made.Reservation), unit) != (fault == twin.Slow) {
 					t.Errorf("after the fault: %+v", w.read(t, made.Reservation))
 				}
@@ -141,9 +134,9 @@ func TestTheAnswerIsLostAfterTheEffect(t *testing.T) {
 					t.Fatal("it has happened already: the test cannot fail")
 				}
 				loss.Path = "/booking/v1/reservation-actions/"
-				w.dial(t, loss)
+				w.Dial(t, loss)
 				twintest.Lose(t, loss, func(ctx context.Context) error { return op.do(w.client, ctx, made, unit) })
-				w.dial(t, twin.Dial{})
+				w.Dial(t, twin.Dial{})
 				if !op.happened(w.read(t, made.Reservation), unit) {
 					t.Error("reading back does not show what has happened")
 				}
@@ -164,7 +157,7 @@ func TestAStaleConnectionIsNotUnknown(t *testing.T) {
 			t.Fatalf("call %d: %v", i, err)
 		}
 		for _, d := range []twin.Dial{{Fault: twin.Refuse}, {}} { // cuts what is open, then opens again
-			w.dial(t, d)
+			w.Dial(t, d)
 		}
 	}
 }
@@ -174,7 +167,7 @@ func TestWhyIsNotKnown(t *testing.T) {
 	w := newWorld(t, nil)
 	made := w.twin.Fresh()
 	w.read(t, made.Reservation)
-	w.dial(t, twin.Dial{Fault: twin.Hang, Path: "/booking/v1/reservations/"})
+	w.Dial(t, twin.Dial{Fault: twin.Hang, Path: "/booking/v1/reservations/"})
 	isRefused(t, w.client.CheckIn(twintest.Within(t, 300*time.Millisecond), made.Reservation), apaleo.CodeRejected)
 }
 
@@ -209,7 +202,7 @@ func TestTheIdentityServerFails(t *testing.T) {
 	for _, fault := range twin.Faults() {
 		t.Run(string(fault), func(t *testing.T) {
 			w := newWorld(t, nil)
-			w.dial(t, twin.Dial{Fault: fault, Path: "/connect/token"})
+			w.Dial(t, twin.Dial{Fault: fault, Path: "/connect/token"})
 			made := w.issue(t, apaleo.Want{Scenario: apaleo.Assigned})
 			e := twintest.ErrorOf(t, w.client.CheckIn(twintest.Within(t, 5*time.Second), made.Reservation))
 			if e.Fate != wire.NotSent || e.Reason != apaleo.ReasonToken || e.Op != "CheckIn" {
@@ -221,7 +214,7 @@ func TestTheIdentityServerFails(t *testing.T) {
 			if n := w.twin.ReadBooks().Requests; n != 0 {
 				t.Errorf("%d requests arrived", n)
 			}
-			w.dial(t, twin.Dial{})
+			w.Dial(t, twin.Dial{})
 			if err := w.client.CheckIn(soon(t), made.Reservation); err != nil {
 				t.Errorf("afterwards: %v", err)
 			}

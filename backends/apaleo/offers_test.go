@@ -92,7 +92,7 @@ func TestOffersFollowTheBooks(t *testing.T) {
 func TestWhoShouldHaveLeft(t *testing.T) {
 	now := noon
 	hotel, err := apaleo.NewTwin(apaleo.TwinConfig{Property: "LAKE", ClientID: "WARM-GATE", ClientSecret: testSecret, Seed: 7,
-		Clock: func() time.Time { return now }, Location: shanghai(), Floors: 3, PerFloor: 8})
+		Clock: func() time.Time { return now }, Location: twintest.Shanghai(), Floors: 3, PerFloor: 8})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,12 +153,12 @@ func TestOffersUnderEveryFault(t *testing.T) {
 			w := newWorld(t, func(c *apaleo.Config) { c.MaxBody = 256 << 10 })
 			w.offers(t, night()) // the token is there
 			want.Op = "Offers"
-			w.dial(t, twin.Dial{Fault: fault})
+			w.Dial(t, twin.Dial{Fault: fault})
 			twintest.Meet(t, want, 150*time.Millisecond, func(ctx context.Context) error {
 				_, err := w.client.Offers(ctx, night())
 				return err
 			})
-			w.dial(t, twin.Dial{})
+			w.Dial(t, twin.Dial{})
 			if o := w.offers(t, night()); offered(o, "DBL", "FLEX").Free != 6 {
 				t.Errorf("afterwards: %+v", o)
 			}
@@ -250,7 +250,7 @@ func TestWhatAStayAsks(t *testing.T) {
 
 func TestTheTwinRefusesStaysThatDoNotFit(t *testing.T) {
 	w := newWorld(t, nil)
-	header := map[string]string{"Authorization": "Bearer " + token(t, w.url)}
+	header := map[string]string{"Authorization": "Bearer " + token(t, w.URL)}
 	const good = "propertyId=LAKE&arrival=2026-05-02&departure=2026-05-03&adults=1&channelCode=Direct"
 	for query, want := range map[string]struct {
 		status int
@@ -269,7 +269,7 @@ func TestTheTwinRefusesStaysThatDoNotFit(t *testing.T) {
 		good + "&childrenAges=3,18":                          {422, "childrenAges"},
 		good + "&rooms=1":                                    {422, "rooms"},
 	} {
-		if status, body := raw(t, w.url, "GET", "/booking/v1/offers?"+query, "", header); status != want.status || !strings.Contains(body, want.says) {
+		if status, body := raw(t, w.URL, "GET", "/booking/v1/offers?"+query, "", header); status != want.status || !strings.Contains(body, want.says) {
 			t.Errorf("%s: %d %.200s", query, status, body)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/warmgate/warmgate/backends/apaleo"
 	"github.com/warmgate/warmgate/backends/twin"
+	"github.com/warmgate/warmgate/backends/twin/twintest"
 )
 
 func TestTheTwinIsMadeFromItsSeedAndRemembers(t *testing.T) {
@@ -84,7 +85,7 @@ func TestTheBooksOutliveTheCity(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		hotel, err := apaleo.NewTwin(apaleo.TwinConfig{Property: "LAKE", ClientID: "c", ClientSecret: "s", Location: shanghai()})
+		hotel, err := apaleo.NewTwin(apaleo.TwinConfig{Property: "LAKE", ClientID: "c", ClientSecret: "s", Location: twintest.Shanghai()})
 		if err == nil {
 			err = city.Add("apaleo", "lake", hotel)
 		}

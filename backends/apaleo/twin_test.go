@@ -1,8 +1,6 @@
 package apaleo_test
 
 import (
-	"io"
-	"net/http"
 	"net/url"
 	"strings"
 	"sync"
@@ -20,24 +18,8 @@ import (
 // raw sends one request to the twin as it stands and returns the status and the body.
 func raw(t testing.TB, base, method, path, body string, header map[string]string) (int, string) {
 	t.Helper()
-	req, err := http.NewRequest(method, base+path, strings.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for k, v := range header {
-		req.Header.Set(k, v)
-	}
-	transport := &http.Transport{DisableKeepAlives: true}
-	resp, err := transport.RoundTrip(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	out, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return resp.StatusCode, string(out)
+	resp, out := twintest.Ask(t, method, base+path, body, header)
+	return resp.StatusCode, out
 }
 
 const form = "application/x-www-form-urlencoded"
@@ -45,13 +27,8 @@ const form = "application/x-www-form-urlencoded"
 // token gets one as a client does, without the client.
 func token(t testing.TB, base string) string {
 	t.Helper()
-	req, err := http.NewRequest("POST", base+"/connect/token", strings.NewReader("grant_type=client_credentials"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.SetBasicAuth("WARM-GATE", testSecret)
 	status, body := raw(t, base, "POST", "/connect/token", "grant_type=client_credentials",
-		map[string]string{"Authorization": req.Header.Get("Authorization"), "Content-Type": form})
+		map[string]string{"Authorization": twintest.Basic("WARM-GATE", testSecret), "Content-Type": form})
 	var out struct {
 		Token string `json:"access_token"`
 		Life  int    `json:"expires_in"`
@@ -66,7 +43,7 @@ func TestTheTwinRefusesWhatDoesNotFit(t *testing.T) {
 	w := newWorld(t, nil)
 	made := w.issue(t, apaleo.Want{Scenario: apaleo.Assigned})
 	id := made.Reservation
-	bearer := map[string]string{"Authorization": "Bearer " + token(t, w.url)}
+	bearer := map[string]string{"Authorization": "Bearer " + token(t, w.URL)}
 	with := func(k, v string) map[string]string {
 		return map[string]string{"Authorization": bearer["Authorization"], k: v}
 	}
@@ -118,10 +95,10 @@ func TestTheTwinRefusesWhatDoesNotFit(t *testing.T) {
 		"a wrong secret": {"POST", "/connect/token", "grant_type=client_credentials",
 			map[string]string{"Content-Type": form, "Authorization": "Basic V0FSTS1HQVRFOng="}, 400, "invalid_client"},
 		"another grant": {"POST", "/connect/token", "grant_type=password", map[string]string{"Content-Type": form,
-			"Authorization": basic("WARM-GATE", testSecret)}, 400, "unsupported_grant_type"},
+			"Authorization": twintest.Basic("WARM-GATE", testSecret)}, 400, "unsupported_grant_type"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			status, body := raw(t, w.url, test.method, test.path, test.body, test.header)
+			status, body := raw(t, w.URL, test.method, test.path, test.body, test.header)
 			if status != test.status || !strings.Contains(body, test.says) || (test.says == "") != (body == "") {
 				t.Errorf("want %d %q, got %d %s", test.status, test.says, status, body)
 			}
@@ -137,12 +114,6 @@ func TestTheTwinRefusesWhatDoesNotFit(t *testing.T) {
 	}
 }
 
-func basic(id, secret string) string {
-	req := &http.Request{Header: http.Header{}}
-	req.SetBasicAuth(id, secret)
-	return req.Header.Get("Authorization")
-}
-
 // TestWhatTheListsFind: filters, pages, and every member that the published descriptions require.
 func TestWhatTheListsFind(t *testing.T) {
 	w := newWorld(t, nil)
@@ -150,13 +121,13 @@ func TestWhatTheListsFind(t *testing.T) {
 		t.Fatal(err)
 	}
 	inHouse := w.issue(t, apaleo.Want{Scenario: apaleo.InHouse, ExternalCode: "BK-77"})
-	bearer := map[string]string{"Authorization": "Bearer " + token(t, w.url)}
+	bearer := map[string]string{"Authorization": "Bearer " + token(t, w.URL)}
 	for query, want := range map[string]int{"": 6, "status=InHouse": 1, "status=Confirmed,InHouse": 6, "bookingId=" + inHouse.Booking: 1,
 		"externalCode=BK": 1, "externalCode=77": 0, "textSearch=bk-77": 1, "textSearch=" + url.QueryEscape(inHouse.Guests[0].LastName): 1,
 		"unitIds=" + inHouse.Unit: 1, "unitGroupIds=LAKE-SGL": 1, "propertyIds=OTHER": 0, "pageNumber=2&pageSize=4": 2,
 		"pageNumber=3&pageSize=4": 0, "dateFilter=Stay&from=2026-05-02T00:00:00Z&to=2026-05-02T06:00:00Z": 1,
 		"dateFilter=Departure&from=2026-05-04T00:00:00%2B08:00": 5, "dateFilter=Creation&to=2026-05-02T00:00:00Z": 6} {
-		status, body := raw(t, w.url, "GET", "/booking/v1/reservations?"+query, "", bearer)
+		status, body := raw(t, w.URL, "GET", "/booking/v1/reservations?"+query, "", bearer)
 		var out struct {
 			Count        int              `json:"count"`
 			Reservations []map[string]any `json:"reservations"`
@@ -180,7 +151,7 @@ func TestWhatTheListsFind(t *testing.T) {
 	}
 	for query, want := range map[string]int{"": 24, "isOccupied=true": 1, "isOccupied=false&unitGroupId=LAKE-SGL": 5, "condition=Dirty": 0,
 		"maintenanceType=OutOfOrder": 0, "pageNumber=5&pageSize=5": 4, "propertyId=OTHER": 0} {
-		status, body := raw(t, w.url, "GET", "/inventory/v1/units?"+query, "", bearer)
+		status, body := raw(t, w.URL, "GET", "/inventory/v1/units?"+query, "", bearer)
 		if got := strings.Count(body, `"isOccupied"`); got != want || (want == 0) != (status == 204) {
 			t.Errorf("units %s: want %d, got %d of %d", query, want, status, got)
 		}
@@ -352,10 +323,10 @@ func TestATokenEnds(t *testing.T) {
 		t.Fatal(err)
 	}
 	w := newWorld(t, nil)
-	if err := w.city.Add("apaleo", "sea", hotel); err != nil {
+	if err := w.City.Add("apaleo", "sea", hotel); err != nil {
 		t.Fatal(err)
 	}
-	at := w.city.URL("apaleo", "sea")
+	at := w.City.URL("apaleo", "sea")
 	bearer := map[string]string{"Authorization": "Bearer " + token(t, at)}
 	for _, step := range []struct {
 		passes time.Duration

@@ -39,7 +39,7 @@ func TestTheSandboxHandsOverItsKeys(t *testing.T) {
 		c := newClient(t, town.URL("hangzhou", lot), func(c *hangzhou.Config) {
 			c.PrivateKey, c.CityKey = secret("private_key"), secret("city_key")
 		})
-		w := world{city: town, client: c, log: &log{}}
+		w := world{Site: twintest.Site{City: town}, client: c, log: &log{}}
 		s := w.settings()
 		s.Password = secret("password")
 		ear := w.listen(t, s, nil)

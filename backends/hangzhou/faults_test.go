@@ -137,7 +137,7 @@ func TestEveryFaultHasItsFate(t *testing.T) {
 
 func dial(t testing.TB, w world, kind string, d twin.Dial) {
 	t.Helper()
-	if err := w.city.Dial(kind, lot, d); err != nil {
+	if err := w.City.Dial(kind, lot, d); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -9,19 +9,12 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/warmgate/warmgate/backends/hangzhou"
-	"github.com/warmgate/warmgate/backends/twin"
 	"github.com/warmgate/warmgate/backends/twin/twintest"
 	"github.com/warmgate/warmgate/backends/wire"
 )
 
-func TestMain(m *testing.M) {
-	// fasthttp and net/http keep cleaners of their own for a while.
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*HostClient).connsCleaner"),
-		goleak.IgnoreAnyFunction("net/http.(*persistConn).readLoop"), goleak.IgnoreAnyFunction("net/http.(*persistConn).writeLoop"))
-}
+func TestMain(m *testing.M) { twintest.Main(m) }
 
 const (
 	lot      = "riverside"
@@ -45,7 +38,7 @@ var keys = sync.OnceValues(func() (both hangzhou.Keys, err error) {
 
 // world is a city with one lot, and a client of it.
 type world struct {
-	city   *twin.City
+	twintest.Site
 	twin   *hangzhou.Twin
 	client *hangzhou.Client
 	log    *log
@@ -53,12 +46,9 @@ type world struct {
 
 func newWorld(t testing.TB) world {
 	t.Helper()
-	city := twintest.City(t)
 	brain := newTwin(t, 7)
-	if err := city.Add("hangzhou", lot, brain); err != nil {
-		t.Fatal(err)
-	}
-	return world{city, brain, newClient(t, city.URL("hangzhou", lot), nil), &log{}}
+	site := twintest.Open(t, "hangzhou", lot, brain)
+	return world{site, brain, newClient(t, site.URL, nil), &log{}}
 }
 
 func newTwin(t testing.TB, seed uint64) *hangzhou.Twin {
@@ -170,7 +160,7 @@ type ear struct {
 }
 
 func (w world) settings() hangzhou.Settings {
-	return hangzhou.Settings{Broker: w.city.URL("hangzhou-mqtt", lot), Password: password, BackOff: 10 * time.Millisecond,
+	return hangzhou.Settings{Broker: w.City.URL("hangzhou-mqtt", lot), Password: password, BackOff: 10 * time.Millisecond,
 		MaxBackOff: 50 * time.Millisecond, Timeout: 2 * time.Second, Logger: slog.New(slog.NewTextHandler(w.log, nil))}
 }
 

@@ -7,19 +7,12 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/warmgate/warmgate/backends/identity"
-	"github.com/warmgate/warmgate/backends/twin"
 	"github.com/warmgate/warmgate/backends/twin/twintest"
 	"github.com/warmgate/warmgate/backends/wire"
 )
 
-func TestMain(m *testing.M) {
-	// fasthttp and net/http keep cleaners of their own for a while.
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*HostClient).connsCleaner"),
-		goleak.IgnoreAnyFunction("net/http.(*persistConn).readLoop"), goleak.IgnoreAnyFunction("net/http.(*persistConn).writeLoop"))
-}
+func TestMain(m *testing.M) { twintest.Main(m) }
 
 const testKey = "test-key-9f3c"
 
@@ -27,19 +20,16 @@ var evening = time.Date(2026, 5, 2, 19, 30, 0, 0, time.FixedZone("CST", 8*3600))
 
 // world is a city with one service, and a client of it.
 type world struct {
-	city   *twin.City
+	twintest.Site
 	twin   *identity.Twin
 	client *identity.Client
 }
 
 func newWorld(t testing.TB, change func(*identity.Config)) world {
 	t.Helper()
-	city := twintest.City(t)
 	service := newTwin(t, 7)
-	if err := city.Add("identity", "lakeside", service); err != nil {
-		t.Fatal(err)
-	}
-	cfg := identity.Config{BaseURL: city.URL("identity", "lakeside"), APIKey: testKey}
+	site := twintest.Open(t, "identity", "lakeside", service)
+	cfg := identity.Config{BaseURL: site.URL, APIKey: testKey}
 	if change != nil {
 		change(&cfg)
 	}
@@ -48,7 +38,7 @@ func newWorld(t testing.TB, change func(*identity.Config)) world {
 		t.Fatal(err)
 	}
 	t.Cleanup(client.Close)
-	return world{city, service, client}
+	return world{site, service, client}
 }
 
 func newTwin(t testing.TB, seed uint64) *identity.Twin {
@@ -245,7 +235,7 @@ func TestRefusals(t *testing.T) {
 			t.Errorf("%s: the error shows the person: %v", name, err)
 		}
 	}
-	c, err := identity.New(identity.Config{BaseURL: w.city.URL("identity", "lakeside"), APIKey: "another"})
+	c, err := identity.New(identity.Config{BaseURL: w.URL, APIKey: "another"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,7 +3,7 @@ package identity_test
 import (
 	"context"
 	"fmt"
-	"io"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -25,13 +25,9 @@ func TestEveryFaultHasItsFate(t *testing.T) {
 	for fault, want := range twintest.Fates() {
 		for _, after := range []bool{false, fault != twin.Refuse} {
 			t.Run(fmt.Sprintf("%s after=%t", fault, after), func(t *testing.T) {
-				if err := w.city.Dial("identity", "lakeside", twin.Dial{Fault: fault, AfterEffect: after}); err != nil {
-					t.Fatal(err)
-				}
+				w.Dial(t, twin.Dial{Fault: fault, AfterEffect: after})
 				twintest.Meet(t, want, 200*time.Millisecond, verify)
-				if err := w.city.Dial("identity", "lakeside", twin.Dial{}); err != nil {
-					t.Fatal(err)
-				}
+				w.Dial(t, twin.Dial{})
 				if v, err := w.client.Verify(twintest.Within(t, 5*time.Second), request(made)); err != nil || v.Score < 0.95 {
 					t.Errorf("asked again: %+v, %v", v, err)
 				}
@@ -148,36 +144,21 @@ func TestTheTwinRefusesWhatDoesNotFit(t *testing.T) {
 		{"a face that is missing", "POST", path, `{` + strings.SplitN(with(`{`, ``), `,"face"`, 2)[0] + `,"purpose":"x"}`, nil, 422, "face-missing", "", "no picture"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			req, err := http.NewRequest(test.method, w.city.URL("identity", "lakeside")+test.path, strings.NewReader(test.body))
-			if err != nil {
-				t.Fatal(err)
-			}
-			req.Header.Set("Authorization", "Bearer "+testKey)
-			req.Header.Set("Content-Type", "application/json")
-			for k, v := range test.header {
-				req.Header.Set(k, v)
-			}
-			resp, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(req)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer resp.Body.Close()
-			body, err := io.ReadAll(resp.Body)
-			if err != nil {
-				t.Fatal(err)
-			}
+			header := map[string]string{"Authorization": "Bearer " + testKey}
+			maps.Copy(header, test.header)
+			resp, body := twintest.Ask(t, test.method, w.URL+test.path, test.body, header)
 			var e struct {
 				Reason  string `json:"reason"`
 				Message string `json:"message"`
 				Field   string `json:"field"`
 			}
-			if err := json.Unmarshal(body, &e, json.RejectUnknownMembers(true)); err != nil {
+			if err := json.Unmarshal([]byte(body), &e, json.RejectUnknownMembers(true)); err != nil {
 				t.Fatalf("%d %s", resp.StatusCode, body)
 			}
 			if resp.StatusCode != test.status || e.Reason != test.reason || e.Field != test.field || !strings.Contains(e.Message, test.says) {
 				t.Errorf("want %d %s %q %q, got %d %s", test.status, test.reason, test.field, test.says, resp.StatusCode, body)
 			}
-			if strings.Contains(string(body), "990000") || strings.Contains(string(body), "样例") {
+			if strings.Contains(body, "990000") || strings.Contains(body, "样例") {
 				t.Errorf("the answer repeats who was asked about: %s", body)
 			}
 		})

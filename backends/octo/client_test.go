@@ -16,41 +16,31 @@ import (
 	"github.com/warmgate/warmgate/backends/wire"
 	"github.com/warmgate/warmgate/gateway"
 	"github.com/warmgate/warmgate/gateway/call"
-	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) {
-	// fasthttp and net/http keep cleaners of their own for a while.
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*HostClient).connsCleaner"),
-		goleak.IgnoreAnyFunction("net/http.(*persistConn).readLoop"), goleak.IgnoreAnyFunction("net/http.(*persistConn).writeLoop"))
-}
+func TestMain(m *testing.M) { twintest.Main(m) }
 
 const testKey = "test-key-9f3c"
 
 // noon is a moment in the middle of a day and of a slot at the twins' place.
-var noon = time.Date(2026, 5, 2, 13, 0, 0, 0, shanghai())
-
-func shanghai() *time.Location { return time.FixedZone("CST", 8*3600) }
+var noon = time.Date(2026, 5, 2, 13, 0, 0, 0, twintest.Shanghai())
 
 // world is a city with one supplier, and a client of it.
 type world struct {
-	city   *twin.City
+	twintest.Site
 	twin   *octo.Twin
 	client *octo.Client
 }
 
 func newWorld(t testing.TB, change func(*octo.Config)) world {
 	t.Helper()
-	city := twintest.City(t)
 	supplier, err := octo.NewTwin(octo.TwinConfig{Supplier: "west-lake", APIKey: testKey, Seed: 7,
-		Clock: func() time.Time { return noon }, Location: shanghai()})
+		Clock: func() time.Time { return noon }, Location: twintest.Shanghai()})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := city.Add("octo", "west-lake", supplier); err != nil {
-		t.Fatal(err)
-	}
-	cfg := octo.Config{BaseURL: city.URL("octo", "west-lake"), APIKey: testKey, Supplier: "west-lake"}
+	site := twintest.Open(t, "octo", "west-lake", supplier)
+	cfg := octo.Config{BaseURL: site.URL, APIKey: testKey, Supplier: "west-lake"}
 	if change != nil {
 		change(&cfg)
 	}
@@ -59,7 +49,7 @@ func newWorld(t testing.TB, change func(*octo.Config)) world {
 		t.Fatal(err)
 	}
 	t.Cleanup(client.Close)
-	return world{city, supplier, client}
+	return world{site, supplier, client}
 }
 
 func TestATicketIsFoundRedeemedAndUndone(t *testing.T) {
@@ -253,9 +243,7 @@ func TestNothingIsSent(t *testing.T) {
 		t.Errorf("%d requests arrived", n)
 	}
 	t.Run("all connections in use", func(t *testing.T) {
-		if err := w.city.Dial("octo", "west-lake", twin.Dial{Fault: twin.Hang, AfterEffect: true}); err != nil {
-			t.Fatal(err)
-		}
+		w.Dial(t, twin.Dial{Fault: twin.Hang, AfterEffect: true})
 		first, leave := context.WithCancel(twintest.Within(t, 20*time.Second))
 		defer leave()
 		done := make(chan error, 1)

@@ -69,7 +69,7 @@ func prepared(b testing.TB, body string) string {
 func BenchmarkLookup(b *testing.B) {
 	w := newWorld(b, nil)
 	made := w.twin.Fresh()
-	_, body := raw(b, w.city.URL("octo", "west-lake"), "GET", "/redemption/lookup?reference="+made.Units[0].Code, "", nil)
+	_, body := raw(b, w.URL, "GET", "/redemption/lookup?reference="+made.Units[0].Code, "", nil)
 	if !strings.HasPrefix(body, "[{") {
 		b.Fatal(body)
 	}

@@ -13,14 +13,6 @@ import (
 	"github.com/warmgate/warmgate/backends/wire"
 )
 
-// dial sets how the supplier behaves.
-func (w world) dial(t testing.TB, d twin.Dial) {
-	t.Helper()
-	if err := w.city.Dial("octo", "west-lake", d); err != nil {
-		t.Fatal(err)
-	}
-}
-
 // TestEveryFaultHasItsFate is the client's half of the budget matrix.
 func TestEveryFaultHasItsFate(t *testing.T) {
 	w := newWorld(t, func(c *octo.Config) { c.MaxBody = 64 << 10 })
@@ -39,7 +31,7 @@ func TestEveryFaultHasItsFate(t *testing.T) {
 				} else {
 					w.client.Close()
 				}
-				w.dial(t, twin.Dial{Fault: fault})
+				w.Dial(t, twin.Dial{Fault: fault})
 				twintest.Meet(t, want, 300*time.Millisecond, func(ctx context.Context) error {
 					_, err := w.client.Redeem(ctx, code)
 					if strings.Contains(err.Error(), code) {
@@ -47,7 +39,7 @@ func TestEveryFaultHasItsFate(t *testing.T) {
 					}
 					return err
 				})
-				w.dial(t, twin.Dial{})
+				w.Dial(t, twin.Dial{})
 				at, err := w.client.Redeemed(twintest.Within(t, 5*time.Second), code)
 				if err != nil || at.IsZero() == (fault == twin.Slow) {
 					t.Errorf("after the fault: redeemed at %v, %v", at, err)
@@ -62,9 +54,9 @@ func TestTheAnswerIsLostAfterTheEffect(t *testing.T) {
 	w := newWorld(t, nil)
 	for _, loss := range twintest.Losses() {
 		code := w.twin.Fresh().Units[0].Code
-		w.dial(t, loss)
+		w.Dial(t, loss)
 		twintest.Lose(t, loss, func(ctx context.Context) error { _, err := w.client.Redeem(ctx, code); return err })
-		w.dial(t, twin.Dial{})
+		w.Dial(t, twin.Dial{})
 		if at, err := w.client.Redeemed(twintest.Within(t, 5*time.Second), code); err != nil || at.IsZero() {
 			t.Errorf("%q: Redeemed = %v, %v", loss.Fault, at, err)
 		}
@@ -88,7 +80,7 @@ func TestAStaleConnectionIsNotUnknown(t *testing.T) {
 			t.Fatalf("call %d: %v", i, err)
 		}
 		for _, d := range []twin.Dial{{Fault: twin.Refuse}, {}} { // cuts what is open, then opens again
-			w.dial(t, d)
+			w.Dial(t, d)
 		}
 	}
 	for _, r := range w.twin.ReadBooks().Redemptions {

@@ -1,24 +1,19 @@
 package octo_test
 
 import (
-	"bytes"
-	"context"
-	"io"
-	"maps"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
 	"os"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/getkin/kin-openapi/openapi3"
-	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/getkin/kin-openapi/routers"
 	"github.com/getkin/kin-openapi/routers/legacy"
 	"github.com/warmgate/warmgate/backends/octo"
+	"github.com/warmgate/warmgate/backends/twin/spectest"
 	"github.com/warmgate/warmgate/backends/twin/twintest"
 	"github.com/warmgate/warmgate/backends/wire"
 )
@@ -26,84 +21,38 @@ import (
 // published is the specification, beside the repository where that is at hand.
 const published = "../../../shared/specs/octo/openapi.yaml"
 
-// judge stands between client and twin and holds every exchange against the specification. The redemption capability is
-// not in it: there, the bookings are held against the schema of a booking.
+// judge holds every exchange against the specification. The redemption capability is not in it: there, the bookings are held
+// against the schema of a booking.
 type judge struct {
-	t     *testing.T
-	doc   *openapi3.T
-	base  string
-	proxy *httputil.ReverseProxy
-
-	mu   sync.Mutex
-	seen map[string]int
+	*spectest.Judge
+	t      *testing.T
+	doc    *openapi3.T
+	router routers.Router
 }
 
-func (j *judge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	body, _ := io.ReadAll(r.Body)
-	r.Body = io.NopCloser(bytes.NewReader(body))
-	rec := httptest.NewRecorder()
-	j.proxy.ServeHTTP(rec, r)
-	r.Body = io.NopCloser(bytes.NewReader(body))
-	if strings.HasPrefix(r.URL.Path, "/redemption/") {
-		j.redemption(r, rec)
-	} else {
-		j.core(r, rec)
+func (j *judge) see(r *http.Request, _ []byte, answer *httptest.ResponseRecorder) {
+	switch {
+	case strings.HasPrefix(r.URL.Path, "/redemption/"):
+		j.redemption(r, answer)
+	case !j.Hold(j.router, r, answer):
+		j.t.Errorf("%s %s is not in the specification", r.Method, r.URL.Path)
 	}
-	maps.Copy(w.Header(), rec.Header())
-	w.WriteHeader(rec.Code)
-	_, _ = w.Write(rec.Body.Bytes())
 }
 
-func (j *judge) core(r *http.Request, rec *httptest.ResponseRecorder) {
-	router, err := legacy.NewRouter(j.doc)
-	if err != nil {
-		j.t.Error(err)
-		return
+func (j *judge) redemption(r *http.Request, answer *httptest.ResponseRecorder) {
+	schema := "Booking"
+	if answer.Code != 200 {
+		schema = "ErrorUnprocessableEntity"
 	}
-	at := r.Clone(context.Background())
-	at.URL, _ = url.Parse(j.base + r.URL.RequestURI())
-	at.Host = at.URL.Host
-	route, params, err := router.FindRoute(at)
-	if err != nil {
-		j.t.Errorf("%s %s is not in the specification: %v", r.Method, r.URL.Path, err)
-		return
-	}
-	in := &openapi3filter.RequestValidationInput{Request: at, PathParams: params, Route: route, Options: &openapi3filter.Options{
-		AuthenticationFunc: openapi3filter.NoopAuthenticationFunc, MultiError: true}}
-	if err := openapi3filter.ValidateRequest(context.Background(), in); err != nil {
-		j.t.Errorf("request %s %s: %v", r.Method, route.Path, err)
-	}
-	out := &openapi3filter.ResponseValidationInput{RequestValidationInput: in, Status: rec.Code, Header: rec.Header(),
-		Options: &openapi3filter.Options{MultiError: true, IncludeResponseStatus: true}}
-	out.SetBodyBytes(rec.Body.Bytes())
-	if err := openapi3filter.ValidateResponse(context.Background(), out); err != nil {
-		j.t.Errorf("answer %d to %s %s: %v\n%s", rec.Code, r.Method, route.Path, err, rec.Body)
-	}
-	j.count(r.Method + " " + route.Path)
-}
-
-func (j *judge) redemption(r *http.Request, rec *httptest.ResponseRecorder) {
-	schema := j.doc.Components.Schemas["Booking"].Value
-	value := decodeAny(j.t, rec.Body.Bytes())
-	if rec.Code != 200 {
-		schema = j.doc.Components.Schemas["ErrorUnprocessableEntity"].Value
-	}
+	value := decodeAny(j.t, answer.Body.Bytes())
 	list, many := value.([]any)
 	if !many {
 		list = []any{value}
 	}
 	for _, v := range list {
-		if err := schema.VisitJSON(v, openapi3.MultiErrors()); err != nil {
-			j.t.Errorf("answer %d to %s %s: %v", rec.Code, r.Method, r.URL.Path, err)
-		}
+		j.HoldJSON(j.doc.Components.Schemas[schema].Value, fmt.Sprintf("answer %d to %s %s", answer.Code, r.Method, r.URL.Path), v)
 	}
-	j.count(r.Method + " " + r.URL.Path)
-}
-
-func (j *judge) count(what string) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	j.seen[what]++
+	j.Count(r.Method + " " + r.URL.Path)
 }
 
 func TestAgainstThePublishedSpecification(t *testing.T) {
@@ -114,30 +63,26 @@ func TestAgainstThePublishedSpecification(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	j := &judge{t: t, doc: doc, base: "http://spec.example", seen: map[string]int{}}
-	doc.Servers = openapi3.Servers{{URL: j.base}}
-	var front *httptest.Server
+	doc.Servers = openapi3.Servers{{URL: spectest.Base}}
+	router, err := legacy.NewRouter(doc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	j := &judge{spectest.NewJudge(t), t, doc, router}
+	var front string
 	w := newWorld(t, func(c *octo.Config) {
-		twinURL, _ := url.Parse(c.BaseURL)
-		j.proxy = httputil.NewSingleHostReverseProxy(twinURL)
-		j.proxy.Transport = &http.Transport{DisableKeepAlives: true}
-		front = httptest.NewServer(j)
-		c.BaseURL = front.URL
+		front = twintest.Between(t, c.BaseURL, j.see)
+		c.BaseURL = front
 	})
-	defer front.Close()
 	exercise(t, w)
 	for _, read := range []string{"/products/", "/products/entry"} {
-		if status, body := raw(t, front.URL, "GET", read, "", nil); status != 200 {
+		if status, body := raw(t, front, "GET", read, "", nil); status != 200 {
 			t.Errorf("%s: %d %s", read, status, body)
 		}
 	}
-	for _, want := range []string{"POST /availability/", "GET /bookings/", "GET /bookings/{uuid}", "POST /bookings/{uuid}/confirm",
+	j.Want("POST /availability/", "GET /bookings/", "GET /bookings/{uuid}", "POST /bookings/{uuid}/confirm",
 		"POST /bookings/{uuid}/cancel", "GET /products/", "GET /products/{id}", "GET /redemption/lookup",
-		"POST /redemption/redeem", "DELETE /redemption/redeem", "POST /redemption/validate"} {
-		if j.seen[want] == 0 {
-			t.Errorf("%s was not held against the specification", want)
-		}
-	}
+		"POST /redemption/redeem", "DELETE /redemption/redeem", "POST /redemption/validate")
 }
 
 // exercise goes through every operation, with success and with refusal, for every scenario.

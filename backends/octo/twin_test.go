@@ -2,8 +2,7 @@ package octo_test
 
 import (
 	"fmt"
-	"io"
-	"net/http"
+	"maps"
 	"strings"
 	"sync"
 	"testing"
@@ -19,33 +18,10 @@ import (
 // raw sends one request to the twin as it stands and returns the status and the body.
 func raw(t testing.TB, base, method, path, body string, header map[string]string) (int, string) {
 	t.Helper()
-	req, err := http.NewRequest(method, base+path, strings.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for k, v := range map[string]string{"Authorization": "Bearer " + testKey, "Octo-Capabilities": "octo/redemption"} {
-		req.Header.Set(k, v)
-	}
-	if body != "" {
-		req.Header.Set("Content-Type", "application/json")
-	}
-	for k, v := range header {
-		req.Header.Del(k)
-		if v != "" {
-			req.Header[http.CanonicalHeaderKey(k)] = []string{v}
-		}
-	}
-	transport := &http.Transport{DisableKeepAlives: true}
-	resp, err := transport.RoundTrip(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	out, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return resp.StatusCode, string(out)
+	all := map[string]string{"Authorization": "Bearer " + testKey, "Octo-Capabilities": "octo/redemption"}
+	maps.Copy(all, header)
+	resp, out := twintest.Ask(t, method, base+path, body, all)
+	return resp.StatusCode, out
 }
 
 func TestTheTwinRefusesWhatDoesNotFit(t *testing.T) {
@@ -109,7 +85,7 @@ func TestTheTwinRefusesWhatDoesNotFit(t *testing.T) {
 		{"an unknown product by id", "GET", "/products/opera", "", nil, 400, "INVALID_PRODUCT_ID", "opera"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			status, body := raw(t, w.city.URL("octo", "west-lake"), test.method, test.path, test.body, test.header)
+			status, body := raw(t, w.URL, test.method, test.path, test.body, test.header)
 			var e struct {
 				Error        string `json:"error"`
 				ErrorMessage string `json:"errorMessage"`
@@ -302,11 +278,11 @@ func TestAHoldRunsOut(t *testing.T) {
 		t.Fatal(err)
 	}
 	w := newWorld(t, func(c *octo.Config) { c.APIKey = "k" })
-	if err := w.city.Add("octo", "s", s); err != nil {
+	if err := w.City.Add("octo", "s", s); err != nil {
 		t.Fatal(err)
 	}
 	get := func() string {
-		_, body := raw(t, w.city.URL("octo", "s"), "GET", "/bookings/"+made.([]octo.Made)[0].UUID, "", map[string]string{"Authorization": "Bearer k"})
+		_, body := raw(t, w.City.URL("octo", "s"), "GET", "/bookings/"+made.([]octo.Made)[0].UUID, "", map[string]string{"Authorization": "Bearer k"})
 		return body
 	}
 	if body := get(); !strings.Contains(body, `"ON_HOLD"`) {

@@ -94,9 +94,9 @@ func TestAvailabilityUnderEveryFault(t *testing.T) {
 				_, err := w.client.Availability(ctx, tonight())
 				return err
 			}
-			w.dial(t, twin.Dial{Fault: fault})
+			w.Dial(t, twin.Dial{Fault: fault})
 			twintest.Meet(t, want, 150*time.Millisecond, ask)
-			w.dial(t, twin.Dial{})
+			w.Dial(t, twin.Dial{})
 			if a := w.ask(t, tonight()); free(a, "STD") != 96 {
 				t.Errorf("afterwards: %+v", a.Offers)
 			}
@@ -256,7 +256,7 @@ func TestAnswersAboutRoomsAreJudged(t *testing.T) {
 // TestTheTwinRefusesStaysThatDoNotFit holds what is asked of the twin to the published parameters.
 func TestTheTwinRefusesStaysThatDoNotFit(t *testing.T) {
 	w := newWorld(t, nil)
-	base := w.city.URL("ohip", "lake")
+	base := w.URL
 	header := map[string]string{"Authorization": "Bearer " + token(t, base), "x-app-key": ohip.SandboxAppKey, "x-hotelid": "LAKE1"}
 	const good = "roomStayStartDate=2026-05-02&roomStayEndDate=2026-05-03"
 	for _, c := range []struct {

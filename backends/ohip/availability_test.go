@@ -101,12 +101,7 @@ func TestAvailabilityFollowsTheBooks(t *testing.T) {
 func TestWhoShouldHaveLeft(t *testing.T) {
 	now := three
 	hotel := newTwin(t, func(c *ohip.TwinConfig) { c.Clock = func() time.Time { return now } })
-	city := twintest.City(t)
-	fine(t, city.Add("ohip", "lake", hotel))
-	client, err := ohip.New(testConfig(city.URL("ohip", "lake")))
-	fine(t, err)
-	defer client.Close()
-	w := world{city, hotel, client}
+	w := worldOf(t, hotel, nil)
 	w.make(t, ohip.Want{Scenario: ohip.LeavesNow})
 	now = now.AddDate(0, 0, 1)
 	if n := free(w.ask(t, ohip.StayQuery{From: tomorrow, To: "2026-05-04", Adults: 1}), "STD"); n != 95 {
@@ -200,14 +195,7 @@ func TestPricesOfAStay(t *testing.T) {
 		c.Types = []ohip.TwinType{{Code: "STD", People: 2, Price: 500_00}, {Code: "DLX", Name: "Lake view", People: 4, Price: 800_00, Features: []string{"LAKE"}},
 			{Code: "EASY", Price: 450_00, Features: []string{"GROUND", ohip.SandboxAccessible}}}
 	})
-	city := twintest.City(t)
-	fine(t, city.Add("ohip", "lake", hotel))
-	cfg := testConfig(city.URL("ohip", "lake"))
-	cfg.AccessibleFeatures = []string{"WHEELCHAIR", ohip.SandboxAccessible}
-	client, err := ohip.New(cfg)
-	fine(t, err)
-	defer client.Close()
-	w := world{city, hotel, client}
+	w := worldOf(t, hotel, func(c *ohip.Config) { c.AccessibleFeatures = []string{"WHEELCHAIR", ohip.SandboxAccessible} })
 	before := time.Now()
 	a := w.ask(t, ohip.StayQuery{From: today, To: "2026-05-05", Adults: 2}) // Saturday, Sunday, Monday
 	if a.AsOf.Before(before) || a.AsOf.After(time.Now()) || a.More || a.Closed {

@@ -10,40 +10,31 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/warmgate/warmgate/backends/ohip"
-	"github.com/warmgate/warmgate/backends/twin"
 	"github.com/warmgate/warmgate/backends/twin/twintest"
 	"github.com/warmgate/warmgate/backends/wire"
 	"github.com/warmgate/warmgate/gateway/call"
 )
 
-func TestMain(m *testing.M) {
-	// fasthttp and net/http keep cleaners of their own for a while.
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*HostClient).connsCleaner"),
-		goleak.IgnoreAnyFunction("net/http.(*persistConn).readLoop"), goleak.IgnoreAnyFunction("net/http.(*persistConn).writeLoop"))
-}
+func TestMain(m *testing.M) { twintest.Main(m) }
 
 const testSecret = "test-secret-9f3c"
 
 // three is a moment on the afternoon of arrivals.
-var three = time.Date(2026, 5, 2, 15, 0, 0, 0, shanghai())
+var three = time.Date(2026, 5, 2, 15, 0, 0, 0, twintest.Shanghai())
 
 const today, tomorrow, yesterday = "2026-05-02", "2026-05-03", "2026-05-01"
 
-func shanghai() *time.Location { return time.FixedZone("CST", 8*3600) }
-
 // world is a city with one hotel, and a client of it.
 type world struct {
-	city   *twin.City
+	twintest.Site
 	twin   *ohip.Twin
 	client *ohip.Client
 }
 
 func newTwin(t testing.TB, change func(*ohip.TwinConfig)) *ohip.Twin {
 	t.Helper()
-	cfg := ohip.TwinConfig{HotelID: "LAKE1", ClientSecret: testSecret, Seed: 7, Location: shanghai(),
+	cfg := ohip.TwinConfig{HotelID: "LAKE1", ClientSecret: testSecret, Seed: 7, Location: twintest.Shanghai(),
 		Clock: func() time.Time { return three }}
 	if change != nil {
 		change(&cfg)
@@ -62,12 +53,14 @@ func testConfig(url string) ohip.Config {
 
 func newWorld(t testing.TB, change func(*ohip.Config)) world {
 	t.Helper()
-	city := twintest.City(t)
-	hotel := newTwin(t, nil)
-	if err := city.Add("ohip", "lake", hotel); err != nil {
-		t.Fatal(err)
-	}
-	cfg := testConfig(city.URL("ohip", "lake"))
+	return worldOf(t, newTwin(t, nil), change)
+}
+
+// worldOf is a city with that hotel, and a client of it.
+func worldOf(t testing.TB, hotel *ohip.Twin, change func(*ohip.Config)) world {
+	t.Helper()
+	site := twintest.Open(t, "ohip", "lake", hotel)
+	cfg := testConfig(site.URL)
 	if change != nil {
 		change(&cfg)
 	}
@@ -76,7 +69,7 @@ func newWorld(t testing.TB, change func(*ohip.Config)) world {
 		t.Fatal(err)
 	}
 	t.Cleanup(client.Close)
-	return world{city, hotel, client}
+	return world{site, hotel, client}
 }
 
 func (w world) make(t testing.TB, want ohip.Want) ohip.Made {
@@ -86,13 +79,6 @@ func (w world) make(t testing.TB, want ohip.Want) ohip.Made {
 		t.Fatal(err)
 	}
 	return made[0]
-}
-
-func (w world) dial(t testing.TB, d twin.Dial) {
-	t.Helper()
-	if err := w.city.Dial("ohip", "lake", d); err != nil {
-		t.Fatal(err)
-	}
 }
 
 // wantRefusal fails unless err is that refusal, and nobody's name stands in its text.

@@ -87,9 +87,9 @@ func TestEveryFaultHasItsFate(t *testing.T) {
 			w := newWorld(t, func(c *ohip.Config) { c.MaxBody = 256 << 10 })
 			for _, e := range effects(t, w) {
 				want.Op = e.name
-				w.dial(t, twin.Dial{Fault: fault})
+				w.Dial(t, twin.Dial{Fault: fault})
 				twintest.Meet(t, want, 150*time.Millisecond, e.do)
-				w.dial(t, twin.Dial{})
+				w.Dial(t, twin.Dial{})
 				if happened, err := e.settled(twintest.Within(t, 5*time.Second)); err != nil || happened != (fault == twin.Slow) {
 					t.Errorf("%s after the fault: %v, %v", e.name, happened, err)
 				}
@@ -107,9 +107,9 @@ func TestTheAnswerIsLostAfterTheEffect(t *testing.T) {
 			all := effects(t, w)
 			before := len(w.twin.ReadBooks().Effects)
 			for _, e := range all {
-				w.dial(t, loss)
+				w.Dial(t, loss)
 				twintest.Lose(t, loss, e.do)
-				w.dial(t, twin.Dial{})
+				w.Dial(t, twin.Dial{})
 				if happened, err := e.settled(twintest.Within(t, 5*time.Second)); err != nil || !happened {
 					t.Errorf("%s: settled = %v, %v", e.name, happened, err)
 				}

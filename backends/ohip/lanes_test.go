@@ -17,9 +17,7 @@ import (
 func TestAHotelThatHangsLeavesTheChainItsConnections(t *testing.T) {
 	town, err := ohip.NewTown(townConfig())
 	fine(t, err)
-	city := twintest.City(t)
-	fine(t, city.Add("ohip", "town", town))
-	cfg := testConfig(city.URL("ohip", "town"))
+	cfg := testConfig(twintest.Open(t, "ohip", "town", town).URL)
 	cfg.MaxConns = 8
 	client, err := ohip.New(cfg)
 	fine(t, err)

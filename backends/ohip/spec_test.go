@@ -1,15 +1,10 @@
 package ohip_test
 
 import (
-	"bytes"
-	"context"
-	"io"
-	"maps"
 	"net/http"
 	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -18,12 +13,12 @@ import (
 	"github.com/getkin/kin-openapi/openapi2"
 	"github.com/getkin/kin-openapi/openapi2conv"
 	"github.com/getkin/kin-openapi/openapi3"
-	"github.com/getkin/kin-openapi/openapi3filter"
 	"github.com/getkin/kin-openapi/routers"
 	"github.com/getkin/kin-openapi/routers/legacy"
 	"github.com/go-json-experiment/json"
 
 	"github.com/warmgate/warmgate/backends/ohip"
+	"github.com/warmgate/warmgate/backends/twin/spectest"
 	"github.com/warmgate/warmgate/backends/twin/twintest"
 	"github.com/warmgate/warmgate/backends/wire"
 	"github.com/warmgate/warmgate/gateway"
@@ -31,9 +26,6 @@ import (
 
 // published is where the documents lie beside the repository, where they are at hand.
 const published = "../../../shared/specs/ohip/"
-
-// base is the address under which the documents are searched.
-const base = "http://spec.example"
 
 // document reads one of the published documents, which are of the second version of OpenAPI.
 func document(t *testing.T, name string) routers.Router {
@@ -61,7 +53,7 @@ func published3(t *testing.T, name string) *openapi3.T {
 	fine(t, two.UnmarshalJSON(raw))
 	three, err := openapi2conv.ToV3(&two)
 	fine(t, err)
-	three.Servers = openapi3.Servers{{URL: base + two.BasePath}}
+	three.Servers = openapi3.Servers{{URL: spectest.Base + two.BasePath}}
 	return three
 }
 
@@ -86,60 +78,28 @@ func mend(v any) {
 	}
 }
 
-// judge stands between client and twin and holds every exchange against the documents.
+// judge holds every exchange against the documents.
 type judge struct {
+	*spectest.Judge
 	t       *testing.T
 	routers []routers.Router
 	made    *openapi3.Schema // of a reservation as it is made, which the documents have although not the call
-	proxy   *httputil.ReverseProxy
 
 	mu     sync.Mutex
-	seen   map[string]int
 	beyond map[string]int
 }
 
-func (j *judge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	body, _ := io.ReadAll(r.Body)
-	r.Body = io.NopCloser(bytes.NewReader(body))
-	rec := httptest.NewRecorder()
-	j.proxy.ServeHTTP(rec, r)
-	r.Body = io.NopCloser(bytes.NewReader(body))
-	j.hold(r, rec)
+func (j *judge) see(r *http.Request, body []byte, answer *httptest.ResponseRecorder) {
 	if r.Method == "POST" && strings.HasSuffix(r.URL.Path, "/reservations") {
 		j.reservations(body, "request")
-		j.reservations(rec.Body.Bytes(), "answer")
+		j.reservations(answer.Body.Bytes(), "answer")
 	}
-	maps.Copy(w.Header(), rec.Header())
-	w.WriteHeader(rec.Code)
-	_, _ = w.Write(rec.Body.Bytes())
-}
-
-func (j *judge) hold(r *http.Request, rec *httptest.ResponseRecorder) {
-	at := r.Clone(context.Background())
-	at.URL, _ = url.Parse(base + r.URL.RequestURI())
-	at.Host = at.URL.Host
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	for _, router := range j.routers {
-		route, params, err := router.FindRoute(at)
-		if err != nil {
-			continue
-		}
-		in := &openapi3filter.RequestValidationInput{Request: at, PathParams: params, Route: route, Options: &openapi3filter.Options{
-			AuthenticationFunc: openapi3filter.NoopAuthenticationFunc, MultiError: true}}
-		if err := openapi3filter.ValidateRequest(context.Background(), in); err != nil {
-			j.t.Errorf("request %s %s: %v", r.Method, route.Path, err)
-		}
-		out := &openapi3filter.ResponseValidationInput{RequestValidationInput: in, Status: rec.Code, Header: rec.Header(),
-			Options: &openapi3filter.Options{MultiError: true, IncludeResponseStatus: true}}
-		out.SetBodyBytes(rec.Body.Bytes())
-		if err := openapi3filter.ValidateResponse(context.Background(), out); err != nil {
-			j.t.Errorf("answer %d to %s %s: %.800v\n%.400s", rec.Code, r.Method, route.Path, err, rec.Body)
-		}
-		j.seen[r.Method+" "+route.Path]++
+	if slices.ContainsFunc(j.routers, func(document routers.Router) bool { return j.Hold(document, r, answer) }) {
 		return
 	}
 	parts := strings.Split(r.URL.Path, "/")
+	j.mu.Lock()
+	defer j.mu.Unlock()
 	j.beyond[r.Method+" "+parts[1]+" "+parts[len(parts)-1]]++
 }
 
@@ -154,39 +114,23 @@ func (j *judge) reservations(body []byte, what string) {
 		j.t.Errorf("%s: %v", what, err)
 	}
 	for _, one := range said.Reservations.Reservation {
-		if err := j.made.VisitJSON(one, openapi3.MultiErrors()); err != nil {
-			j.t.Errorf("the reservation of the %s: %.800v", what, err)
-		}
-		j.mu.Lock()
-		j.seen["reservation of the "+what]++
-		j.mu.Unlock()
+		j.HoldJSON(j.made, "the reservation of the "+what, one)
+		j.Count("reservation of the " + what)
 	}
 }
 
 func TestAgainstThePublishedDocuments(t *testing.T) {
-	j := &judge{t: t, seen: map[string]int{}, beyond: map[string]int{}}
+	j := &judge{Judge: spectest.NewJudge(t), t: t, beyond: map[string]int{}}
 	for _, name := range []string{"subset-oauth.json", "subset-rsv.json", "subset-fof.json", "subset-par.json"} {
 		j.routers = append(j.routers, document(t, name))
 	}
 	j.made = published3(t, "subset-fof.json").Components.Schemas["hotelReservationType"].Value
-	var front *httptest.Server
-	w := newWorld(t, func(c *ohip.Config) {
-		at, _ := url.Parse(c.GatewayURL)
-		j.proxy = httputil.NewSingleHostReverseProxy(at)
-		j.proxy.Transport = &http.Transport{DisableKeepAlives: true}
-		front = httptest.NewServer(j)
-		c.GatewayURL = front.URL
-	})
-	defer front.Close()
+	w := newWorld(t, func(c *ohip.Config) { c.GatewayURL = twintest.Between(t, c.GatewayURL, j.see) })
 	exercise(t, w)
 	const one = "/hotels/{hotelId}/reservations/{reservationId}"
-	for _, want := range []string{"POST /tokens", "GET /hotels/{hotelId}/reservations", "GET /hotels/{hotelId}/rooms", "GET /hotels/{hotelId}/availability",
-		"GET " + one + "/verifyCheckIns", "POST " + one + "/roomAssignments", "POST " + one + "/checkIns",
-		"DELETE " + one + "/checkIns", "POST " + one + "/roomKeys", "reservation of the request", "reservation of the answer"} {
-		if j.seen[want] == 0 {
-			t.Errorf("%s was not held against the documents", want)
-		}
-	}
+	j.Want("POST /tokens", "GET /hotels/{hotelId}/reservations", "GET /hotels/{hotelId}/rooms", "GET /hotels/{hotelId}/availability",
+		"GET "+one+"/verifyCheckIns", "POST "+one+"/roomAssignments", "POST "+one+"/checkIns",
+		"DELETE "+one+"/checkIns", "POST "+one+"/roomKeys", "reservation of the request", "reservation of the answer")
 	// These are published, but not in the documents at hand.
 	for _, want := range []string{"PUT fof rooms", "GET fof roomKeys", "POST csh checkOuts", "POST rsv reservations", "POST rsv cancellations"} {
 		if j.beyond[want] == 0 {

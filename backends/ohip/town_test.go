@@ -18,7 +18,7 @@ import (
 )
 
 func townConfig() ohip.TownConfig {
-	return ohip.TownConfig{Hotels: 10_000, ClientSecret: testSecret, Seed: 7, Location: shanghai(), Clock: func() time.Time { return three }}
+	return ohip.TownConfig{Hotels: 10_000, ClientSecret: testSecret, Seed: 7, Location: twintest.Shanghai(), Clock: func() time.Time { return three }}
 }
 
 func newTown(t testing.TB, change func(*ohip.TownConfig)) (*ohip.Town, *ohip.Client) {
@@ -29,9 +29,7 @@ func newTown(t testing.TB, change func(*ohip.TownConfig)) (*ohip.Town, *ohip.Cli
 	}
 	town, err := ohip.NewTown(cfg)
 	fine(t, err)
-	city := twintest.City(t)
-	fine(t, city.Add("ohip", "town", town))
-	client, err := ohip.New(testConfig(city.URL("ohip", "town")))
+	client, err := ohip.New(testConfig(twintest.Open(t, "ohip", "town", town).URL))
 	fine(t, err)
 	t.Cleanup(client.Close)
 	return town, client

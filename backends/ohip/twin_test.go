@@ -2,9 +2,7 @@ package ohip_test
 
 import (
 	"fmt"
-	"io"
 	"maps"
-	"net/http"
 	"strings"
 	"sync"
 	"testing"
@@ -21,42 +19,19 @@ import (
 // raw sends one request to the twin as it stands and returns the status and the body.
 func raw(t testing.TB, base, method, path, body string, header map[string]string) (int, string) {
 	t.Helper()
-	req, err := http.NewRequest(method, base+path, strings.NewReader(body))
-	fine(t, err)
-	if body != "" {
-		req.Header.Set("Content-Type", "application/json")
-	}
-	for k, v := range header {
-		req.Header.Del(k)
-		if v != "" {
-			req.Header.Set(k, v)
-		}
-	}
-	resp, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(req)
-	fine(t, err)
-	defer resp.Body.Close()
-	out, err := io.ReadAll(resp.Body)
-	fine(t, err)
-	return resp.StatusCode, string(out)
+	resp, out := twintest.Ask(t, method, base+path, body, header)
+	return resp.StatusCode, out
 }
 
 // token gets an access token from the twin.
 func token(t testing.TB, base string) string {
 	t.Helper()
-	req, err := http.NewRequest("POST", base+"/oauth/v1/tokens", strings.NewReader("grant_type=client_credentials&scope=x"))
-	fine(t, err)
-	req.SetBasicAuth(ohip.SandboxClientID, testSecret)
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	req.Header.Set("x-app-key", ohip.SandboxAppKey)
-	resp, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(req)
-	fine(t, err)
-	defer resp.Body.Close()
+	resp, body := twintest.Ask(t, "POST", base+"/oauth/v1/tokens", "grant_type=client_credentials&scope=x", map[string]string{
+		"Authorization": twintest.Basic(ohip.SandboxClientID, testSecret), "Content-Type": "application/x-www-form-urlencoded", "x-app-key": ohip.SandboxAppKey})
 	var out struct {
 		Token string `json:"access_token"`
 	}
-	body, err := io.ReadAll(resp.Body)
-	fine(t, err)
-	if err := json.Unmarshal(body, &out); err != nil || out.Token == "" {
+	if err := json.Unmarshal([]byte(body), &out); err != nil || out.Token == "" {
 		t.Fatalf("%d %s", resp.StatusCode, body)
 	}
 	return out.Token
@@ -64,7 +39,7 @@ func token(t testing.TB, base string) string {
 
 func TestTheTwinRefusesWhatDoesNotFit(t *testing.T) {
 	w := newWorld(t, nil)
-	base := w.city.URL("ohip", "lake")
+	base := w.URL
 	bearer := token(t, base)
 	m := w.make(t, ohip.Want{Scenario: ohip.Assigned})
 	const rooms, rsv = "/fof/v1/hotels/LAKE1/rooms", "/rsv/v1/hotels/LAKE1/reservations"
@@ -168,13 +143,8 @@ func TestTheTwinRefusesWhatDoesNotFit(t *testing.T) {
 
 func TestTheTokenOfficeRefusesWhatDoesNotFit(t *testing.T) {
 	w := newWorld(t, nil)
-	base := w.city.URL("ohip", "lake")
+	base := w.URL
 	const good = "grant_type=client_credentials&scope=x"
-	basic := func(user, secret string) string {
-		r := &http.Request{Header: http.Header{}}
-		r.SetBasicAuth(user, secret)
-		return r.Header.Get("Authorization")
-	}
 	for _, c := range []struct {
 		name, form string
 		header     map[string]string
@@ -191,12 +161,12 @@ func TestTheTokenOfficeRefusesWhatDoesNotFit(t *testing.T) {
 		{"an empty field", "grant_type=client_credentials&scope=", nil, 400},
 		{"JSON", `{}`, map[string]string{"Content-Type": "application/json"}, 415},
 		{"no client", good, map[string]string{"Authorization": ""}, 401},
-		{"another secret", good, map[string]string{"Authorization": basic(ohip.SandboxClientID, "x")}, 401},
-		{"another client", good, map[string]string{"Authorization": basic("x", testSecret)}, 401},
+		{"another secret", good, map[string]string{"Authorization": twintest.Basic(ohip.SandboxClientID, "x")}, 401},
+		{"another client", good, map[string]string{"Authorization": twintest.Basic("x", testSecret)}, 401},
 		{"another application", good, map[string]string{"x-app-key": "x"}, 403},
 	} {
 		header := map[string]string{"Content-Type": "application/x-www-form-urlencoded", "x-app-key": ohip.SandboxAppKey,
-			"Authorization": basic(ohip.SandboxClientID, testSecret)}
+			"Authorization": twintest.Basic(ohip.SandboxClientID, testSecret)}
 		maps.Copy(header, c.header)
 		if status, body := raw(t, base, "POST", "/oauth/v1/tokens", c.form, header); status != c.status {
 			t.Errorf("%s: %d %s", c.name, status, body)
@@ -210,8 +180,8 @@ func TestAnAccessTokenEnds(t *testing.T) {
 	clock := func() time.Time { mu.Lock(); defer mu.Unlock(); return now }
 	w := newWorld(t, nil)
 	hotel := newTwin(t, func(c *ohip.TwinConfig) { c.Clock, c.TokenLife = clock, time.Minute })
-	fine(t, w.city.Add("ohip", "hill", hotel))
-	base := w.city.URL("ohip", "hill")
+	fine(t, w.City.Add("ohip", "hill", hotel))
+	base := w.City.URL("ohip", "hill")
 	header := map[string]string{"Authorization": "Bearer " + token(t, base), "x-app-key": ohip.SandboxAppKey, "x-hotelid": "LAKE1"}
 	if status, body := raw(t, base, "GET", "/fof/v1/hotels/LAKE1/rooms", "", header); status != 200 {
 		t.Error(status, body)

@@ -6,19 +6,12 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/warmgate/warmgate/backends/police"
-	"github.com/warmgate/warmgate/backends/twin"
 	"github.com/warmgate/warmgate/backends/twin/twintest"
 	"github.com/warmgate/warmgate/backends/wire"
 )
 
-func TestMain(m *testing.M) {
-	// fasthttp and net/http keep cleaners of their own for a while.
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*HostClient).connsCleaner"),
-		goleak.IgnoreAnyFunction("net/http.(*persistConn).readLoop"), goleak.IgnoreAnyFunction("net/http.(*persistConn).writeLoop"))
-}
+func TestMain(m *testing.M) { twintest.Main(m) }
 
 const testKey = "test-key-9f3c"
 
@@ -30,19 +23,16 @@ var (
 
 // world is a city with one bureau, and a client of it.
 type world struct {
-	city   *twin.City
+	twintest.Site
 	twin   *police.Twin
 	client *police.Client
 }
 
 func newWorld(t testing.TB, change func(*police.Config)) world {
 	t.Helper()
-	city := twintest.City(t)
 	bureau := newTwin(t, 7)
-	if err := city.Add("police", "lakeside", bureau); err != nil {
-		t.Fatal(err)
-	}
-	cfg := police.Config{BaseURL: city.URL("police", "lakeside"), APIKey: testKey, Hotel: "lakeside"}
+	site := twintest.Open(t, "police", "lakeside", bureau)
+	cfg := police.Config{BaseURL: site.URL, APIKey: testKey, Hotel: "lakeside"}
 	if change != nil {
 		change(&cfg)
 	}
@@ -51,7 +41,7 @@ func newWorld(t testing.TB, change func(*police.Config)) world {
 		t.Fatal(err)
 	}
 	t.Cleanup(client.Close)
-	return world{city, bureau, client}
+	return world{site, bureau, client}
 }
 
 func newTwin(t testing.TB, seed uint64) *police.Twin {
@@ -202,7 +192,7 @@ func TestRefusals(t *testing.T) {
 		police.CodeUnauthorized: func(c *police.Config) { c.APIKey = "another" },
 		police.CodeHotelUnknown: func(c *police.Config) { c.Hotel = "seaside" },
 	} {
-		cfg := police.Config{BaseURL: w.city.URL("police", "lakeside"), APIKey: testKey, Hotel: "lakeside"}
+		cfg := police.Config{BaseURL: w.URL, APIKey: testKey, Hotel: "lakeside"}
 		change(&cfg)
 		c, err := police.New(cfg)
 		if err != nil {
@@ -221,7 +211,7 @@ func TestRefusals(t *testing.T) {
 func TestAGuestStaysAtOneHotel(t *testing.T) {
 	w := newWorld(t, nil)
 	ctx := twintest.Within(t, 5*time.Second)
-	other, err := police.New(police.Config{BaseURL: w.city.URL("police", "lakeside"), APIKey: testKey, Hotel: "hillside"})
+	other, err := police.New(police.Config{BaseURL: w.URL, APIKey: testKey, Hotel: "hillside"})
 	if err != nil {
 		t.Fatal(err)
 	}

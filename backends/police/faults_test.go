@@ -27,14 +27,6 @@ func operations(c *police.Client, k string) map[string]func(context.Context) err
 	}
 }
 
-// dial sets how the bureau behaves.
-func (w world) dial(t testing.TB, d twin.Dial) {
-	t.Helper()
-	if err := w.city.Dial("police", "lakeside", d); err != nil {
-		t.Fatal(err)
-	}
-}
-
 // TestEveryFaultHasItsFate is the client's half of the budget matrix.
 func TestEveryFaultHasItsFate(t *testing.T) {
 	w := newWorld(t, nil)
@@ -47,10 +39,10 @@ func TestEveryFaultHasItsFate(t *testing.T) {
 						t.Fatal(err)
 					}
 				}
-				w.dial(t, twin.Dial{Fault: fault})
+				w.Dial(t, twin.Dial{Fault: fault})
 				want.Op = op
 				twintest.Meet(t, want, 200*time.Millisecond, operations(w.client, k)[op])
-				w.dial(t, twin.Dial{})
+				w.Dial(t, twin.Dial{})
 				r, err := w.client.Find(twintest.Within(t, 5*time.Second), k)
 				if err != nil {
 					t.Fatalf("after the fault: %v", err)
@@ -78,9 +70,9 @@ func TestTheAnswerIsLostAfterTheEffect(t *testing.T) {
 	for _, loss := range losses {
 		k := key("lost" + string(loss.Fault))
 		for _, op := range []string{"Register", "Correct", "Depart"} {
-			w.dial(t, loss)
+			w.Dial(t, loss)
 			twintest.Lose(t, loss, operations(w.client, k)[op])
-			w.dial(t, twin.Dial{})
+			w.Dial(t, twin.Dial{})
 			if r, err := w.client.Find(twintest.Within(t, 5*time.Second), k); err != nil || !happened[op](r) {
 				t.Errorf("%q %s: Find = %+v, %v", loss.Fault, op, r, err)
 			}

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
+	"maps"
 	"net/http"
 	"strings"
 	"sync"
@@ -22,31 +22,9 @@ import (
 // raw sends one request to the twin as it stands and returns the answer with its body.
 func raw(t testing.TB, base, method, path, body string, header map[string]string) (*http.Response, string) {
 	t.Helper()
-	req, err := http.NewRequest(method, base+path, strings.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.Header.Set("Authorization", "Bearer "+testKey)
-	if body != "" {
-		req.Header.Set("Content-Type", "application/json")
-	}
-	for k, v := range header {
-		req.Header.Del(k)
-		if v != "" {
-			req.Header.Set(k, v)
-		}
-	}
-	transport := &http.Transport{DisableKeepAlives: true}
-	resp, err := transport.RoundTrip(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	out, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return resp, string(out)
+	all := map[string]string{"Authorization": "Bearer " + testKey}
+	maps.Copy(all, header)
+	return twintest.Ask(t, method, base+path, body, all)
 }
 
 const aStay = `{"hotel":"lakeside","room":"1208","guest":{"name":"样例甲","latin_name":"YANGLI JIA","document_type":"resident-id",` +
@@ -55,7 +33,7 @@ const aStay = `{"hotel":"lakeside","room":"1208","guest":{"name":"样例甲","la
 
 func TestTheTwinRefusesWhatDoesNotFit(t *testing.T) {
 	w := newWorld(t, nil)
-	base := w.city.URL("police", "lakeside")
+	base := w.URL
 	path := "/v1/registrations/" + key("one")
 	with := func(old, now string) string {
 		if !strings.Contains(aStay, old) {
@@ -162,7 +140,7 @@ func TestANoticeCannotBeToldFromACheck(t *testing.T) {
 		if _, err := w.twin.Make([]byte(want)); err != nil {
 			t.Fatal(err)
 		}
-		resp, body := raw(t, w.city.URL("police", "lakeside"), "PUT", "/v1/registrations/"+key("one"), aStay, nil)
+		resp, body := raw(t, w.URL, "PUT", "/v1/registrations/"+key("one"), aStay, nil)
 		resp.Header.Del("Date")
 		answers[s] = fmt.Sprint(resp.Status, resp.Header, body)
 		for _, word := range []string{"notice", "watch", "wanted", "check"} {
@@ -323,10 +301,10 @@ func TestTheTwinAgainstItsModel(t *testing.T) {
 func TestTheTwinIsMadeFromItsSeedAndRemembers(t *testing.T) {
 	register := func(bureau *police.Twin, k string) string {
 		w := newWorld(t, nil)
-		if err := w.city.Add("police", "other", bureau); err != nil {
+		if err := w.City.Add("police", "other", bureau); err != nil {
 			t.Fatal(err)
 		}
-		c, err := police.New(police.Config{BaseURL: w.city.URL("police", "other"), APIKey: testKey, Hotel: "lakeside"})
+		c, err := police.New(police.Config{BaseURL: w.City.URL("police", "other"), APIKey: testKey, Hotel: "lakeside"})
 		if err != nil {
 			t.Fatal(err)
 		}

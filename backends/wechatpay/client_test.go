@@ -12,20 +12,13 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
-	"github.com/warmgate/warmgate/backends/twin"
 	"github.com/warmgate/warmgate/backends/twin/twintest"
 	"github.com/warmgate/warmgate/backends/wechatpay"
 	"github.com/warmgate/warmgate/backends/wire"
 	"github.com/warmgate/warmgate/gateway"
 )
 
-func TestMain(m *testing.M) {
-	// fasthttp and net/http keep cleaners of their own for a while.
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*HostClient).connsCleaner"),
-		goleak.IgnoreAnyFunction("net/http.(*persistConn).readLoop"), goleak.IgnoreAnyFunction("net/http.(*persistConn).writeLoop"))
-}
+func TestMain(m *testing.M) { twintest.Main(m) }
 
 // credentials are made once: a key takes a while.
 var credentials = sync.OnceValue(func() wechatpay.Credentials {
@@ -61,7 +54,7 @@ const (
 
 // world is a city with one provider, a client of it, and a place where the provider's notifications arrive.
 type world struct {
-	city   *twin.City
+	twintest.Site
 	twin   *wechatpay.Twin
 	client *wechatpay.Client
 	inbox  *inbox
@@ -70,13 +63,9 @@ type world struct {
 
 func newWorld(t testing.TB, change func(*wechatpay.Config)) *world {
 	t.Helper()
-	city := twintest.City(t)
 	provider := newTwin(t, 7)
-	if err := city.Add("wechatpay", "riverside", provider); err != nil {
-		t.Fatal(err)
-	}
-	w := &world{city: city, twin: provider, inbox: newInbox(t)}
-	w.cfg = wechatpay.Config{BaseURL: city.URL("wechatpay", "riverside"), MchID: wechatpay.MchIDOf("riverside"), AppID: "wx0123456789abcdef",
+	w := &world{Site: twintest.Open(t, "wechatpay", "riverside", provider), twin: provider, inbox: newInbox(t)}
+	w.cfg = wechatpay.Config{BaseURL: w.URL, MchID: wechatpay.MchIDOf("riverside"), AppID: "wx0123456789abcdef",
 		SerialNo: wechatpay.TwinSerialNo, PrivateKey: credentials().PrivateKey, APIv3Key: credentials().APIv3Key, NotifyURL: w.inbox.url}
 	if change != nil {
 		change(&w.cfg)

@@ -70,14 +70,6 @@ func happened(w *world, s stays) map[string]bool {
 	return out
 }
 
-// dial sets how the provider behaves.
-func (w *world) dial(t testing.TB, d twin.Dial) {
-	t.Helper()
-	if err := w.city.Dial("wechatpay", "riverside", d); err != nil {
-		t.Fatal(err)
-	}
-}
-
 // TestEveryFaultHasItsFate is the client's half of the budget matrix.
 func TestEveryFaultHasItsFate(t *testing.T) {
 	w := newWorld(t, nil)
@@ -91,10 +83,10 @@ func TestEveryFaultHasItsFate(t *testing.T) {
 		s := w.stays(t, string(fault), i)
 		for op, call := range operations(w.client, s) {
 			t.Run(string(fault)+" "+op, func(t *testing.T) {
-				w.dial(t, twin.Dial{Fault: fault})
+				w.Dial(t, twin.Dial{Fault: fault})
 				want.Op = op
 				twintest.Meet(t, want, 150*time.Millisecond, call)
-				w.dial(t, twin.Dial{})
+				w.Dial(t, twin.Dial{})
 			})
 		}
 		for op, did := range happened(w, s) {
@@ -112,7 +104,7 @@ func TestTheFileOfABillHasFates(t *testing.T) {
 	for fault, want := range map[twin.Fault]wire.Reason{twin.Hang: wire.ReasonTimeout, twin.Slow: wire.ReasonTimeout, twin.Refuse: wire.ReasonReset,
 		twin.Reset: wire.ReasonReset, twin.Status5: wire.ReasonStatus, twin.Status4: wire.ReasonRateLimited, twin.Garbage: wechatpay.ReasonSignature,
 		twin.Endless: wire.ReasonTooLarge} {
-		w.dial(t, twin.Dial{Fault: fault, Path: "/v3/billdownload/"})
+		w.Dial(t, twin.Dial{Fault: fault, Path: "/v3/billdownload/"})
 		limit := 10 * time.Second
 		if want == wire.ReasonTimeout {
 			limit = 200 * time.Millisecond
@@ -122,7 +114,7 @@ func TestTheFileOfABillHasFates(t *testing.T) {
 			t.Errorf("%s: %+v, %+v", fault, bill, e)
 		}
 	}
-	w.dial(t, twin.Dial{})
+	w.Dial(t, twin.Dial{})
 	if bill, err := w.client.WholeBill(twintest.Within(t, 10*time.Second), today()); err != nil || len(bill.Rows) != 1 {
 		t.Errorf("after the faults: %+v, %v", bill, err)
 	}
@@ -138,9 +130,9 @@ func TestTheAnswerIsLostAfterTheEffect(t *testing.T) {
 		fault := loss.Fault
 		s := w.stays(t, "lost"+string(fault), i)
 		for _, op := range []string{"CreateParking", "CreateTransaction", "CreateRefund"} {
-			w.dial(t, loss)
+			w.Dial(t, loss)
 			twintest.Lose(t, loss, operations(w.client, s)[op])
-			w.dial(t, twin.Dial{})
+			w.Dial(t, twin.Dial{})
 			if !happened(w, s)[op] {
 				t.Errorf("%q %s has not happened", fault, op)
 			}

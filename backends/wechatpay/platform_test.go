@@ -208,9 +208,7 @@ func TestKeysAreRenewedBehind(t *testing.T) {
 func TestTheListHasFaults(t *testing.T) {
 	for _, fault := range twin.Faults() {
 		w := newWorld(t, func(c *wechatpay.Config) { c.KeyTimeout = 100 * time.Millisecond })
-		if err := w.city.Dial("wechatpay", "riverside", twin.Dial{Fault: fault, Path: "/v3/certificates"}); err != nil {
-			t.Fatal(err)
-		}
+		w.Dial(t, twin.Dial{Fault: fault, Path: "/v3/certificates"})
 		begin := time.Now()
 		_, err := w.client.QueryTransaction(twintest.Within(t, 10*time.Second), "pay-1")
 		if e := twintest.ErrorOf(t, err); e.Reason != wechatpay.ReasonSignature || time.Since(begin) > 2*time.Second {

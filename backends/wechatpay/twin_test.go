@@ -49,7 +49,7 @@ func answered(t testing.TB, r *http.Request) (int, string) {
 
 func TestTheTwinRefusesWhatDoesNotFit(t *testing.T) {
 	w := newWorld(t, nil)
-	base := w.city.URL("wechatpay", "riverside")
+	base := w.URL
 	p := w.park(t, "in-1", plateA)
 	paid := w.paid(t, "paid-1", plateB, 500)
 	anEntry := `{"out_parking_no":"in-2","plate_number":"测A12345","plate_color":"BLUE","notify_url":"https://x.example/n","start_time":"2026-05-02T08:00:00+08:00","parking_name":"p","free_duration":900}`
@@ -149,7 +149,7 @@ func atChina(t time.Time) string { return t.In(time.FixedZone("", 8*3600)).Forma
 
 func TestTheTwinVerifiesRequests(t *testing.T) {
 	w := newWorld(t, nil)
-	base := w.city.URL("wechatpay", "riverside")
+	base := w.URL
 	const path = "/v3/vehicle/transactions/out-trade-no/pay-1"
 	good := authorization(t, "GET", path, "")
 	if status, body := answered(t, signedRequest(t, base, "GET", path, "")); status != 404 {
@@ -417,7 +417,7 @@ func FuzzTwin(f *testing.F) {
 // TestTheCityDrivesTheTwin: as it is driven from outside.
 func TestTheCityDrivesTheTwin(t *testing.T) {
 	w := newWorld(t, nil)
-	resp, err := http.Post(w.city.Address()+"/make/wechatpay/riverside", "application/json", strings.NewReader(`{"what":"rotate"}`))
+	resp, err := http.Post(w.City.Address()+"/make/wechatpay/riverside", "application/json", strings.NewReader(`{"what":"rotate"}`))
 	if err != nil {
 		t.Fatal(err)
 	}
