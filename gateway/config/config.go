@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
@@ -77,9 +78,15 @@ func flatten(err error) []error {
 	return []error{err}
 }
 
-// File is one parsed file. It is immutable once read.
+// File is one file that was read. It is immutable, and safe for concurrent use.
 type File struct {
-	name  string
+	name   string
+	tree   tree                        // of a simple file
+	parsed func() (*parsedFile, error) // of any file; what is simple is parsed only if something is wrong
+}
+
+// parsedFile is what the parser makes of a file.
+type parsedFile struct {
 	body  ast.Node
 	alias bool // something in it stands for what is elsewhere
 }
@@ -94,13 +101,24 @@ func ReadFile(name string, env func(string) (string, bool)) (*File, error) {
 }
 
 // Read parses text. ${NAME} in a value stands for what env has under NAME, ${NAME:-text} for text where it has nothing.
-// name is how mistakes call the file.
+// name is how mistakes call the file. env may be asked again as long as the file is used.
 func Read(name string, text []byte, env func(string) (string, bool)) (*File, error) {
+	e := &expander{file: name, env: env}
+	f := &File{name: name, tree: scan(string(text), e.expand)}
+	f.parsed = sync.OnceValues(func() (*parsedFile, error) { return parse(name, text, env) })
+	if f.tree == nil {
+		if _, err := f.parsed(); err != nil {
+			return nil, err
+		}
+	}
+	return f, nil
+}
+
+func parse(name string, text []byte, env func(string) (string, bool)) (*parsedFile, error) {
 	parsed, err := parser.ParseBytes(text, 0)
 	if err != nil {
 		return nil, (&File{name: name}).place("", err)
 	}
-	f := &File{name: name}
 	switch {
 	case len(parsed.Docs) > 1:
 		return nil, &Mistake{File: name, Message: fmt.Sprintf("must hold one document, not %d", len(parsed.Docs))}
@@ -109,11 +127,22 @@ func Read(name string, text []byte, env func(string) (string, bool)) (*File, err
 	case parsed.Docs[0].Body.Type() != ast.MappingType && parsed.Docs[0].Body.Type() != ast.MappingValueType:
 		return nil, &Mistake{File: name, Line: 1, Column: 1, Message: "must begin with names and values"}
 	}
-	f.body = parsed.Docs[0].Body
+	body := parsed.Docs[0].Body
 	e := &expander{file: name, env: env}
-	ast.Walk(e, f.body)
-	f.alias = e.alias
-	return f, Join(e.wrong...)
+	ast.Walk(e, body)
+	return &parsedFile{body: body, alias: e.alias}, Join(e.wrong...)
+}
+
+// body returns the parser's tree.
+func (f *File) body() (ast.Node, error) {
+	if f.parsed == nil {
+		return nil, nil // it could not be
+	}
+	p, err := f.parsed()
+	if err != nil {
+		return nil, err
+	}
+	return p.body, nil
 }
 
 // Name returns how mistakes call the file.
@@ -121,13 +150,43 @@ func (f *File) Name() string { return f.name }
 
 // Decode reads the whole file into a pointer to a struct with yaml tags. What the file doesn't say keeps its value. The
 // error has every name that is unknown, and the first value that cannot be read.
-func (f *File) Decode(into any) error { return f.decode("", f.body, into) }
+func (f *File) Decode(into any) error {
+	if f.tree != nil && f.tree.read(0, into) {
+		return nil
+	}
+	body, err := f.body()
+	if err != nil {
+		return err
+	}
+	return f.decode("", body, into)
+}
 
 // DecodeApart is Decode, but for the names at the top that into has no place for and apart accepts: what stands under them
 // is returned, for its owner to read later. nil: there is none.
 func (f *File) DecodeApart(into any, apart func(name string) bool) (map[string]Section, error) {
-	rest, sections := f.body, map[string]Section(nil)
-	if entries, ok := f.body.(*ast.MappingNode); ok {
+	sections := map[string]Section(nil)
+	keep := func(name string, s Section) {
+		if sections == nil {
+			sections = map[string]Section{}
+		}
+		sections[name] = s
+	}
+	if f.tree != nil && f.tree.readApart(0, into, func(at int) bool {
+		name := f.tree[at].name
+		if !apart(name) {
+			return false
+		}
+		keep(name, Section{tree: f.tree, at: at})
+		return true
+	}) {
+		return sections, nil
+	}
+	sections = nil
+	body, err := f.body()
+	if err != nil {
+		return nil, err
+	}
+	if entries, ok := body.(*ast.MappingNode); ok {
 		t := reflect.TypeOf(into).Elem()
 		own := *entries
 		own.Values = nil
@@ -137,23 +196,21 @@ func (f *File) DecodeApart(into any, apart func(name string) bool) (map[string]S
 				own.Values = append(own.Values, entry)
 				continue
 			}
-			if sections == nil {
-				sections = map[string]Section{}
-			}
-			sections[name] = Section{node: entry.Value}
+			keep(name, Section{node: entry.Value})
 		}
-		rest = &own
+		body = &own
 	}
-	return sections, f.decode("", rest, into)
+	return sections, f.decode("", body, into)
 }
 
+// decode has the parser's decoder read node.
 func (f *File) decode(path string, node ast.Node, into any) error {
 	if node == nil {
 		return nil
 	}
 	wrong := f.unknown(path, node, reflect.TypeOf(into))
 	var options []yaml.DecodeOption
-	if f.alias && len(wrong) == 0 { // else all unknown names are known, and to look for them twice costs time
+	if p, err := f.parsed(); err == nil && p.alias && len(wrong) == 0 { // else all unknown names are known, and to look for them twice costs time
 		options = append(options, yaml.Strict())
 	}
 	if err := yaml.NodeToValue(node, into, options...); err != nil {
@@ -163,7 +220,11 @@ func (f *File) decode(path string, node ast.Node, into any) error {
 }
 
 // Section is a part of a file that its owner reads later, such as a flow's settings of a venue.
-type Section struct{ node ast.Node }
+type Section struct {
+	node ast.Node
+	tree tree // of a simple file; nil: node
+	at   int
+}
 
 // UnmarshalYAML keeps the node.
 func (s *Section) UnmarshalYAML(node ast.Node) error {
@@ -173,7 +234,32 @@ func (s *Section) UnmarshalYAML(node ast.Node) error {
 
 // DecodeSection reads s, which stands at path in the file. A section that the file lacks changes nothing.
 func (f *File) DecodeSection(path string, s Section, into any) error {
+	if s.tree != nil {
+		if s.tree.read(s.at, into) {
+			return nil
+		}
+		body, err := f.body()
+		if err != nil {
+			return err
+		}
+		s.node = follow(body, s.tree.way(s.at))
+	}
 	return f.decode(path, s.node, into)
+}
+
+// follow returns what is reached in the parser's tree by a way of a simple one.
+func follow(node ast.Node, way []int) ast.Node {
+	for _, step := range way {
+		switch n := node.(type) {
+		case *ast.SequenceNode:
+			node = n.Values[step]
+		case *ast.MappingNode:
+			node = n.Values[step].Value
+		case *ast.MappingValueNode:
+			node = n.Value
+		}
+	}
+	return node
 }
 
 // Place gives every *gateway.FieldError in err, whose path is below the section at path, its place in the file.
@@ -210,10 +296,11 @@ func (f *File) placeOne(path string, err error) error {
 
 // quoted finds the value that a message without a place quotes, such as that of a duration that cannot be read.
 func (f *File) quoted(message string) (line, column int) {
-	if f.body == nil {
+	body, err := f.body()
+	if err != nil || body == nil {
 		return 0, 0
 	}
-	for _, node := range ast.Filter(ast.StringType, f.body) {
+	for _, node := range ast.Filter(ast.StringType, body) {
 		s, ok := node.(*ast.StringNode)
 		if ok && s.Value != "" && strings.Contains(message, strconv.Quote(s.Value)) {
 			return start(s)
@@ -234,10 +321,11 @@ func join(path, below string) string {
 
 // find returns where path stands, or the nearest of its parents that the file has.
 func (f *File) find(path string) (line, column int) {
-	for path != "" {
+	body, err := f.body()
+	for err == nil && body != nil && path != "" {
 		p, err := yaml.PathString("$." + quoteNames(path))
 		if err == nil {
-			if node, err := p.FilterNode(f.body); err == nil && node != nil {
+			if node, err := p.FilterNode(body); err == nil && node != nil {
 				return start(node)
 			}
 		}
