@@ -13,11 +13,12 @@ import (
 
 // readVenue is a venue's file as it was read, before anything is made of it.
 type readVenue struct {
-	same *venue // of the old generation: file, environment, credentials and the gateway's part are what they were
-	f    *config.File
-	from source
-	file venueFile
-	err  error
+	same   *venue // of the old generation: file, environment, credentials and the gateway's part are what they were
+	f      *config.File
+	from   source
+	file   venueFile
+	unread bool
+	err    error
 }
 
 // source is what a venue was made of, as far as it can be compared without reading the file's YAML again.
@@ -34,9 +35,9 @@ type wanted struct {
 	at         secret
 }
 
-// ahead reads the files of venues in their order and on all cores, a few ahead of who takes them: parsing is most of what
-// loading thousands of venues takes, and the trees of all of them at once would be hundreds of megabytes. A file that is
-// what it was in old is not parsed.
+// ahead reads the files of venues in their order and on all cores, a few ahead of who takes them: reading is most of what
+// loading thousands of venues takes, and the trees of all of them at once would be hundreds of megabytes where they have to
+// be parsed. What is made of a file that is what it was in old is taken over.
 func (l *loader) ahead(names []string, g, old *Generation) iter.Seq2[string, readVenue] {
 	return func(yield func(string, readVenue) bool) {
 		window := make([]chan readVenue, 4*runtime.GOMAXPROCS(0))
@@ -58,7 +59,7 @@ func (l *loader) ahead(names []string, g, old *Generation) iter.Seq2[string, rea
 func (l *loader) readVenue(name string, g, old *Generation) (read readVenue) {
 	raw, err := os.ReadFile(name)
 	if err != nil {
-		read.err = fmt.Errorf("cannot read a venue: %w", err)
+		read.unread, read.err = true, fmt.Errorf("cannot read a venue: %w", err)
 		return read
 	}
 	read.from = source{raw: sha256.Sum256(raw)}

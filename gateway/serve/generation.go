@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"hash"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -90,7 +89,7 @@ func (s *secretFiles) forget() {
 // the machine that checks seldom has them.
 func Check(path string, flows []*flow.Flow, env func(string) (string, bool), credentials bool) (*Generation, error) {
 	l := &loader{path: path, flows: flows, env: env, logger: slog.New(slog.DiscardHandler), shut: !credentials}
-	g, err := l.load(nil)
+	g, err := l.load(nil, &seen{})
 	if err == nil {
 		g.closeAll(nil)
 	}
@@ -98,11 +97,11 @@ func Check(path string, flows []*flow.Flow, env func(string) (string, bool), cre
 }
 
 // load reads a new generation. Venues whose files are what they were in old are taken over, breakers and connections and
-// all. Every mistake of every file is reported.
-func (l *loader) load(old *Generation) (*Generation, error) {
+// all. Every mistake of every file is reported. What the files held is left in seen.
+func (l *loader) load(old *Generation, seen *seen) (*Generation, error) {
 	l.zones = map[string]*time.Location{}
 	l.secrets.forget()
-	text, err := os.ReadFile(l.path)
+	text, err := seen.read(l.path)
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the configuration: %w", err)
 	}
@@ -116,51 +115,19 @@ func (l *loader) load(old *Generation) (*Generation, error) {
 		l.resolve(&g.Config)
 		err = config.Join(g.Config.validate(f), l.prove(g, f), l.readRedis(g, f))
 	}
-	names, missing := l.venueFiles(&g.Config)
+	names, missing := seen.list(l, &g.Config)
 	if err == nil {
 		err = missing
 	}
 	if l.sockets == nil {
 		l.sockets = sockets.New(max(g.Config.Sockets, 1))
 	}
-	if err = config.Join(err, l.loadVenues(names, g, old)); err != nil {
+	if err = config.Join(err, l.loadVenues(names, g, old, seen)); err != nil {
 		g.closeAll(old)
 		return nil, err
 	}
-	p := newSum()
-	for _, name := range names {
-		p.add(name, g.files[name].from.raw, nil)
-	}
-	g.read = p.end(l.path, text, nil)
+	g.read = l.fingerprint(&g.Config, seen)
 	return g, nil
-}
-
-// fingerprint is of all the configuration's files as they are now.
-func (l *loader) fingerprint(c *Config) [sha256.Size]byte {
-	p := newSum()
-	names, _ := l.venueFiles(c) // loading says what is wrong
-	for _, name := range names {
-		text, err := os.ReadFile(name)
-		p.add(name, sha256.Sum256(text), err)
-	}
-	text, err := os.ReadFile(l.path)
-	return p.end(l.path, text, err)
-}
-
-// fileSum is a fingerprint in the making.
-type fileSum struct{ h hash.Hash }
-
-func newSum() fileSum { return fileSum{h: sha256.New()} }
-
-// add adds a file by the digest of its text; err says why it cannot be read.
-func (p fileSum) add(name string, text [sha256.Size]byte, err error) {
-	fmt.Fprintf(p.h, "%s\x00%t\x00%x", name, err == nil, text)
-}
-
-// end adds the last file.
-func (p fileSum) end(name string, text []byte, err error) [sha256.Size]byte {
-	p.add(name, sha256.Sum256(text), err)
-	return [sha256.Size]byte(p.h.Sum(nil))
 }
 
 // prove holds every plan of every flow against its section.
@@ -192,12 +159,13 @@ func (l *loader) prove(g *Generation, f *config.File) error {
 	return errors.Join(errs...)
 }
 
-func (l *loader) loadVenues(names []string, g, old *Generation) error {
+func (l *loader) loadVenues(names []string, g, old *Generation, seen *seen) error {
 	if old == nil {
 		defer roomy(len(names))()
 	}
 	var errs []error
 	for name, read := range l.ahead(names, g, old) {
+		seen.add(name, sum{read.from.raw, read.unread})
 		v, err := l.loadVenue(read, g, old)
 		if err != nil {
 			errs = append(errs, err)

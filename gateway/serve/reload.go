@@ -34,10 +34,10 @@ const settle = 200 * time.Millisecond
 func (g *Gateway) Reload() error {
 	g.reload.Lock()
 	defer g.reload.Unlock()
-	old := g.current.Load()
-	g.read = g.loader.fingerprint(&old.Config)
-	next, err := g.prepare(old)
+	old, seen := g.current.Load(), &seen{}
+	next, err := g.prepare(old, seen)
 	if err != nil {
+		g.read = g.loader.fingerprint(&old.Config, seen)
 		g.reloads.WithLabelValues("refused").Inc()
 		return fmt.Errorf("cannot take the new configuration, the old one holds: %w", err)
 	}
@@ -52,8 +52,8 @@ func (g *Gateway) Reload() error {
 
 // prepare proves a new generation with all that it needs. Only the last step changes something, and it does so as a
 // whole or not at all.
-func (g *Gateway) prepare(old *Generation) (next *Generation, err error) {
-	if next, err = g.loader.load(old); err != nil {
+func (g *Gateway) prepare(old *Generation, seen *seen) (next *Generation, err error) {
+	if next, err = g.loader.load(old, seen); err != nil {
 		return nil, err
 	}
 	if files := g.started.Edge.Front.TLS; files.Enabled() {
@@ -203,7 +203,7 @@ func (f *files) close() {
 func (g *Gateway) changed() bool {
 	g.reload.Lock()
 	defer g.reload.Unlock()
-	return g.loader.fingerprint(&g.current.Load().Config) != g.read
+	return g.loader.fingerprint(&g.current.Load().Config, &seen{}) != g.read
 }
 
 // reloadAndSay is Reload for those who cannot be answered.

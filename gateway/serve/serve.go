@@ -107,7 +107,7 @@ func Open(ctx context.Context, path string, o Options) (g *Gateway, err error) {
 		}
 	}()
 	g.loader.ledger = &ledger.Ledger{} // the venues are bound to it before it is opened: what does not hold opens nothing
-	first, err := g.loader.load(nil)
+	first, err := g.loader.load(nil, &seen{})
 	if err != nil {
 		return g, err
 	}
