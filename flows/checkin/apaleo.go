@@ -33,26 +33,9 @@ func connectApaleo(ops operations, v *gateway.Venue, to flow.Connection, b *call
 		return nil, err
 	}
 	d := &apaleoDesk{client: hotel.Client, venue: v, inspected: hotel.Options.Inspected}
-	bindLedger(ops, to, b)
-	call.BindRead(b, ops.find, to.Instance, d.find)
-	call.BindRead(b, ops.rooms, to.Instance, d.rooms)
-	call.BindWrite(b, ops.assign, to.Instance, call.Effect[Assignment, Assigned]{Do: d.assign, Find: d.assigned})
-	call.BindWrite(b, ops.unassign, to.Instance, call.Effect[Assignment, Assigned]{Do: d.unassign, Find: neverAsked[Assignment, Assigned]})
-	call.BindWrite(b, ops.enter, to.Instance, call.Effect[Entrance, Entered]{Do: d.enter, Find: d.entered})
-	call.BindWrite(b, ops.unenter, to.Instance, call.Effect[Entrance, Entered]{Do: d.unenter, Find: neverAsked[Entrance, Entered]})
-	call.BindWrite(b, ops.issue, to.Instance, call.Effect[KeyOrder, Keys]{Do: noEncoder, Find: neverAsked[KeyOrder, Keys]})
-	call.BindWrite(b, ops.leave, to.Instance, call.Effect[Departure, Done]{Do: d.leave, Find: d.left})
-	call.BindWrite(b, ops.keyOff, to.Instance, call.Effect[Departure, Done]{Do: noKeys, Find: neverAsked[Departure, Done]})
+	bindDesk(ops, d, to, b)
 	return end, nil
 }
-
-// noEncoder says of a hotel whose keys a person cuts that no machine does.
-func noEncoder(context.Context, string, KeyOrder) (Keys, error) {
-	return Keys{}, call.Refuse(refusedNoEncoder, nil)
-}
-
-// noKeys: what a person has cut, a person takes back.
-func noKeys(context.Context, string, Departure) (Done, error) { return Done{}, nil }
 
 // find looks the party's booking up: by its number, or among today's arrivals. Of one that is due it also asks which units
 // it may have.
@@ -216,6 +199,22 @@ func (d *apaleoDesk) left(ctx context.Context, _ string, l Departure) (Done, boo
 		return Done{}, false, d.fate(err)
 	}
 	return Done{}, r.Status == apaleo.StatusCheckedOut, nil
+}
+
+// issue says that no machine cuts this hotel's keys: a person does.
+func (d *apaleoDesk) issue(context.Context, string, KeyOrder) (Keys, error) {
+	return Keys{}, call.Refuse(refusedNoEncoder, nil)
+}
+
+func (d *apaleoDesk) issued(context.Context, string, KeyOrder) (Keys, bool, error) {
+	return Keys{}, false, nil
+}
+
+// keyOff does nothing: what a person has cut, a person takes back.
+func (d *apaleoDesk) keyOff(context.Context, string, Departure) (Done, error) { return Done{}, nil }
+
+func (d *apaleoDesk) keysAreOff(context.Context, string, Departure) (Done, bool, error) {
+	return Done{}, false, nil
 }
 
 // fate puts the hotel's no into this journey's words. That our credentials are not accepted is never the guest's matter.

@@ -34,22 +34,8 @@ func connectOHIP(ops operations, v *gateway.Venue, to flow.Connection, b *call.B
 	if hotel.Options.Inspected {
 		d.ready = d.ready[1:]
 	}
-	bindLedger(ops, to, b)
-	call.BindRead(b, ops.find, to.Instance, d.find)
-	call.BindRead(b, ops.rooms, to.Instance, d.rooms)
-	call.BindWrite(b, ops.assign, to.Instance, call.Effect[Assignment, Assigned]{Do: d.assign, Find: d.assigned})
-	call.BindWrite(b, ops.unassign, to.Instance, call.Effect[Assignment, Assigned]{Do: d.unassign, Find: neverAsked[Assignment, Assigned]})
-	call.BindWrite(b, ops.enter, to.Instance, call.Effect[Entrance, Entered]{Do: d.enter, Find: d.entered})
-	call.BindWrite(b, ops.unenter, to.Instance, call.Effect[Entrance, Entered]{Do: d.unenter, Find: neverAsked[Entrance, Entered]})
-	call.BindWrite(b, ops.issue, to.Instance, call.Effect[KeyOrder, Keys]{Do: d.issue, Find: d.issued})
-	call.BindWrite(b, ops.leave, to.Instance, call.Effect[Departure, Done]{Do: d.leave, Find: d.left})
-	call.BindWrite(b, ops.keyOff, to.Instance, call.Effect[Departure, Done]{Do: d.keyOff, Find: d.keysAreOff})
+	bindDesk(ops, d, to, b)
 	return end, nil
-}
-
-// neverAsked is for what takes an effect back: the engine asks whether that effect stands, and not for this.
-func neverAsked[A, O any](context.Context, string, A) (none O, happened bool, err error) {
-	return none, false, nil
 }
 
 // find looks the party's booking up: by its number, or by the leading guest's name among today's arrivals.
