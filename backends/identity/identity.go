@@ -49,7 +49,6 @@ const (
 	CodeNumberInvalid      = "document-number-invalid" // the number cannot be one of its type's: a check digit, a date, a length
 	CodeBadRequest         = "bad-request"             // the request does not fit the interface: a mistake of the caller's
 	CodeUnauthorized       = "unauthorized"            // our credential: an operator's problem
-	codeInternal           = "internal"                // under a 4xx, as some do: it says nothing
 )
 
 // Config says which service a Client speaks to. It is validated by New.

@@ -52,32 +52,9 @@ func (c *Client) Verify(ctx context.Context, r Request) (*Verification, error) {
 	return read(a)
 }
 
-// wireRefusal is the body of a refusal.
-type wireRefusal struct {
-	Reason  string `json:"reason"`
-	Message string `json:"message"`
-}
-
 func read(a wire.Answer) (*Verification, error) {
-	if e := a.Unclear(); e != nil {
+	if e := a.Reasoned(200); e != nil {
 		return nil, e
-	}
-	switch status := a.Status(); {
-	case status >= 400:
-		var w wireRefusal
-		if !a.Decode(&w) || w.Reason == "" {
-			return nil, a.Unknown(wire.ReasonGarbage) // a proxy's own words
-		}
-		e := a.Refused(w.Reason, w.Message)
-		switch e.Code {
-		case "": // a word that no interface of this kind has
-			return nil, a.Unknown(wire.ReasonGarbage)
-		case codeInternal:
-			return nil, a.Unknown(wire.ReasonStatus)
-		}
-		return nil, e
-	case status != 200:
-		return nil, a.Unknown(wire.ReasonStatus)
 	}
 	out := new(Verification)
 	if !a.Decode(out) || !out.whole() {

@@ -113,32 +113,9 @@ func (c *Client) do(ctx context.Context, key string, r *wire.Request) (*Registra
 	return read(a, key)
 }
 
-// wireRefusal is the body of a refusal.
-type wireRefusal struct {
-	Reason  string `json:"reason"`
-	Message string `json:"message"`
-}
-
 func read(a wire.Answer, key string) (*Registration, error) {
-	if e := a.Unclear(); e != nil {
+	if e := a.Reasoned(200, 201); e != nil {
 		return nil, e
-	}
-	switch status := a.Status(); {
-	case status >= 400:
-		var w wireRefusal
-		if !a.Decode(&w) || w.Reason == "" {
-			return nil, a.Unknown(wire.ReasonGarbage) // a proxy's own words
-		}
-		e := a.Refused(w.Reason, w.Message)
-		switch e.Code {
-		case "": // a word that no interface of this kind has
-			return nil, a.Unknown(wire.ReasonGarbage)
-		case codeInternal:
-			return nil, a.Unknown(wire.ReasonStatus)
-		}
-		return nil, e
-	case status != 200 && status != 201:
-		return nil, a.Unknown(wire.ReasonStatus)
 	}
 	out := new(Registration)
 	if !a.Decode(out) || !out.whole(key) {

@@ -66,7 +66,6 @@ const (
 	CodeNotFound     = "not-found"            // nothing is registered under this key
 	CodeBadRequest   = "bad-request"          // the request does not fit the interface: a mistake of the caller's
 	CodeUnauthorized = "unauthorized"         // our credential: an operator's problem
-	codeInternal     = "internal"             // under a 4xx, as some do: it says nothing about the effect
 )
 
 // Config says which bureau a Client speaks to. It is validated by New.
