@@ -165,25 +165,8 @@ func (c *cityTill) apply(ctx context.Context, _ string, charge Charge) (none Tol
 
 // applied asks whether the city has the collection of a bill, and keeps how it stands.
 func (c *cityTill) applied(ctx context.Context, _ string, charge Charge) (none Told, happened bool, err error) {
-	o, err := ledger.Do(ledger.Patient(ctx), c.ledger, orderOf, charge)
-	switch {
-	case err != nil:
-		return none, false, err
-	case !o.Ask && !o.Look:
-		return none, true, nil
-	}
-	v, err := c.look(ctx, &collection{number: o.Number}, charge.Plate, charge.Left)
-	switch {
-	case err != nil:
-		return none, false, c.told(err)
-	case v != nil:
-		_, err = ledger.Do(ledger.Patient(ctx), c.ledger, settle, *v)
-	case o.Look:
-		_, err = ledger.Do(ledger.Patient(ctx), c.ledger, settle, stopped(o.Number))
-	default:
-		return none, false, nil
-	}
-	return none, err == nil, err
+	happened, err = collected(ctx, c.ledger, charge, c.look, c.told)
+	return none, happened, err
 }
 
 // look asks how a collection stands: the city lists the bills of a day, by the time that they were made out.

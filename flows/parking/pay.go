@@ -1,6 +1,7 @@
 package parking
 
 import (
+	"context"
 	"encoding/base32"
 	"encoding/hex"
 	"errors"
@@ -140,6 +141,31 @@ var errStopped = errors.New("the bill is not to be collected any more; it is ask
 // stopped keeps that a charge was not sent, and is not to be.
 func stopped(number string) Verdict {
 	return Verdict{Number: number, State: collectionFailed, Reason: "stopped"}
+}
+
+// collected asks a collector whether it has the collection of a bill, and keeps how it stands. look asks, and returns nil where
+// there is none; fate says what its error means.
+func collected(ctx context.Context, l *ledger.Ledger, c Charge,
+	look func(ctx context.Context, of *collection, plate string, left time.Time) (*Verdict, error), fate func(error) error) (happened bool, err error) {
+	o, err := ledger.Do(ledger.Patient(ctx), l, orderOf, c)
+	switch {
+	case err != nil:
+		return false, err
+	case !o.Ask && !o.Look: // there is nothing to ask for, or it is known how it stands
+		return true, nil
+	}
+	v, err := look(ctx, &collection{number: o.Number}, c.Plate, c.Left)
+	switch {
+	case err != nil:
+		return false, fate(err)
+	case v == nil && !o.Look:
+		return false, nil
+	case v == nil:
+		no := stopped(o.Number)
+		v = &no
+	}
+	_, err = ledger.Do(ledger.Patient(ctx), l, settle, *v)
+	return err == nil, err
 }
 
 // Verdict is how a collector says that a collection stands.

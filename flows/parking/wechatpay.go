@@ -165,25 +165,8 @@ func (w *wechatTill) refused(ctx context.Context, number string, err error) erro
 
 // charged asks whether the provider has a charge, and keeps how it stands.
 func (w *wechatTill) charged(ctx context.Context, _ string, c Charge) (none Told, happened bool, err error) {
-	o, err := ledger.Do(ledger.Patient(ctx), w.ledger, orderOf, c)
-	switch {
-	case err != nil:
-		return none, false, err
-	case !o.Ask && !o.Look: // there is nothing to ask for, or it is known how it stands
-		return none, true, nil
-	}
-	t, err := w.client.QueryTransaction(ctx, o.Number)
-	switch {
-	case err != nil:
-		return none, false, wechatFate(err)
-	case t != nil:
-		_, err = ledger.Do(ledger.Patient(ctx), w.ledger, settle, wechatVerdict(t))
-	case o.Look:
-		_, err = ledger.Do(ledger.Patient(ctx), w.ledger, settle, stopped(o.Number))
-	default:
-		return none, false, nil
-	}
-	return none, err == nil, err
+	happened, err = collected(ctx, w.ledger, c, w.look, wechatFate)
+	return none, happened, err
 }
 
 // look asks how a collection stands.
