@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -9,8 +8,6 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
-
-	"github.com/warmgate/warmgate/backends/twin"
 )
 
 const (
@@ -83,40 +80,19 @@ type bookKiller struct {
 }
 
 func (k *bookKiller) town(number, kills int) (err error) {
-	program, err := k.run.program()
-	if err != nil {
-		return err
-	}
-	k.place, err = newTown(filepath.Join(k.run.dir, fmt.Sprint(number)), k.chance.Uint64(), 1, roomsToBook, nil, bookKillEdits()...)
+	k.place, err = newTown(filepath.Join(k.run.dir, fmt.Sprint(number)), k.chance.Uint64(), 1, roomsToBook, nil, killEdits("booking", "booking-cancel")...)
 	if err != nil {
 		return err
 	}
 	defer k.place.close()
-	if k.serve, err = newChild(k.place.world, program); err != nil {
-		return err
-	}
-	if _, err := k.serve.start(); err != nil {
+	if k.serve, err = k.run.started(k.place.world); err != nil {
 		return err
 	}
 	if k.desk, err = newBookers(k.place, k.serve); err != nil {
 		return err
 	}
-	for done := 0; done < kills && err == nil; {
-		n := min(kills-done, 1+k.chance.IntN(bookKillsMost))
-		err = k.block(n)
-		done += n
-		fmt.Fprintf(k.run.progress, "booking-kill: %d of %d\n", k.totals.kills, k.run.n)
-	}
+	err = k.run.inBlocks("booking-kill", &k.totals.kills, kills, bookKillsMost, k.chance, k.block)
 	return errors.Join(err, k.serve.stop())
-}
-
-// bookKillEdits are how the shipped configuration differs: a short lease, quick deliveries.
-func bookKillEdits() []edit {
-	all := []edit{{"gateway.yaml", `backoff_max: \S+`, "backoff_max: 1s"}, {"gateway.yaml", `\n  poll: \S+`, "\n  poll: 200ms"}}
-	for _, plan := range []string{"booking", "booking-cancel"} {
-		all = append(all, edit{"gateway.yaml", `(\n  ` + plan + `:\n(?:    [a-z_]+: .*\n)*?)    lease: \S+`, "${1}    lease: " + killLease.String()})
-	}
-	return all
 }
 
 // block kills n times and then holds everything to the books.
@@ -124,7 +100,8 @@ func (k *bookKiller) block(n int) error {
 	if err := k.desk.begin(k.totals.blocks, k.chance.Uint64()); err != nil {
 		return err
 	}
-	killing := storm{run: k.run, serve: k.serve, chance: k.chance, within: bookKillWithin, calm: 500 * time.Millisecond, faults: k.faults,
+	dials := turning{k.place.city, k.place.hotels[0].id, []string{"ohip"}, 30 * time.Millisecond, 180 * time.Millisecond}
+	killing := storm{run: k.run, serve: k.serve, chance: k.chance, within: bookKillWithin, calm: 500 * time.Millisecond, faults: dials.faults,
 		back: func() error {
 			k.totals.kills++
 			k.restart = time.Now()
@@ -136,14 +113,4 @@ func (k *bookKiller) block(n int) error {
 	k.totals.blocks++
 	k.desk.end(k.restart.Add(settledWithin))
 	return k.check()
-}
-
-// faults turns the dial of the hotel's system until ctx ends, and clears it.
-func (k *bookKiller) faults(ctx context.Context, chance *rand.Rand) (err error) {
-	id := k.place.hotels[0].id
-	for ctx.Err() == nil && err == nil {
-		err = k.place.city.Dial("ohip", id, drawDial(chance))
-		_ = wait(ctx, time.Duration(30+chance.IntN(150))*time.Millisecond)
-	}
-	return errors.Join(err, k.place.city.Dial("ohip", id, twin.Dial{}))
 }

@@ -28,6 +28,19 @@ type child struct {
 	patience   time.Duration // that it has to be ready
 }
 
+// started starts the program in front of a world.
+func (r *run) started(w *world) (*child, error) {
+	program, err := r.program()
+	if err != nil {
+		return nil, err
+	}
+	c, err := newChild(w, program)
+	if err == nil {
+		_, err = c.start()
+	}
+	return c, err
+}
+
 // newChild opens the sockets; nothing runs yet.
 func newChild(w *world, program string) (*child, error) {
 	c := &child{world: w, program: program, patience: 20 * time.Second}

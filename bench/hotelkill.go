@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -9,8 +8,6 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
-
-	"github.com/warmgate/warmgate/backends/twin"
 )
 
 const (
@@ -81,47 +78,27 @@ type hotelKiller struct {
 }
 
 func (k *hotelKiller) town(number, kills int) (err error) {
-	program, err := k.run.program()
-	if err != nil {
-		return err
-	}
 	k.seen, k.facts = map[string]bool{}, map[string]string{}
-	k.place, err = newTown(filepath.Join(k.run.dir, fmt.Sprint(number)), k.chance.Uint64(), 1, roomsUnderKill, nil, hotelKillEdits()...)
+	k.place, err = newTown(filepath.Join(k.run.dir, fmt.Sprint(number)), k.chance.Uint64(), 1, roomsUnderKill, nil, killEdits("hotel-check-in", "hotel-check-out")...)
 	if err != nil {
 		return err
 	}
 	defer k.place.close()
-	if k.serve, err = newChild(k.place.world, program); err != nil {
-		return err
-	}
-	if _, err := k.serve.start(); err != nil {
+	if k.serve, err = k.run.started(k.place.world); err != nil {
 		return err
 	}
 	if k.lobby, err = newLobby(k.place, k.serve); err != nil {
 		return err
 	}
-	for done := 0; done < kills && err == nil; {
-		n := min(kills-done, 1+k.chance.IntN(hotelKillsMost))
-		err = k.block(n)
-		done += n
-		fmt.Fprintf(k.run.progress, "check-in-kill: %d of %d\n", k.totals.kills, k.run.n)
-	}
+	err = k.run.inBlocks("check-in-kill", &k.totals.kills, kills, hotelKillsMost, k.chance, k.block)
 	return errors.Join(err, k.serve.stop())
-}
-
-// hotelKillEdits are how the shipped configuration differs: a short lease, quick deliveries.
-func hotelKillEdits() []edit {
-	all := []edit{{"gateway.yaml", `backoff_max: \S+`, "backoff_max: 1s"}, {"gateway.yaml", `\n  poll: \S+`, "\n  poll: 200ms"}}
-	for _, plan := range []string{"hotel-check-in", "hotel-check-out"} {
-		all = append(all, edit{"gateway.yaml", `(  ` + plan + `:\n(?:    [a-z_]+: .*\n)*?)    lease: \S+`, "${1}    lease: " + killLease.String()})
-	}
-	return all
 }
 
 // block kills n times and then holds everything to the books.
 func (k *hotelKiller) block(n int) error {
 	k.lobby.begin(k.chance.Uint64())
-	killing := storm{run: k.run, serve: k.serve, chance: k.chance, within: hotelKillWithin, calm: 500 * time.Millisecond, faults: k.faults,
+	dials := turning{k.place.city, k.place.hotels[0].id, []string{"ohip", "identity", "police"}, 30 * time.Millisecond, 180 * time.Millisecond}
+	killing := storm{run: k.run, serve: k.serve, chance: k.chance, within: hotelKillWithin, calm: 500 * time.Millisecond, faults: dials.faults,
 		back: func() error {
 			k.totals.kills++
 			k.restart = time.Now()
@@ -135,17 +112,4 @@ func (k *hotelKiller) block(n int) error {
 		return err
 	}
 	return k.check()
-}
-
-// faults turns the dials of the hotel's systems until ctx ends, and clears them.
-func (k *hotelKiller) faults(ctx context.Context, chance *rand.Rand) (err error) {
-	kinds, id := []string{"ohip", "identity", "police"}, k.place.hotels[0].id
-	for ctx.Err() == nil && err == nil {
-		err = k.place.city.Dial(kinds[chance.IntN(len(kinds))], id, drawDial(chance))
-		_ = wait(ctx, time.Duration(30+chance.IntN(150))*time.Millisecond)
-	}
-	for _, kind := range kinds {
-		err = errors.Join(err, k.place.city.Dial(kind, id, twin.Dial{}))
-	}
-	return err
 }

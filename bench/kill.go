@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -9,8 +8,6 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
-
-	"github.com/warmgate/warmgate/backends/twin"
 )
 
 const (
@@ -85,46 +82,26 @@ type killer struct {
 }
 
 func (k *killer) world(number, kills int) (err error) {
-	program, err := k.run.program()
-	if err != nil {
-		return err
-	}
-	k.city, err = newWorld(filepath.Join(k.run.dir, fmt.Sprint(number)), k.chance.Uint64(), nil, killEdits()...)
+	k.city, err = newWorld(filepath.Join(k.run.dir, fmt.Sprint(number)), k.chance.Uint64(), nil, killEdits("scenic-entry")...)
 	if err != nil {
 		return err
 	}
 	defer k.city.close()
-	if k.serve, err = newChild(k.city, program); err != nil {
-		return err
-	}
-	if _, err := k.serve.start(); err != nil {
+	if k.serve, err = k.run.started(k.city); err != nil {
 		return err
 	}
 	if k.visits, err = newVisits(k.city, k.serve); err != nil {
 		return err
 	}
-	for done := 0; done < kills && err == nil; {
-		n := min(kills-done, 1+k.chance.IntN(killsAtMost))
-		err = k.block(n)
-		done += n
-		fmt.Fprintf(k.run.progress, "kill: %d of %d\n", k.totals.kills, k.run.n)
-	}
+	err = k.run.inBlocks("kill", &k.totals.kills, kills, killsAtMost, k.chance, k.block)
 	return errors.Join(err, k.serve.stop())
-}
-
-// killEdits are how the shipped configuration differs: a short lease, quick deliveries, no rate limits for this one address.
-func killEdits() []edit {
-	return []edit{
-		{"gateway.yaml", `(  scenic-entry:\n(?:    [a-z_]+: .*\n)*?)    lease: \S+`, "${1}    lease: " + killLease.String()},
-		{"gateway.yaml", `backoff_max: \S+`, "backoff_max: 1s"},
-		{"gateway.yaml", `\n  poll: \S+`, "\n  poll: 200ms"},
-	}
 }
 
 // block kills n times and then holds everything to the books.
 func (k *killer) block(n int) error {
 	k.visits.begin(k.chance.Uint64())
-	killing := storm{run: k.run, serve: k.serve, chance: k.chance, within: killWithin, calm: 300 * time.Millisecond, faults: k.faults,
+	dials := turning{k.city.city, spot, []string{"octo"}, 50 * time.Millisecond, 250 * time.Millisecond}
+	killing := storm{run: k.run, serve: k.serve, chance: k.chance, within: killWithin, calm: 300 * time.Millisecond, faults: dials.faults,
 		back: func() error {
 			k.totals.kills++
 			k.restart = time.Now()
@@ -136,25 +113,4 @@ func (k *killer) block(n int) error {
 	k.totals.blocks++
 	k.visits.end(k.restart.Add(settledWithin))
 	return k.check()
-}
-
-// faults turns the dials of the twin until ctx ends, and clears them.
-func (k *killer) faults(ctx context.Context, chance *rand.Rand) error {
-	for ctx.Err() == nil {
-		if err := k.city.city.Dial("octo", spot, drawDial(chance)); err != nil {
-			return err
-		}
-		_ = wait(ctx, time.Duration(50+chance.IntN(200))*time.Millisecond)
-	}
-	return k.city.city.Dial("octo", spot, twin.Dial{})
-}
-
-// drawDial draws a fault for a share of the calls; four times of ten there is none.
-func drawDial(chance *rand.Rand) twin.Dial {
-	if chance.IntN(10) < 4 {
-		return twin.Dial{LatencyMS: chance.IntN(30)}
-	}
-	all := twin.Faults()
-	return twin.Dial{Fault: all[chance.IntN(len(all))], LatencyMS: chance.IntN(80), AfterEffect: chance.IntN(2) == 0,
-		Rate: 0.02 + 0.23*chance.Float64()}
 }
