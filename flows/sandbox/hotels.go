@@ -151,11 +151,12 @@ func (m *maker) offerAt(ctx context.Context, search Example, hotel string) (offe
 // searchAgain is how long a start waits for a hotel that has not answered yet, each time.
 const searchAgain = 250 * time.Millisecond
 
-// newName is a name that is another one each second: signs of the Chinese calendar behind the word for an example.
+// newName is a name that is another one each millisecond, since a sandbox may start twice in a second: signs of the Chinese
+// calendar behind the word for an example.
 func newName(at time.Time) string {
 	signs := []rune("甲乙丙丁戊己庚辛壬癸子丑寅卯辰巳午未申酉戌亥")
 	name := ""
-	for n := at.Unix(); n > 0; n /= int64(len(signs)) {
+	for n := at.UnixMilli(); n > 0; n /= int64(len(signs)) {
 		name += string(signs[n%int64(len(signs))])
 	}
 	return "样例" + name
