@@ -13,8 +13,8 @@ import (
 // What a city keeps; see sheet.Config.
 const (
 	keptStays   = 256
-	keptBytes   = 96 << 20
-	keptAnswers = 512
+	keptBytes   = 48 << 20
+	keptAnswers = 256
 	askAgain    = 2 * time.Second // a hotel that is stale, or has failed, is asked again after so long
 )
 

@@ -60,7 +60,7 @@ func (h *Hotel) with(k *Known, n Night, today offer.Date) (Fate, *Hotel) {
 	if there {
 		r = next.rows[i]
 	}
-	fate, changed := r.with(k, n)
+	fate, changed := r.with(k, n, today)
 	if changed == nil {
 		return fate, nil
 	}
@@ -99,17 +99,22 @@ func (h *Hotel) since(k *Known, today offer.Date) *Hotel {
 // number is the block that a night is in.
 func number(night offer.Date) int32 { return int32(night) >> 5 }
 
-// with returns the row with n in it; nil where that changes nothing.
-func (r row) with(k *Known, n Night) (Fate, *row) {
+// with returns the row with n in it; nil where that changes nothing. What is told of nights far ahead finds no room sooner, so that
+// there is room for those that are searched most.
+func (r row) with(k *Known, n Night, today offer.Date) (Fate, *row) {
 	fresh := cellOf(n)
 	epoch := k.epoch.Load()
 	bit := uint32(1) << (uint32(n.Night) % perBlock)
 	at := int(number(n.Night) - r.first)
+	room := int64(blocks)
+	if n.Night >= today+soon {
+		room = blocks / 2
+	}
 	var b block
 	switch old := r.block(n.Night); {
 	case old != nil:
 		b = *old
-	case k.used.Add(1) > blocks:
+	case k.used.Add(1) > room:
 		k.used.Add(-1)
 		return Full, nil
 	}

@@ -20,8 +20,9 @@ const (
 	MaxKinds = 64                                  // kinds of rooms of one hotel
 	MaxFree  = 1<<16 - 1                           // rooms of a kind
 	MaxPrice = 1<<32 - 1                           // minor units for one night
-	blocks   = 1 << 18                             // of 32 nights of one kind, 528 bytes each, of all hotels: 132 MiB
+	blocks   = 3 << 15                             // of 32 nights of one kind, 576 bytes each, of all hotels: 54 MiB
 	perBlock = 32                                  // nights
+	soon     = 3 * perBlock                        // nights from today on, for which half of all blocks are kept free
 	letters  = 'Z' - 'A' + 1                       // of a currency's code
 	_        = uint16(letters*letters*letters + 1) // it fits a cell
 )

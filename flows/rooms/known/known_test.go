@@ -335,6 +335,13 @@ func TestWhatIsKeptIsBounded(t *testing.T) {
 	if fate, _ := k.Take("j", Night{Kind: "A", Night: today, At: noon}, today); fate != Full || k.Blocks() != blocks {
 		t.Errorf("over the limit: %d, %d blocks", fate, k.Blocks())
 	}
+	k.used.Store(blocks / 2)
+	if fate, _ := k.Take("k", Night{Kind: "A", Night: today + soon, At: noon}, today); fate != Full || k.Blocks() != blocks/2 {
+		t.Errorf("far ahead, and half is kept: %d, %d blocks", fate, k.Blocks())
+	}
+	if fate, _ := k.Take("k", Night{Kind: "A", Night: today + soon - 1, At: noon}, today); fate != Taken || k.Blocks() != blocks/2+1 {
+		t.Errorf("soon, and half is kept: %d, %d blocks", fate, k.Blocks())
+	}
 }
 
 // TestNothingToldIsNothing: a hotel that has told nothing leaves an answer as it is.

@@ -28,7 +28,7 @@ type Config struct {
 	Currency string        // ISO 4217: of the prices that are compared; others are neither cheap nor dear
 	Stays    int           // kept at once, 1 or more; the least recently searched goes
 	MaxBytes int64         // of the sheets of all stays together: 16 a hotel and stay, and what the hotels said
-	Answers  int           // whole answers kept at once, 0 or more, each of at most 128 KiB
+	Answers  int           // whole answers kept at once, 0 or more, each of at most 64 KiB
 	Retry    time.Duration // a stale cell is due again when nothing has come for so long
 }
 
@@ -69,7 +69,7 @@ type Hotel struct {
 }
 
 // City is the hotels of one tenant and what is known of them. Its memory is bounded: by Config.MaxBytes for the sheets, which
-// are at most Config.Stays × hotels cells, and by Answers × 128 KiB for whole answers; beside that about 400 bytes a hotel
+// are at most Config.Stays × hotels cells, and by Answers × 64 KiB for whole answers; beside that about 400 bytes a hotel
 // and what searches under way need. It never changes its hotels: a reload makes another City. Safe for concurrent use; searches wait for nobody.
 type City struct {
 	config Config

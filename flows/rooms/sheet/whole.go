@@ -10,9 +10,9 @@ import (
 )
 
 const (
-	wholeWays     = 4         // places that an answer may stand at
-	wholeBytes    = 128 << 10 // of the longest answer that is kept, with its key
-	seenPerAnswer = 32        // keys that are remembered as asked once, for each answer that is kept
+	wholeWays     = 4        // places that an answer may stand at
+	wholeBytes    = 64 << 10 // of the longest answer that is kept, with its key
+	seenPerAnswer = 32       // keys that are remembered as asked once, for each answer that is kept
 )
 
 // Whole is an answer that is kept. It is shared: nothing of it may be changed.
