@@ -162,6 +162,7 @@ func (c *serveCmd) Run(p *program) error {
 		}
 		return err
 	}
+	g.BoundMemory()
 	closing := func(err error) error { return errors.Join(err, g.Close(context.WithoutCancel(p.ctx))) }
 	cfg := g.Config()
 	api, err := listener(c.APIFD, cfg.Listen, "--api-fd")
