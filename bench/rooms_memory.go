@@ -21,7 +21,7 @@ const (
 )
 
 // provesRoomsMemory fills all that the search keeps of a town: what hotels have said for many stays, whole answers, and what
-// hotels tell on their own, of every kind in every block of nights until no more is taken; and searches from all sides meanwhile.
+// hotels tell on their own, of every kind in every block of nights until nothing more is taken; and searches from all sides meanwhile.
 func provesRoomsMemory(r *run) error {
 	hotels, stays := roomsHotels, memoryStays
 	if r.n < memorySmall {
@@ -109,7 +109,9 @@ func (h *tellers) tellBlocks() error {
 						events = append(events, eventOf(of.ID, of.Types[kind].Code, night, 5, now))
 					}
 				}
-				h.send(venueOf(of), events)
+				if h.send(venueOf(of), events) == 0 {
+					return // it is full
+				}
 			}
 		})
 	}

@@ -92,8 +92,8 @@ func eventOf(hotel, kind string, night offer.Date, free int, at time.Time) strin
 		uuid.NewString(), hotel, roomsearch.EventNight, at.Format(time.RFC3339Nano), kind, night, free)
 }
 
-// send sends events of one hotel, several as a batch, and counts what became of them.
-func (h *tellers) send(venue string, events []string) {
+// send sends events of one hotel, several as a batch, counts what became of them, and returns how many were taken.
+func (h *tellers) send(venue string, events []string) (taken int) {
 	a := ask{method: http.MethodPost, path: "/v1/backends/" + venue + "/events", token: h.teller,
 		media: "application/cloudevents+json", body: []byte(events[0])}
 	if len(events) > 1 {
@@ -115,7 +115,11 @@ func (h *tellers) send(venue string, events []string) {
 	h.wrong = errors.Join(h.wrong, err)
 	for _, e := range said.Events {
 		h.fates[e.Outcome]++
+		if e.Outcome == "taken" {
+			taken++
+		}
 	}
+	return taken
 }
 
 // tell has a hotel tell of the night that is counted, and in a batch of others as well.
