@@ -21,7 +21,7 @@ func TestProofs(t *testing.T) {
 	}
 	for _, p := range proofs() {
 		if p.name == "matrix" {
-			continue // flows/entry takes it among its own tests
+			continue // the flows take it among their own tests
 		}
 		if p.short == 0 {
 			continue // it is `make bench`'s, which installs what it is measured beside

@@ -156,21 +156,33 @@ func sayGrowth(to *report, name string, of [][]saturation) {
 }
 
 func growthTable(title string, sizes []int, of [][]saturation) table {
-	t := table{title: title, columns: []string{"", "CPU, µs", "÷ half as many"}, lines: lines{unit: "µs", x: "how many"},
-		note: fmt.Sprintf("Load: %d connections, all of them busy, in turns of %s; %d rounds. Medians, with the quartiles.", connections, stretchOf, len(of[0]))}
-	curve := line{name: "CPU"}
-	for i, n := range sizes {
-		var cpu []float64
+	costs := make([][]float64, len(of))
+	for i := range of {
 		for _, x := range of[i] {
-			cpu = append(cpu, micros(x.cpu))
+			costs[i] = append(costs[i], micros(x.cpu))
 		}
-		half := ""
-		if i > 0 {
-			half = spreadOf(ratiosBetween(of[i], of[i-1])).text(2)
-		}
-		t.rows = append(t.rows, []string{strconv.Itoa(n), spreadOf(cpu).text(1), half})
-		curve.points = append(curve.points, point{strconv.Itoa(n), median(cpu)})
 	}
-	t.lines.all = []line{curve}
+	return curve(title, fmt.Sprintf("Load: %d connections, all of them busy, in turns of %s; %d rounds. Medians, with the quartiles.", connections, stretchOf, len(of[0])),
+		"CPU, µs", sizes, costs)
+}
+
+// curve is a table of what something costs at several sizes, with its plot. The costs of a size are by round.
+func curve(title, note, unit string, sizes []int, costs [][]float64) table {
+	t := table{title: title, note: note, columns: []string{"", unit, "÷ the one before"}, lines: lines{unit: unit, x: "how many"}}
+	one := line{name: unit}
+	for i, n := range sizes {
+		grown := ""
+		if i > 0 {
+			var ratios []float64
+			for k := range costs[i] {
+				ratios = append(ratios, costs[i][k]/costs[i-1][k])
+			}
+			grown = spreadOf(ratios).text(2)
+		}
+		middle := spreadOf(costs[i])
+		t.rows = append(t.rows, []string{strconv.Itoa(n), middle.text(1), grown})
+		one.points = append(one.points, point{strconv.Itoa(n), middle.middle})
+	}
+	t.lines.all = []line{one}
 	return t
 }

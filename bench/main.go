@@ -55,7 +55,7 @@ func proofs() []proof {
 		{"check-ins", "time that the gateway adds to a check-in, open loop at 200 check-ins/s, flushes included", "check-ins", 1200, 6000, provesCheckIns},
 		{"check-in-kill", "kill -9 of serve at random moments under check-ins and check-outs, with faults at random at every system", "kills", 4, 1000, provesCheckInKill},
 		{"kiosks", "one booking at two kiosks at once, again and again", "races", 50, 1000, provesKiosks},
-		{"matrix", "a visitor, and cars, through each fault of each system and of the ledger", "1: some of the fields, 2: all", 1, 2, provesMatrix},
+		{"matrix", "somebody through each fault of each system of every journey, and of the ledger", "1: some of the fields, 2: all", 1, 2, provesMatrix},
 		{"overload", "five times the capacity, open loop", "seconds", 2, 20, provesOverload},
 		{"start", "serve: ready, and idle memory, also after kill -9 with many rows", "rows", 10_000, 100_000, provesStart},
 		{"hotels", "serve on the files of a town of hotels: ready, memory, and read again while it is asked", "hotels", 1000, 10_000, provesHotels},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"net/http"
 	"path/filepath"
@@ -193,6 +194,12 @@ func compareParkings(r *run, few, many *parkings) error {
 
 func sayParkings(to *report, few, many *parkings, all map[*parkings][]stretch) {
 	var slower, aa [2][]float64
+	costs := make([][]float64, 2) // of few and many, in microseconds, pair by pair
+	for k, m := range all[many] {
+		costs[0], costs[1] = append(costs[0], 1000*(all[few][k].cpu+all[few][k+1].cpu)/2), append(costs[1], 1000*m.cpu)
+	}
+	to.tables = append(to.tables, curve("Stays in the ledger: processor time of an exit",
+		fmt.Sprintf("Load: %d exits a second, open loop, in turns. Medians, with the quartiles.", exitRate), "CPU, µs", []int{few.stays, many.stays}, costs))
 	right := 0
 	for i, of := range []func(s stretch) float64{cpuOf, p50Of} {
 		for k, m := range all[many] {
@@ -217,6 +224,8 @@ func sayParkings(to *report, few, many *parkings, all map[*parkings][]stretch) {
 	to.control("A/A control: processor time, few over few, median", median(aa[0]))
 	to.note("the same of p50", "%.2f×", median(aa[1]))
 	to.atMost("processor time of an exit, many over few, median", "×", median(slower[0]), 1.15, 1.5)
+	doublings := math.Log2(float64(many.stays) / float64(few.stays))
+	to.atMost("the same, for each doubling of the stays", "×", math.Pow(median(slower[0]), 1/doublings), 1.1, 1.5)
 	to.atMost("p50 of an exit, many over few, median", "×", median(slower[1]), 1.15, 1.7)
 }
 

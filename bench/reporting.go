@@ -143,9 +143,9 @@ func finishReport(into, sections, text string, failed bool, out io.Writer) error
 	case earlier == "":
 		fmt.Fprintln(out, "There is no committed report to compare with.")
 	case len(lines) == 0:
-		fmt.Fprintln(out, "No ratio to a floor differs from the committed report by more than 10 %.")
+		fmt.Fprintln(out, "No ratio differs from the committed report by more than 10 %.")
 	default:
-		fmt.Fprintln(out, "Ratios to their floors that differ from the committed report by more than 10 %:")
+		fmt.Fprintln(out, "Ratios that differ from the committed report by more than 10 %:")
 		for _, l := range lines {
 			fmt.Fprintln(out, "  "+l)
 		}

@@ -107,9 +107,7 @@ func cellsOf(line string) (cells []string) {
 func missedIn(text string) (all []string) {
 	section := ""
 	for line := range strings.Lines(text) {
-		if title, is := strings.CutPrefix(line, "## "); is {
-			section, _, _ = strings.Cut(strings.TrimSpace(title), ":")
-		}
+		section = sectionOf(section, line)
 		if cells := cellsOf(line); len(cells) == 4 && cells[3] == "MISSED" {
 			all = append(all, fmt.Sprintf("%s: %s: %s, promised %s", section, cells[0], cells[1], cells[2]))
 		}
@@ -117,11 +115,22 @@ func missedIn(text string) (all []string) {
 	return all
 }
 
-// ratiosOf reads from a report each row's ratio to the floor, by table and row.
+// sectionOf returns the proof that a line heads; before where it heads none.
+func sectionOf(before, line string) string {
+	title, is := strings.CutPrefix(line, "## ")
+	if !is {
+		return before
+	}
+	name, _, _ := strings.Cut(strings.TrimSpace(title), ":")
+	return name
+}
+
+// ratiosOf reads the ratios from a report: each row's to the floor, by table and row, and those among the figures, by proof.
 func ratiosOf(text string) map[string]float64 {
 	found := map[string]float64{}
-	title, column := "", -1
+	section, title, column := "", "", -1
 	for line := range strings.Lines(text) {
+		section = sectionOf(section, line)
 		cells := cellsOf(line)
 		switch {
 		case strings.HasPrefix(line, "#"):
@@ -130,9 +139,12 @@ func ratiosOf(text string) map[string]float64 {
 			column = -1
 		case slices.Contains(cells, overFloor):
 			column = slices.Index(cells, overFloor)
-		case column >= 0 && column < len(cells):
+		case len(cells) == 4 && cells[0] == "figure":
+			title, column = section, 1
+		case column >= 0 && column < len(cells) && !strings.HasPrefix(cells[0], "A/A"):
 			number, _, _ := strings.Cut(cells[column], " ")
-			if v, err := strconv.ParseFloat(number, 64); err == nil {
+			number, is := strings.CutSuffix(number, "×")
+			if v, err := strconv.ParseFloat(number, 64); err == nil && (is || title != section) {
 				found[title+": "+cells[0]] = v
 			}
 		}
@@ -140,7 +152,7 @@ func ratiosOf(text string) map[string]float64 {
 	return found
 }
 
-// moved says which ratios to the floor differ by more than a tenth from an earlier report's.
+// moved says which ratios differ by more than a tenth from an earlier report's.
 func moved(earlier, now string) (all []string) {
 	was, is := ratiosOf(earlier), ratiosOf(now)
 	for _, key := range slices.Sorted(maps.Keys(is)) {

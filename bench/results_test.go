@@ -24,7 +24,8 @@ func sampleReport() *report {
 				lines: lines{unit: "ms", x: "percentile", all: []line{{"floor", []point{{"50", 0.2}, {"99", 3.5}}}, {"none", []point{{"50", 0}, {"99", 1}}}}}},
 			{title: "Matrix", fields: []field{{"a", "hangs", "a & b", 0.5, true}, {"a", "hangs", "c", 2, false}, {"b", "<slow>", "d", 0, true}}},
 		},
-		figures: []figure{{name: "ratio", value: "1.50×", target: "≤ 1.80×"}, {name: "late", value: "9 ms", target: "≤ 8 ms", missed: true}},
+		figures: []figure{{name: "ratio", value: "1.50×", target: "≤ 1.80×"}, {name: "late", value: "9 ms", target: "≤ 8 ms", missed: true},
+			{name: "A/A control", value: "1.04×", target: "1 ± 0.05"}},
 	}
 }
 
@@ -76,13 +77,14 @@ func TestSectionsAreKept(t *testing.T) {
 func TestMovedSaysWhatDiffersByMoreThanATenth(t *testing.T) {
 	dir, r := t.TempDir(), sampleReport()
 	before := kept(t, r, dir)
-	if got := moved(before, before); len(got) != 0 || len(ratiosOf(before)) != 3 {
+	if got := moved(before, before); len(got) != 0 || len(ratiosOf(before)) != 4 {
 		t.Errorf("%q of %v", got, ratiosOf(before))
 	}
 	r.tables[0].rows[1][2] = "1.66 (1.60–1.70)"
 	r.tables[1].rows[0][1] = "1.09 (1.00–1.20)"
+	r.figures[0].value = "1.20×"
 	now := kept(t, r, dir)
-	if got, want := moved(before, now), []string{`Three Asks: cost: Warmgate \| all on: 1.66, was 1.50 (+11 %)`}; !slices.Equal(got, want) {
+	if got, want := moved(before, now), []string{`Three Asks: cost: Warmgate \| all on: 1.66, was 1.50 (+11 %)`, "peers: ratio: 1.20, was 1.50 (-20 %)"}; !slices.Equal(got, want) {
 		t.Errorf("%q", got)
 	}
 	if got := moved("", now); len(got) != 0 {
