@@ -106,7 +106,8 @@ func TestSettings(t *testing.T) {
 	}
 	defer func() { s.readers <- reader }()
 	for name, c := range map[string]*conn{"writer": s.writer, "reader": reader, "keeper": s.keeper} {
-		want := map[string]string{"journal_mode": "wal", "synchronous": "2", "wal_autocheckpoint": "0", "foreign_keys": "1", "query_only": "0"}
+		want := map[string]string{"journal_mode": "wal", "synchronous": "2", "wal_autocheckpoint": "0", "foreign_keys": "1", "query_only": "0",
+			"page_size": fmt.Sprint(pageBytes)}
 		if name == "reader" {
 			want["query_only"] = "1"
 		}
@@ -119,6 +120,37 @@ func TestSettings(t *testing.T) {
 	}
 	if !msqlite.FdatasyncEnabled() {
 		t.Log("commits are flushed with fsync")
+	}
+}
+
+// A ledger that was made with pages of another size keeps them, and its rows.
+func TestOldPages(t *testing.T) {
+	dir := t.TempDir()
+	old, err := connect(t.Context(), opener(address(filepath.Join(dir, "ledger.db"), "_pragma=page_size(4096)", "_journal_mode=WAL")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := old.exec(t.Context(), "CREATE TABLE before (id TEXT)", nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := old.close(); err != nil {
+		t.Fatal(err)
+	}
+	l, s := diskLedger(t, dir)
+	for _, id := range []string{"a", "b"} {
+		if err := l.Commit(t.Context(), blob{id, 9000}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Maintain(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var size int64
+	if err := ledger.FirstRow(s.writer.query(t.Context(), "PRAGMA page_size", nil)).Scan(&size); err != nil || size != 4096 {
+		t.Errorf("pages of %d bytes (%v)", size, err)
+	}
+	if rowsIn(t, l, "a") != 1 || rowsIn(t, l, "b") != 1 {
+		t.Error("rows are missing")
 	}
 }
 

@@ -30,6 +30,7 @@ const (
 	maxReaders      = 64
 	defaultTruncate = 64 << 20
 	minTruncate     = 1 << 20
+	pageBytes       = 2048                  // of a page: a commit writes each page whole that it touches
 	busyWriter      = 2 * time.Second       // for another process that backs up, or a checkpoint's last step
 	busyKeeper      = 20 * time.Millisecond // a checkpoint waits no longer for readers; it comes again
 )
@@ -116,14 +117,14 @@ func (s *Store) start() (err error) {
 	if s.cfg.Memory {
 		const shared = "vfs=memdb" // by every connection of the process that names the same path
 		s.connector, s.source, s.upkeep = connector(s.path, busyWriter, shared, "_txlock=immediate"),
-			connector(s.path, busyWriter, shared, "_pragma=query_only(1)"), connector(s.path, busyKeeper, shared)
+			connector(s.path, busyWriter, shared, "_query_only=1"), connector(s.path, busyKeeper, shared)
 	} else {
 		system, err := useLogSystem()
 		if err != nil {
 			return fmt.Errorf("cannot gather what is written to the log: %w", err)
 		}
 		s.connector = connector(s.path, busyWriter, "vfs="+system, "_txlock=immediate")
-		s.source = connector(s.path, busyWriter, "_pragma=query_only(1)")
+		s.source = connector(s.path, busyWriter, "_query_only=1")
 		s.upkeep = connector(s.path, busyKeeper)
 	}
 	s.writer, err = connect(context.Background(), s.connector)
@@ -176,10 +177,12 @@ func address(path string, options ...string) string {
 }
 
 // connector describes a connection as every one of a ledger has to be: write-ahead log, flushed with every commit, what is
-// deleted overwritten (an erased data key must not linger in a free page), checkpoints made by us.
+// deleted overwritten (an erased data key must not linger in a free page), checkpoints made by us. A database that is there
+// keeps the size of its pages. The driver sorts the pragmas: the log's, which would settle that size, is asked for by its
+// own word, and comes after them.
 func connector(path string, busy time.Duration, more ...string) driver.Connector {
 	return opener(address(path, append([]string{fmt.Sprintf("_pragma=busy_timeout(%d)", busy.Milliseconds()),
-		"_pragma=journal_mode(WAL)", "_pragma=synchronous(FULL)", "_pragma=wal_autocheckpoint(0)",
+		fmt.Sprintf("_pragma=page_size(%d)", pageBytes), "_journal_mode=WAL", "_pragma=synchronous(FULL)", "_pragma=wal_autocheckpoint(0)",
 		"_pragma=foreign_keys(1)", "_pragma=temp_store(MEMORY)", "_pragma=secure_delete(ON)"}, more...)...))
 }
 

@@ -12,7 +12,7 @@ import (
 // How the log is kept short.
 const (
 	catchUps     = 4       // passive steps in one upkeep, each for what was written during the one before
-	restFrames   = 256     // so few frames are left to a step that the writer waits for
+	restFrames   = 512     // so few frames are left to a step that the writer waits for
 	restartAbove = 4 << 20 // bytes of log in use past which it is begun anew
 )
 
@@ -56,8 +56,8 @@ func (s *Store) shorten(ctx context.Context) error {
 	return nil
 }
 
-// frameBytes is a page of the default size in the log.
-const frameBytes = 4096 + 24
+// frameBytes is a page in the log.
+const frameBytes = pageBytes + 24
 
 // between runs a checkpoint between two write transactions. Readers on an old snapshot may prevent it: next time.
 func (s *Store) between(ctx context.Context, mode string) error {
