@@ -56,7 +56,39 @@ func provesAdmission(r *run) error {
 		}
 	}
 	err = sayAdmission(r, first, grouped, rate(grouped), rate(alone))
+	if err == nil {
+		err = sayLog(r, first, keys, sets...)
+	}
 	return errors.Join(err, grouped.Close(), alone.Close())
+}
+
+// sayLog commits one at a time into a log that is not begun anew meanwhile, and says how much of it each takes.
+func sayLog(r *run, first *admission, keys *seal.Keys, sets ...ledger.Migrations) error {
+	const commits = 1000
+	path := filepath.Join(r.dir, "log.db")
+	l, err := openLedger(r.ctx, path, keys, ledger.Config{Batch: 1, Upkeep: time.Hour}, sets...)
+	if err != nil {
+		return err
+	}
+	length := func(commits int) (int64, error) {
+		for range commits {
+			if err := l.Commit(r.ctx, first.again(keys)); err != nil {
+				return 0, err
+			}
+		}
+		log, err := os.Stat(path + "-wal")
+		if err != nil {
+			return 0, err
+		}
+		return log.Size(), nil
+	}
+	before, err := length(1)
+	after := before
+	if err == nil {
+		after, err = length(commits)
+	}
+	r.report.note("log written for each, one at a time", "%.1f KiB", float64(after-before)/commits/1024)
+	return errors.Join(err, l.Close())
 }
 
 func sayAdmission(r *run, first *admission, l *ledger.Ledger, grouped, alone func() (float64, error)) error {
