@@ -17,6 +17,7 @@ import (
 const (
 	refetchAfter    = time.Second // an unknown serial asks for the list again, but not more often than this
 	maxCertificates = 32
+	lingers         = 10 * time.Second // an answer that was signed before its key left the list may still be on its way
 )
 
 var (
@@ -48,8 +49,9 @@ type platform struct {
 
 // keyFetch is one fetch under way.
 type keyFetch struct {
-	done chan struct{}
-	err  error // after done
+	done  chan struct{}
+	asked bool  // the provider has been asked: what it does from now on may not be in its answer
+	err   error // after done
 }
 
 func newPlatform(cfg Config, known map[string]*platformKey, ask func(context.Context) (map[string]*platformKey, error)) *platform {
@@ -71,38 +73,44 @@ func (p *platform) find(ctx context.Context, serial string, patient bool) (*rsa.
 		return nil, errSerial
 	}
 	serial = canonical(serial)
-	p.mu.Lock()
-	key, err := p.known(serial)
-	if err == nil {
+	for {
+		p.mu.Lock()
+		key, err := p.known(serial)
+		if err == nil {
+			p.mu.Unlock()
+			return key, nil
+		}
+		f, failed := p.join(patient), p.failed
+		early := f != nil && f.asked
 		p.mu.Unlock()
-		return key, nil
+		switch {
+		case f == nil && failed != nil:
+			return nil, fmt.Errorf("%w: %w", err, failed)
+		case f == nil:
+			return nil, err
+		}
+		select {
+		case <-f.done:
+		case <-ctx.Done():
+			return nil, fmt.Errorf("%w: %w", errSerial, ctx.Err())
+		}
+		p.mu.Lock()
+		key, err = p.known(serial)
+		p.mu.Unlock()
+		switch {
+		case err != nil && f.err != nil:
+			return nil, fmt.Errorf("%w: %w", err, f.err)
+		case err == nil || !patient || !early: // a list that was asked for before the key was met need not have it
+			return key, err
+		}
 	}
-	f, failed := p.join(patient), p.failed
-	p.mu.Unlock()
-	switch {
-	case f == nil && failed != nil:
-		return nil, fmt.Errorf("%w: %w", err, failed)
-	case f == nil:
-		return nil, err
-	}
-	select {
-	case <-f.done:
-	case <-ctx.Done():
-		return nil, fmt.Errorf("%w: %w", errSerial, ctx.Err())
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if key, err = p.known(serial); err != nil && f.err != nil {
-		return nil, fmt.Errorf("%w: %w", err, f.err)
-	}
-	return key, err
 }
 
 // known returns the key of a canonical serial. The caller holds mu.
 func (p *platform) known(serial string) (*rsa.PublicKey, error) {
 	k, now := p.keys[serial], p.now()
 	switch {
-	case k == nil:
+	case k == nil, !k.left.IsZero() && now.Sub(k.left) > lingers:
 		return nil, errSerial
 	case !k.until.IsZero() && (now.Before(k.from) || now.After(k.until)):
 		return nil, errExpired
@@ -135,7 +143,7 @@ func (p *platform) fetch(pause time.Duration) {
 		case <-p.ctx.Done():
 		}
 		p.mu.Lock()
-		p.began = time.Now()
+		p.began, f.asked = time.Now(), true
 		p.mu.Unlock()
 		ctx, cancel := context.WithTimeout(p.ctx, p.timeout)
 		defer cancel()
@@ -144,14 +152,23 @@ func (p *platform) fetch(pause time.Duration) {
 	})
 }
 
-// settle takes over what a fetch brought. The list replaces what was fetched before; a key that the configuration has
-// under its own identifier stays.
+// settle takes over what a fetch brought. The list replaces what was fetched before, which lingers; a key that the
+// configuration has under its own identifier stays.
 func (p *platform) settle(f *keyFetch, list map[string]*platformKey, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if err == nil {
+		now := p.now()
 		for serial, k := range p.keys {
-			if !k.fetched {
+			switch {
+			case !k.fetched:
+				list[serial] = k
+			case list[serial] != nil, !k.left.IsZero() && now.Sub(k.left) > lingers:
+			case k.left.IsZero():
+				gone := *k
+				gone.left = now
+				list[serial] = &gone
+			default:
 				list[serial] = k
 			}
 		}

@@ -161,6 +161,7 @@ type platformKey struct {
 	key         *rsa.PublicKey
 	from, until time.Time // zero until: for ever
 	fetched     bool      // it is in the provider's list, which may take it back
+	left        time.Time // when it was seen to be no longer in the list; zero: it is
 }
 
 // parsePlatformKeys reads the keys that the configuration has, by their serial.
