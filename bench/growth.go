@@ -170,15 +170,17 @@ func growthTable(title string, sizes []int, of [][]saturation) table {
 func curve(title, note, unit string, sizes []int, costs [][]float64) table {
 	t := table{title: title, note: note, columns: []string{"", unit, "÷ the one before"}, lines: lines{unit: unit, x: "how many"}}
 	one := line{name: unit}
+	var before []float64
 	for i, n := range sizes {
 		grown := ""
-		if i > 0 {
+		if before != nil {
 			var ratios []float64
 			for k := range costs[i] {
-				ratios = append(ratios, costs[i][k]/costs[i-1][k])
+				ratios = append(ratios, costs[i][k]/before[k])
 			}
 			grown = spreadOf(ratios).text(2)
 		}
+		before = costs[i]
 		middle := spreadOf(costs[i])
 		t.rows = append(t.rows, []string{strconv.Itoa(n), middle.text(1), grown})
 		one.points = append(one.points, point{strconv.Itoa(n), middle.middle})

@@ -92,8 +92,9 @@ func TestAPassCoversAVisit(t *testing.T) {
 // TestAPassIsOneByItsID: the same said again changes nothing, and passes that overlap cover a moment once.
 func TestAPassIsOneByItsID(t *testing.T) {
 	g := start(t, nil)
+	from, until := ago(3*time.Hour), ago(time.Hour)
 	for i := range 3 {
-		if said := g.hold("M-1", plateA, ago(3*time.Hour), ago(time.Hour)); said.Changed != (i == 0) {
+		if said := g.hold("M-1", plateA, from, until); said.Changed != (i == 0) {
 			t.Errorf("said %d times: changed %v", i+1, said.Changed)
 		}
 	}
