@@ -88,7 +88,7 @@ func (o *booking) readWish(x *edge.Exchange, rt *flow.Runtime) (Wish, error) {
 	alike := rt.Ledger.Keys().Hash("booking-alike", []byte(v.ID), w.Owner, []byte(w.Stay.Arrival.String()), []byte(strconv.Itoa(int(w.Stay.Nights))),
 		[]byte(w.Kind), []byte(w.Plan), []byte(w.Guest.Name), []byte(strconv.Itoa(room)))
 	w.Alike, w.Reference = alike[:], reference(w.Journey)
-	return w, nil
+	return w, flow.View(rt, x, func(q ledger.Querier) error { return bookedBefore(q, &w) })
 }
 
 // reference is what the hotel's system knows the booking of a journey by: opaque, and the same however often it is sent.

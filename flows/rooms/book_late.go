@@ -74,20 +74,43 @@ func bookingOf(q ledger.Querier, run string) (op ledger.Operation, found bool, e
 	return op, false, err
 }
 
-// freed gives up a wish that an unclear journey holds, once it is known that the hotel has not booked it.
-func freed(tx *ledger.Tx, k kept) (bool, error) {
-	run, found, err := ledger.FindRun(tx, k.run)
+// bookedBefore refuses a wish that is booked, or may be, before the hotel is asked: it may be full by now, or dearer, and whoever
+// has a room of it is not to hear that.
+func bookedBefore(q ledger.Querier, w *Wish) error {
+	k, found, err := scanBooking(q.QueryRow(`SELECT `+bookingColumns+` FROM room_bookings WHERE venue = $1 AND alike = $2`, w.Hotel, w.Alike))
+	switch {
+	case err != nil || !found:
+		return err
+	case k.state == bookingBooked:
+		return ProblemBookedAlready.Error(gateway.Text{}).With("confirmation", k.confirmation)
+	case k.state == bookingHeld:
+		if free, err := isFree(q, k); err != nil || free {
+			return err
+		}
+		return journey.ProblemStillRunning.Error(gateway.Text{}).WithRetryAfter(2 * time.Second)
+	}
+	return nil
+}
+
+// isFree reports whether the hotel is known not to have booked what an unclear journey holds.
+func isFree(q ledger.Querier, k kept) (bool, error) {
+	run, found, err := ledger.FindRun(q, k.run)
 	if err != nil || !found || run.State != ledger.RunAssist {
 		return false, err
 	}
-	op, found, err := bookingOf(tx, k.run)
-	if err != nil || !found || op.State != ledger.OpRefused {
+	op, found, err := bookingOf(q, k.run)
+	return found && op.State == ledger.OpRefused, err
+}
+
+// freed gives up a wish that an unclear journey holds, once it is known that the hotel has not booked it.
+func freed(tx *ledger.Tx, k kept) (bool, error) {
+	if free, err := isFree(tx, k); err != nil || !free {
 		return false, err
 	}
 	if _, err := tx.Exec(`DELETE FROM room_bookings WHERE id = $1 AND run = $2 AND state = $3`, k.id, k.run, bookingHeld); err != nil {
 		return false, err
 	}
-	_, err = tx.SettleAssist(k.venue, handUnclear.Kind, k.id, wordAgain)
+	_, err := tx.SettleAssist(k.venue, handUnclear.Kind, k.id, wordAgain)
 	return true, err
 }
 

@@ -68,6 +68,38 @@ func TestWhatTheHotelHasTakenIsTheGuests(t *testing.T) {
 	}
 }
 
+// TestWhoeverHasTheLastRoomIsToldSo, whatever key they ask again under: the hotel is full by then, and dearer.
+func TestWhoeverHasTheLastRoomIsToldSo(t *testing.T) {
+	t.Parallel()
+	for _, clear := range []bool{true, false} {
+		c := startBooking(t, placed(lakeside, 0, ""))
+		hotel := c.OHIP[lakeside]
+		o := c.find(lakeside, "STD")
+		if _, err := hotel.Reserve(ohip.Want{Count: o.Free - 1}); err != nil {
+			t.Fatal(err)
+		}
+		wish := o.wish("王小明")
+		if clear {
+			c.want(c.book(lakeside, "li", "one", wish), 201, "booked")
+		} else {
+			wish, _ = c.unclear(true)
+			c.want(c.book(lakeside, "li", "two", wish), 409, "still-running")
+			c.Dial(lakeside, "pms", twin.Dial{})
+			c.Quiet()
+		}
+		if err := hotel.Reprice("STD", 999_00); err != nil {
+			t.Fatal(err)
+		}
+		if b := c.want(c.book(lakeside, "li", "three", wish), 409, "room-booked-already"); b.Confirmation == "" {
+			t.Errorf("without its number: %+v", b)
+		}
+		c.want(c.book(lakeside, "wang", "", wish), 409, "room-gone")
+		if c.standing(lakeside) != 1 {
+			t.Errorf("%d stand", c.standing(lakeside))
+		}
+	}
+}
+
 // TestWhatTheHotelHasNotTakenCanBeBookedAgain: then nobody has to settle the first one.
 func TestWhatTheHotelHasNotTakenCanBeBookedAgain(t *testing.T) {
 	t.Parallel()
