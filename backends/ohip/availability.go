@@ -2,7 +2,6 @@ package ohip
 
 import (
 	"context"
-	"net/url"
 	"slices"
 	"strconv"
 	"time"
@@ -65,12 +64,16 @@ func (c *Client) Availability(ctx context.Context, q StayQuery) (*Availability, 
 		return nil, c.badInput(op, bad)
 	}
 	out := &Availability{AsOf: time.Now(), Offers: []Offer{}}
-	query := q.values()
+	asked, at := q.query(), "" // the page's key
 	seen := map[[2]string]bool{}
 	for page := range offerPages {
 		var got wireAvailability
 		empty := false
-		x := &exchange{op: op, method: "GET", path: c.hotelPath("par", "/availability") + "?" + query.Encode(), out: &got,
+		paged := asked
+		if at != "" {
+			paged = asked.with("pagePointerKey", at)
+		}
+		x := &exchange{op: op, method: "GET", path: paged.of(c.hotelPath("par", "/availability")), out: &got,
 			whole: func() bool { return got.whole(c.hotel, q) }, absent: func() { empty = true }}
 		if err := c.do(ctx, x); err != nil {
 			return nil, err
@@ -83,11 +86,11 @@ func (c *Client) Availability(ctx context.Context, q StayQuery) (*Availability, 
 		switch {
 		case !more:
 			return out, nil
-		case next == "" || next == query.Get("pagePointerKey") || page == offerPages-1 || len(out.Offers) == maxOffers:
+		case next == "" || next == at || page == offerPages-1 || len(out.Offers) == maxOffers:
 			out.More = true
 			return out, nil
 		}
-		query.Set("pagePointerKey", next)
+		at = next
 	}
 	return out, nil
 }
@@ -107,17 +110,13 @@ func (q *StayQuery) flaw() string {
 	return ""
 }
 
-func (q *StayQuery) values() url.Values {
-	v := url.Values{"roomStayStartDate": {q.From}, "roomStayEndDate": {q.To}, "roomStayQuantity": {"1"},
-		"adults": {strconv.Itoa(q.Adults)}, "children": {strconv.Itoa(len(q.ChildAges))}, "roomTypeInfo": {"true"},
-		"limit": {strconv.Itoa(pageSize)}}
+func (q *StayQuery) query() query {
+	asked := query(nil).with("adults", strconv.Itoa(q.Adults))
 	for _, years := range q.ChildAges {
-		v.Add("childAge", strconv.Itoa(years))
+		asked = asked.with("childAge", strconv.Itoa(years))
 	}
-	for _, kind := range q.Types {
-		v.Add("roomType", kind)
-	}
-	return v
+	return asked.with("children", strconv.Itoa(len(q.ChildAges))).with("limit", strconv.Itoa(pageSize)).with("roomStayEndDate", q.To).
+		with("roomStayQuantity", "1").with("roomStayStartDate", q.From).with("roomType", q.Types...).with("roomTypeInfo", "true")
 }
 
 // take adds a page's offers, each once. A later page may begin with what the one before ended with.

@@ -15,28 +15,32 @@ type wireAvailability struct {
 }
 
 type wireSegment struct {
-	HotelID string `json:"hotelId"`
-	Closed  bool   `json:"closed"`
-	HasMore bool   `json:"hasMore"`
-	Next    string `json:"pagingKey"`
-	Stays   []struct {
-		Arrival   string         `json:"arrivalDate"`
-		Departure string         `json:"departureDate"`
-		Rates     []wireRoomRate `json:"roomRates"`
-	} `json:"roomStays"`
-	Master struct {
+	HotelID string        `json:"hotelId"`
+	Closed  bool          `json:"closed"`
+	HasMore bool          `json:"hasMore"`
+	Next    string        `json:"pagingKey"`
+	Stays   []wireOffered `json:"roomStays"`
+	Master  struct {
 		Types struct {
 			All []wireRoomType `json:"roomType"`
 		} `json:"roomTypes"`
 	} `json:"masterInfo"`
 }
 
+type wireOffered struct {
+	Arrival   string         `json:"arrivalDate"`
+	Departure string         `json:"departureDate"`
+	Rates     []wireRoomRate `json:"roomRates"`
+}
+
 type wireRoomType struct {
-	Code     string `json:"roomType"`
-	Name     string `json:"description"`
-	Features []struct {
-		Code string `json:"code"`
-	} `json:"roomFeatures"`
+	Code     string        `json:"roomType"`
+	Name     string        `json:"description"`
+	Features []wireFeature `json:"roomFeatures"`
+}
+
+type wireFeature struct {
+	Code string `json:"code"`
 }
 
 type wireRoomRate struct {

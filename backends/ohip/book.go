@@ -3,7 +3,6 @@ package ohip
 import (
 	"context"
 	"fmt"
-	"net/url"
 	"slices"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -105,8 +104,8 @@ func (c *Client) ByReference(ctx context.Context, reference string) ([]Reservati
 	if !wire.IsVisible(reference, maxReference) {
 		return nil, c.badInput(op, "reference")
 	}
-	all, err := c.search(ctx, op, url.Values{"externalReferenceIds": {reference}, "externalSystemCodes": {c.sales.ExternalSystem},
-		"resvExternalReferencesToFetch": {c.sales.ExternalSystem}})
+	all, err := c.search(ctx, op, query(nil).with("externalReferenceIds", reference).with("externalSystemCodes", c.sales.ExternalSystem).
+		with("resvExternalReferencesToFetch", c.sales.ExternalSystem))
 	if err != nil {
 		return nil, err
 	}

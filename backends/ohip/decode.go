@@ -71,14 +71,16 @@ type wireReservationInfo struct {
 		Nationality struct {
 			Code string `json:"code"`
 		} `json:"nationality"`
-		Accompany []struct {
-			FirstName string   `json:"firstName"`
-			LastName  string   `json:"lastName"`
-			FullName  string   `json:"fullName"`
-			Alternate string   `json:"alternateFullName"`
-			IDs       []wireID `json:"profileIdList"`
-		} `json:"accompanyGuests"`
+		Accompany []wireAccompany `json:"accompanyGuests"`
 	} `json:"reservationGuest"`
+}
+
+type wireAccompany struct {
+	FirstName string   `json:"firstName"`
+	LastName  string   `json:"lastName"`
+	FullName  string   `json:"fullName"`
+	Alternate string   `json:"alternateFullName"`
+	IDs       []wireID `json:"profileIdList"`
 }
 
 func (i *wireReservationInfo) reservation() Reservation {
@@ -208,62 +210,6 @@ func (w *wireGuest) guest() Guest {
 		g.Documents = append(g.Documents, Document(d.Document))
 	}
 	return g
-}
-
-// wireRooms is one page of rooms.
-type wireRooms struct {
-	Details struct {
-		Rooms []wireRoom `json:"room"`
-	} `json:"hotelRoomsDetails"`
-	HasMore bool `json:"hasMore"`
-}
-
-func (w *wireRooms) whole() bool {
-	return !slices.ContainsFunc(w.Details.Rooms, func(r wireRoom) bool {
-		s := &r.Cleaning.Status
-		return r.ID == "" || r.Type.Type == "" || s.Housekeeping == "" || s.FrontOffice == ""
-	})
-}
-
-type wireRoom struct {
-	ID   string `json:"roomId"`
-	Type struct {
-		Type string `json:"roomType"`
-	} `json:"roomType"`
-	Floor    string `json:"floor"`
-	Features []struct {
-		Code string `json:"code"`
-	} `json:"roomFeatures"`
-	Connecting []struct {
-		ID string `json:"roomId"`
-	} `json:"connectingRooms"`
-	Cleaning struct {
-		Status struct {
-			Today        []string     `json:"reservationStatusList"`
-			Housekeeping Housekeeping `json:"roomStatus"`
-			FrontOffice  FrontOffice  `json:"frontOfficeStatus"`
-		} `json:"roomStatus"`
-	} `json:"housekeeping"`
-	Hold  *struct{} `json:"hold"`
-	Stays []struct {
-		ID     wireID `json:"reservationId"`
-		Status string `json:"reservationStatusInfo"`
-	} `json:"resvInfo"`
-}
-
-func (w *wireRoom) room() Room {
-	r := Room{ID: w.ID, Type: w.Type.Type, Floor: w.Floor, Housekeeping: w.Cleaning.Status.Housekeeping,
-		FrontOffice: w.Cleaning.Status.FrontOffice, Today: w.Cleaning.Status.Today, Held: w.Hold != nil}
-	for _, f := range w.Features {
-		r.Features = append(r.Features, f.Code)
-	}
-	for _, c := range w.Connecting {
-		r.Connecting = append(r.Connecting, c.ID)
-	}
-	for _, s := range w.Stays {
-		r.Stays = append(r.Stays, Stay{ReservationID: s.ID.ID, Status: s.Status})
-	}
-	return r
 }
 
 // wireKeys is the list of keys. It is not among the documents at hand: only what is needed is looked at, leniently.

@@ -3,12 +3,12 @@ package ohip
 import (
 	"context"
 	"errors"
-	"net/url"
 	"time"
 
 	"github.com/go-json-experiment/json"
 
 	"github.com/warmgate/warmgate/backends/wire"
+	"github.com/warmgate/warmgate/backends/wire/jsonread"
 )
 
 // exchange is one request and where its answer goes.
@@ -17,10 +17,13 @@ type exchange struct {
 	method string
 	path   string // escaped, with its query
 	body   any
-	out    any         // filled from the answer
+	out    any         // filled from the answer: a readable reads itself, anything else is read by reflection
 	whole  func() bool // whether out holds what callers rely on; nil: nothing to check
 	absent func()      // a read: called for a 204, which is "nothing found"; nil: a 204 is no answer
 }
+
+// readable is what reads itself out of an answer.
+type readable interface{ read(r *jsonread.Reader) }
 
 // do makes one attempt within the context's deadline. A token that the hotel does not accept any more is replaced and the
 // attempt made again: a request that was not authorized had no effect. The error, if any, is a *wire.Error.
@@ -89,17 +92,21 @@ func (c *Client) read(x *exchange, a wire.Answer) error {
 		return nil
 	case status != 200 && status != 201:
 		return a.Unknown(wire.ReasonStatus)
-	case !a.Decode(x.out) || (x.whole != nil && !x.whole()):
+	case !decode(a, x.out) || (x.whole != nil && !x.whole()):
 		return a.Unknown(wire.ReasonGarbage)
 	}
 	return nil
 }
 
-// get makes a read.
-func (c *Client) get(ctx context.Context, op, path string, query url.Values, out any, whole func() bool) error {
-	if len(query) > 0 {
-		path += "?" + query.Encode()
+func decode(a wire.Answer, out any) bool {
+	if own, ok := out.(readable); ok {
+		return a.ReadBy(own.read)
 	}
+	return a.Decode(out)
+}
+
+// get makes a read.
+func (c *Client) get(ctx context.Context, op, path string, out any, whole func() bool) error {
 	return c.do(ctx, &exchange{op: op, method: "GET", path: path, out: out, whole: whole, absent: func() {}})
 }
 

@@ -2,7 +2,6 @@ package ohip
 
 import (
 	"context"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -25,7 +24,7 @@ func (c *Client) Reservation(ctx context.Context, id string) (*Reservation, erro
 	if !isText(id, maxID) {
 		return nil, c.badInput(op, "reservation id")
 	}
-	all, err := c.search(ctx, op, url.Values{"reservationIdList": {id}})
+	all, err := c.search(ctx, op, query(nil).with("reservationIdList", id))
 	if err != nil {
 		return nil, err
 	}
@@ -44,7 +43,7 @@ func (c *Client) ByConfirmation(ctx context.Context, number string) ([]Reservati
 	if !isText(number, maxID) {
 		return nil, c.badInput(op, "confirmation number")
 	}
-	return c.search(ctx, op, url.Values{"confirmationNumberList": {number}})
+	return c.search(ctx, op, query(nil).with("confirmationNumberList", number))
 }
 
 // ByName returns at most 50 reservations of a guest by name and day of arrival. How a hotel compares names is its own
@@ -57,18 +56,17 @@ func (c *Client) ByName(ctx context.Context, q NameQuery) ([]Reservation, error)
 	case !isDay(q.From) || !isDay(q.To) || q.To < q.From:
 		return nil, c.badInput(op, "days of arrival")
 	}
-	query := url.Values{"surname": {q.Surname}, "arrivalStartDate": {q.From}, "arrivalEndDate": {q.To}}
+	asked := query(nil).with("surname", q.Surname).with("arrivalStartDate", q.From).with("arrivalEndDate", q.To)
 	if q.GivenName != "" {
-		query.Set("givenName", q.GivenName)
+		asked = asked.with("givenName", q.GivenName)
 	}
-	return c.search(ctx, op, query)
+	return c.search(ctx, op, asked)
 }
 
-func (c *Client) search(ctx context.Context, op string, query url.Values) ([]Reservation, error) {
-	query.Set("limit", strconv.Itoa(maxFound))
-	query.Add("fetchInstructions", "Reservation")
+func (c *Client) search(ctx context.Context, op string, q query) ([]Reservation, error) {
+	q = q.with("fetchInstructions", "Reservation").with("limit", strconv.Itoa(maxFound))
 	var out wireReservations
-	if err := c.get(ctx, op, c.hotelPath("rsv", "/reservations"), query, &out, out.whole); err != nil {
+	if err := c.get(ctx, op, q.of(c.hotelPath("rsv", "/reservations")), &out, out.whole); err != nil {
 		return nil, err
 	}
 	found := make([]Reservation, 0, len(out.Reservations.Info))
@@ -104,21 +102,20 @@ func (c *Client) Rooms(ctx context.Context, q RoomQuery) ([]Room, error) {
 	if (q.From == "") != (q.To == "") || q.From != "" && (!isDay(q.From) || !isDay(q.To) || q.To <= q.From) {
 		return nil, c.badInput(op, "nights")
 	}
-	query := url.Values{"limit": {strconv.Itoa(pageSize)}, "roomType": q.Types}
+	asked := query(nil).with("limit", strconv.Itoa(pageSize)).with("roomType", q.Types...)
 	for _, h := range q.Housekeeping {
-		query.Add("hotelRoomStatus", string(h))
+		asked = asked.with("hotelRoomStatus", string(h))
 	}
 	if q.FrontOffice != "" {
-		query.Set("hotelFORoomStatus", string(q.FrontOffice))
+		asked = asked.with("hotelFORoomStatus", string(q.FrontOffice))
 	}
 	if q.Floor != "" {
-		query.Set("floor", q.Floor)
+		asked = asked.with("floor", q.Floor)
 	}
 	if q.From != "" {
-		query.Set("hotelRoomStartDate", q.From)
-		query.Set("hotelRoomEndDate", q.To)
+		asked = asked.with("hotelRoomStartDate", q.From).with("hotelRoomEndDate", q.To)
 	}
-	return c.rooms(ctx, op, query)
+	return c.rooms(ctx, op, asked)
 }
 
 // Room returns one room. A number that the hotel does not have is refused with RefusedNoSuchRoom. A read.
@@ -127,7 +124,7 @@ func (c *Client) Room(ctx context.Context, id string) (*Room, error) {
 	if !isText(id, maxRoomID) {
 		return nil, c.badInput(op, "room id")
 	}
-	rooms, err := c.rooms(ctx, op, url.Values{"fromRoomNumber": {id}, "toRoomNumber": {id}, "limit": {strconv.Itoa(pageSize)}})
+	rooms, err := c.rooms(ctx, op, query(nil).with("fromRoomNumber", id).with("toRoomNumber", id).with("limit", strconv.Itoa(pageSize)))
 	if err != nil {
 		return nil, err
 	}
@@ -139,19 +136,18 @@ func (c *Client) Room(ctx context.Context, id string) (*Room, error) {
 	return nil, c.notFound(op, RefusedNoSuchRoom)
 }
 
-func (c *Client) rooms(ctx context.Context, op string, query url.Values) ([]Room, error) {
-	query.Set("includeAllRoomConditions", "true")
+func (c *Client) rooms(ctx context.Context, op string, q query) ([]Room, error) {
+	q = q.with("includeAllRoomConditions", "true")
 	found := []Room{}
 	for page := range maxPages {
-		query.Set("offset", strconv.Itoa(page*pageSize))
-		var out wireRooms
-		if err := c.get(ctx, op, c.hotelPath("fof", "/rooms"), query, &out, out.whole); err != nil {
+		out := roomPage{rooms: found}
+		path := q.with("offset", strconv.Itoa(page*pageSize)).of(c.hotelPath("fof", "/rooms"))
+		if err := c.get(ctx, op, path, &out, out.whole); err != nil {
 			return nil, err
 		}
-		for i := range out.Details.Rooms {
-			found = append(found, out.Details.Rooms[i].room())
-		}
-		if !out.HasMore || len(out.Details.Rooms) == 0 {
+		more := len(out.rooms) > len(found)
+		found = out.rooms
+		if !out.hasMore || !more {
 			break
 		}
 	}
@@ -167,7 +163,7 @@ func (c *Client) Keys(ctx context.Context, reservationID string) ([]Key, error) 
 	}
 	var out wireKeys
 	whole := func() bool { return len(out.Keys) <= maxKeysDecoded }
-	if err := c.get(ctx, op, c.reservationPath("fof", reservationID, "/roomKeys"), nil, &out, whole); err != nil {
+	if err := c.get(ctx, op, c.reservationPath("fof", reservationID, "/roomKeys"), &out, whole); err != nil {
 		return nil, err
 	}
 	keys := make([]Key, 0, len(out.Keys))

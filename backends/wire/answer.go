@@ -7,6 +7,8 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/valyala/fasthttp"
+
+	"github.com/warmgate/warmgate/backends/wire/jsonread"
 )
 
 // Answer is what a system answered: whole, or the head of a stream. It must not be used after Release, nor what Body returned.
@@ -39,6 +41,20 @@ func (a Answer) Body() []byte { return a.resp.Body() }
 func (a Answer) Decode(out any) bool {
 	body := a.Body()
 	return json.Unmarshal(body, out) == nil && strings.TrimLeft(string(body[:min(len(body), 64)]), " \t\r\n") != "null"
+}
+
+// ReadBy is Decode for what is read by hand: read takes the whole document, and keeps nothing of the Reader.
+func (a Answer) ReadBy(read func(r *jsonread.Reader)) bool {
+	r, _ := a.client.readers.Get().(*jsonread.Reader)
+	if r == nil {
+		r = new(jsonread.Reader)
+	}
+	r.Reset(a.Body())
+	read(r)
+	whole := r.End() && !r.Nothing()
+	r.Reset(nil)
+	a.client.readers.Put(r)
+	return whole
 }
 
 // Unclear returns the error of a status that says nothing about the effect, whatever the system: below 200, a redirect,

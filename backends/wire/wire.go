@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -58,6 +59,7 @@ type Client struct {
 	host      *fasthttp.HostClient // of the connections that are kept
 	streams   atomic.Int32         // open
 	share     *sockets.Share       // of the connections of all systems
+	readers   sync.Pool            // of *jsonread.Reader
 }
 
 // New validates the configuration and returns a client; it does not connect. The error names the connector and the field

@@ -1,0 +1,394 @@
+// Package jsonread reads a JSON document member by member, for answers that are read often: without reflection, and nothing
+// is kept of what nobody asks for.
+//
+// It takes what go-json-experiment takes by default and refuses what that refuses (RFC 8259 and RFC 7493): text that is no
+// UTF-8, half a surrogate pair, a name that is there twice in an object, anything behind the document, a value of another
+// kind than is asked for. Names are case-sensitive. null stands for nothing: no members, no elements, "", 0, false.
+//
+// A mistake ends everything: from then on there are no members and no elements, values are nothing, and End says so.
+package jsonread
+
+import (
+	"bytes"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+const (
+	maxDepth = 10_000 // objects and arrays within one another, as jsontext has it
+	textAt   = 256    // bytes of room for strings, made at once
+)
+
+// Reader reads one document. The zero value is ready for Reset; it may be used again and again, by one goroutine at a time.
+type Reader struct {
+	data  []byte
+	at    int
+	depth int
+	wrong bool
+	some  bool            // an object or an array was opened
+	names [][]byte        // of the objects that are open, those of the innermost last
+	text  strings.Builder // of the strings that String returned, several in one piece of memory
+}
+
+// Reset begins a document. data is read until the next Reset, and not changed.
+func (r *Reader) Reset(data []byte) {
+	clear(r.names[:cap(r.names)])
+	*r = Reader{data: data, names: r.names[:0]}
+}
+
+// End reports whether the document was read to its end, without a mistake.
+func (r *Reader) End() bool {
+	r.space()
+	return !r.wrong && r.depth == 0 && r.at == len(r.data)
+}
+
+// Nothing reports whether no object and no array has begun: of a document that is read as one of them, whether it was null.
+func (r *Reader) Nothing() bool { return !r.some && !r.wrong }
+
+// Object begins the members of the object that comes. Read each member's value before the next member.
+//
+//	for o := r.Object(); o.Next(); {
+//		switch string(o.Name()) {
+//		case "id":
+//			id = r.String()
+//		default:
+//			r.Skip()
+//		}
+//	}
+func (r *Reader) Object() Object {
+	if r.null() || !r.open('{') {
+		return Object{}
+	}
+	return Object{r: r, names: len(r.names)}
+}
+
+// Object goes through the members of an object. The zero value has none.
+type Object struct {
+	r     *Reader
+	name  []byte
+	names int    // of the objects around this one
+	seen  uint64 // a bit for each name that was there, which others may share
+	begun bool
+}
+
+// Name returns the member's name, until the next Reset.
+func (o *Object) Name() []byte { return o.name }
+
+// Next goes on to the next member and reports whether there is one.
+func (o *Object) Next() bool {
+	r := o.r
+	if r == nil || r.wrong || r.over('}', o.begun) {
+		if r != nil {
+			r.names, o.r = r.names[:min(o.names, len(r.names))], nil
+		}
+		return false
+	}
+	o.begun = true
+	quoted, plain := r.quoted()
+	if r.wrong {
+		return false
+	}
+	name := quoted[1 : len(quoted)-1]
+	if !plain {
+		var err error
+		if name, err = jsontext.AppendUnquote(nil, quoted); err != nil {
+			r.fail()
+			return false
+		}
+	}
+	if r.space(); r.at == len(r.data) || r.data[r.at] != ':' || o.again(name) {
+		r.fail()
+		return false
+	}
+	r.at++
+	r.names = append(r.names, name)
+	o.name = name
+	return true
+}
+
+// again reports whether the object has had a member of that name, and remembers it.
+func (o *Object) again(name []byte) bool {
+	mark := uint(len(name))
+	if len(name) > 0 {
+		mark += 7*uint(name[0]) + 31*uint(name[len(name)-1]) + 3*uint(name[len(name)/2])
+	}
+	bit := uint64(1) << (mark & 63)
+	if o.seen&bit == 0 {
+		o.seen |= bit
+		return false
+	}
+	for _, other := range o.r.names[o.names:] {
+		if bytes.Equal(other, name) {
+			return true
+		}
+	}
+	return false
+}
+
+// Array begins the elements of the array that comes. Read each element before the next one.
+func (r *Reader) Array() Array {
+	if r.null() || !r.open('[') {
+		return Array{}
+	}
+	return Array{r: r}
+}
+
+// Array goes through the elements of an array. The zero value has none.
+type Array struct {
+	r     *Reader
+	begun bool
+}
+
+// Next goes on to the next element and reports whether there is one.
+func (a *Array) Next() bool {
+	r := a.r
+	if r == nil || r.wrong || r.over(']', a.begun) {
+		a.r = nil
+		return false
+	}
+	a.begun = true
+	return true
+}
+
+// String returns the string that comes. It is a copy.
+func (r *Reader) String() string {
+	if r.null() {
+		return ""
+	}
+	quoted, plain := r.quoted()
+	if r.wrong {
+		return ""
+	}
+	if plain {
+		return r.keep(quoted[1 : len(quoted)-1])
+	}
+	text, err := jsontext.AppendUnquote(nil, quoted)
+	if err != nil {
+		r.fail()
+		return ""
+	}
+	return r.keep(text)
+}
+
+// keep copies text to where other strings are.
+func (r *Reader) keep(text []byte) string {
+	if len(text) == 0 {
+		return ""
+	}
+	if r.text.Cap()-r.text.Len() < len(text) {
+		if len(text) > textAt/4 {
+			return string(text)
+		}
+		r.text = strings.Builder{}
+		r.text.Grow(textAt)
+	}
+	from := r.text.Len()
+	r.text.Write(text)
+	return r.text.String()[from:]
+}
+
+// Int returns the whole number that comes. One that is written with a fraction or an exponent, or does not fit, is a mistake.
+func (r *Reader) Int() int {
+	if r.null() {
+		return 0
+	}
+	number, whole := r.number()
+	n, err := strconv.Atoi(string(number))
+	if r.wrong || !whole || err != nil {
+		r.fail()
+		return 0
+	}
+	return n
+}
+
+// Bool returns the truth value that comes.
+func (r *Reader) Bool() bool {
+	if r.null() {
+		return false
+	}
+	if r.literal("true") {
+		return true
+	}
+	if !r.literal("false") {
+		r.fail()
+	}
+	return false
+}
+
+// Null takes a null that comes, and reports whether there was one.
+func (r *Reader) Null() bool { return r.null() }
+
+// Raw returns the value that comes as it is written, until the next Reset.
+func (r *Reader) Raw() []byte {
+	r.space()
+	from := r.at
+	r.Skip()
+	if r.wrong {
+		return nil
+	}
+	return r.data[from:r.at]
+}
+
+// Skip leaves out the value that comes, which must be one nevertheless.
+func (r *Reader) Skip() {
+	r.space()
+	if r.wrong || r.at == len(r.data) {
+		r.fail()
+		return
+	}
+	switch c := r.data[r.at]; {
+	case c == '{':
+		for o := r.Object(); o.Next(); {
+			r.Skip()
+		}
+	case c == '[':
+		for a := r.Array(); a.Next(); {
+			r.Skip()
+		}
+	case c == '"':
+		if quoted, plain := r.quoted(); !plain && !r.wrong {
+			if _, err := jsontext.AppendUnquote(nil, quoted); err != nil {
+				r.fail()
+			}
+		}
+	case c == '-' || c >= '0' && c <= '9':
+		r.number()
+	case r.literal("true") || r.literal("false") || r.literal("null"):
+	default:
+		r.fail()
+	}
+}
+
+func (r *Reader) fail() { r.wrong = true }
+
+func (r *Reader) space() {
+	for r.at < len(r.data) {
+		switch r.data[r.at] {
+		case ' ', '\n', '\r', '\t':
+			r.at++
+		default:
+			return
+		}
+	}
+}
+
+// open goes into an object or an array.
+func (r *Reader) open(bracket byte) bool {
+	if r.wrong || r.at == len(r.data) || r.data[r.at] != bracket || r.depth == maxDepth {
+		r.fail()
+		return false
+	}
+	r.at++
+	r.depth++
+	r.some = true
+	return true
+}
+
+// over reports whether the object or array ends here, behind which it goes on then, or was wrong. Between two members there
+// is a comma.
+func (r *Reader) over(bracket byte, begun bool) bool {
+	r.space()
+	switch {
+	case r.at == len(r.data):
+		r.fail()
+	case r.data[r.at] == bracket:
+		r.at++
+		r.depth--
+		return true
+	case begun && r.data[r.at] == ',':
+		r.at++
+		r.space()
+	case begun:
+		r.fail()
+	}
+	return r.wrong
+}
+
+func (r *Reader) null() bool {
+	r.space()
+	return r.at < len(r.data) && r.data[r.at] == 'n' && r.literal("null")
+}
+
+func (r *Reader) literal(word string) bool {
+	if r.wrong || len(r.data)-r.at < len(word) || string(r.data[r.at:r.at+len(word)]) != word {
+		return false
+	}
+	r.at += len(word)
+	return true
+}
+
+// quoted takes a string with its quotation marks. plain: what is between them is the text, in good order.
+func (r *Reader) quoted() (quoted []byte, plain bool) {
+	r.space()
+	if r.wrong || r.at == len(r.data) || r.data[r.at] != '"' {
+		r.fail()
+		return nil, false
+	}
+	data, ascii := r.data[r.at:], true
+	plain = true
+	for i := 1; i < len(data); i++ {
+		switch c := data[i]; {
+		case c == '"':
+			r.at += i + 1
+			if quoted = data[:i+1]; plain && !ascii && !utf8.Valid(quoted) {
+				r.fail()
+			}
+			return quoted, plain
+		case c == '\\':
+			plain = false
+			i++ // what it is for is the reader's of the text
+		case c < ' ':
+			r.fail()
+			return nil, false
+		case c >= utf8.RuneSelf:
+			ascii = false
+		}
+	}
+	r.fail()
+	return nil, false
+}
+
+// number takes a number. whole: it has neither fraction nor exponent.
+func (r *Reader) number() (text []byte, whole bool) {
+	r.space()
+	i, from, data := r.at, r.at, r.data
+	digits := func() bool {
+		begin := i
+		for i < len(data) && data[i] >= '0' && data[i] <= '9' {
+			i++
+		}
+		return i > begin
+	}
+	if i < len(data) && data[i] == '-' {
+		i++
+	}
+	leading := i < len(data) && data[i] == '0'
+	first := i
+	whole = true
+	if !digits() || leading && i > first+1 {
+		r.fail()
+		return nil, false
+	}
+	if i < len(data) && data[i] == '.' {
+		i, whole = i+1, false
+		if !digits() {
+			r.fail()
+			return nil, false
+		}
+	}
+	if i < len(data) && (data[i] == 'e' || data[i] == 'E') {
+		i, whole = i+1, false
+		if i < len(data) && (data[i] == '+' || data[i] == '-') {
+			i++
+		}
+		if !digits() {
+			r.fail()
+			return nil, false
+		}
+	}
+	r.at = i
+	return data[from:i], whole
+}
