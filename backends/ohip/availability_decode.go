@@ -125,7 +125,7 @@ func (t *wireTotal) price() (gateway.Money, bool) {
 // spans reports whether a rate says nothing of the days that it is for, or that they are the whole stay: the amount of a
 // part of it is no price. Whether its end is the last night or the departure is not documented.
 func (r *wireRoomRate) spans(q StayQuery) bool {
-	return (r.Start == "" || r.Start <= q.From) && (r.End == "" || r.End >= addDays(q.To, -1))
+	return (r.Start == "" || r.Start <= q.From) && (r.End == "" || r.End >= q.To || r.End >= addDays(q.To, -1))
 }
 
 // next returns whether the hotel has more than this page, and the key of the next one.

@@ -236,8 +236,23 @@ type wireIssued struct {
 
 // isDay reports whether s is a day of the calendar, "2006-01-02".
 func isDay(s string) bool {
+	if len(s) == 10 && s[4] == '-' && s[7] == '-' && isNumber(s[:4], 9999) && s[5:7] != "00" && isNumber(s[5:7], 12) && s[8:] != "00" && isNumber(s[8:], 28) {
+		return true // every month has it
+	}
 	_, err := time.Parse(time.DateOnly, s)
 	return err == nil
+}
+
+// isNumber reports whether s is digits alone, of at most a number.
+func isNumber(s string, most int) bool {
+	n := 0
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return false
+		}
+		n = 10*n + int(s[i]-'0')
+	}
+	return n <= most
 }
 
 // instant reads a time with or without an offset; zero where it is neither.

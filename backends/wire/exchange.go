@@ -1,7 +1,6 @@
 package wire
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"net/url"
@@ -17,6 +16,7 @@ import (
 )
 
 // Header is one header field: a name (RFC 9110 token) and a value of printable ASCII.
+// What frames a message, and Host, is not a connector's to set.
 type Header struct{ Name, Value string }
 
 // Request is one call. At most one of JSON, Form and Raw is set.
@@ -37,66 +37,94 @@ type Request struct {
 // Release, which it must. An error is an *Error: nothing was sent, or the outcome is unknown. Do returns at once when the
 // context is cancelled; the connection is in use until the answer or the deadline.
 func (c *Client) Do(ctx context.Context, r *Request) (Answer, error) {
-	req, resp, deadline, failed := c.prepare(ctx, r)
+	s, failed := c.check(ctx, r)
 	if failed != nil {
 		return Answer{}, failed
 	}
+	message := c.message()
+	*message = c.appendMessage((*message)[:0], r, &s)
+	resp := fasthttp.AcquireResponse()
 	var err error
 	if call.EndsOnTime(ctx) {
-		err = c.send(c.laneOf(r), req, resp, deadline)
-	} else {
-		if r.Raw != nil {
-			req.SetBodyRaw(bytes.Clone(r.Raw)) // the call may outlast Do
-		}
-		if err = c.watch(ctx, c.laneOf(r), req, resp, deadline); errors.Is(err, errLeft) {
-			return Answer{}, c.left(ctx, r.Op)
-		}
+		err = c.send(c.laneOf(r), *message, resp, s.deadline)
+	} else if err = c.watch(ctx, c.laneOf(r), message, resp, s.deadline); errors.Is(err, errLeft) {
+		return Answer{}, c.left(ctx, r.Op)
 	}
-	fasthttp.ReleaseRequest(req)
+	c.messages.Put(message)
 	if err != nil {
 		fasthttp.ReleaseResponse(resp)
-		return Answer{}, c.classify(ctx, r.Op, err, deadline)
+		return Answer{}, c.classify(ctx, r.Op, err, s.deadline)
 	}
 	return Answer{client: c, op: r.Op, resp: resp}, nil
 }
 
-// prepare makes the request and the place for its answer, or says why nothing is sent.
-func (c *Client) prepare(ctx context.Context, r *Request) (*fasthttp.Request, *fasthttp.Response, time.Time, *Error) {
-	deadline, ok := ctx.Deadline()
-	left := time.Until(deadline)
+// message returns room for a request.
+func (c *Client) message() *[]byte {
+	m, _ := c.messages.Get().(*[]byte)
+	if m == nil {
+		m = new([]byte)
+	}
+	return m
+}
+
+// sending is what a call has beside its Request.
+type sending struct {
+	deadline      time.Time
+	left          time.Duration // until then
+	body          []byte
+	kind          string // the body's media type; "": there is none
+	parent, state string // of the trace
+}
+
+// check says what is sent, or why nothing is.
+func (c *Client) check(ctx context.Context, r *Request) (s sending, failed *Error) {
+	var ok bool
+	s.deadline, ok = ctx.Deadline()
+	s.left = time.Until(s.deadline)
 	switch {
 	case ctx.Err() != nil:
-		return nil, nil, deadline, c.NotSent(r.Op, ReasonNoTime, ctx.Err())
-	case !ok || left < time.Millisecond:
-		return nil, nil, deadline, c.NotSent(r.Op, ReasonNoTime, context.DeadlineExceeded)
+		return s, c.NotSent(r.Op, ReasonNoTime, ctx.Err())
+	case !ok || s.left < time.Millisecond:
+		return s, c.NotSent(r.Op, ReasonNoTime, context.DeadlineExceeded)
 	case !isPath(r.Path) || !areSendable(r.Header):
-		return nil, nil, deadline, c.NotSent(r.Op, ReasonInput, nil)
+		return s, c.NotSent(r.Op, ReasonInput, nil)
 	}
-	body, kind, err := r.encode()
-	if err != nil {
-		return nil, nil, deadline, c.NotSent(r.Op, ReasonInput, nil) // its text may hold what could not be encoded
+	var err error
+	if s.body, s.kind, err = r.encode(); err != nil {
+		return s, c.NotSent(r.Op, ReasonInput, nil) // its text may hold what could not be encoded
+	}
+	if s.parent, s.state = call.Trace(ctx); !isValue(s.parent) || !isValue(s.state) {
+		s.parent, s.state = "", ""
+	}
+	return s, nil
+}
+
+// prepare makes the request and the place for its answer, or says why nothing is sent.
+func (c *Client) prepare(ctx context.Context, r *Request) (*fasthttp.Request, *fasthttp.Response, time.Time, *Error) {
+	s, failed := c.check(ctx, r)
+	if failed != nil {
+		return nil, nil, s.deadline, failed
 	}
 	req := fasthttp.AcquireRequest()
 	req.SetRequestURI(c.base + r.Path)
 	req.Header.SetMethod(r.Method)
-	req.Header.Set(fasthttp.HeaderAccept, "application/json")
 	for _, all := range [2][]Header{c.header, r.Header} {
 		for i := range all {
 			req.Header.Set(all[i].Name, all[i].Value)
 		}
 	}
-	req.Header.Set("X-Request-Timeout-Ms", strconv.FormatInt(left.Milliseconds(), 10))
-	if parent, state := call.Trace(ctx); parent != "" {
-		req.Header.Set("Traceparent", parent)
-		if state != "" {
-			req.Header.Set("Tracestate", state)
+	req.Header.Set("X-Request-Timeout-Ms", strconv.FormatInt(s.left.Milliseconds(), 10))
+	if s.parent != "" {
+		req.Header.Set("Traceparent", s.parent)
+		if s.state != "" {
+			req.Header.Set("Tracestate", s.state)
 		}
 	}
-	if kind != "" {
-		req.Header.SetContentType(kind)
-		req.SetBodyRaw(body)
+	if s.kind != "" {
+		req.Header.SetContentType(s.kind)
+		req.SetBodyRaw(s.body)
 	}
-	return req, fasthttp.AcquireResponse(), deadline, nil
+	return req, fasthttp.AcquireResponse(), s.deadline, nil
 }
 
 // encode returns the body and its media type, "" when there is none.
@@ -124,15 +152,15 @@ func (c *Client) laneOf(r *Request) *sockets.Share {
 }
 
 // send does the call. A stale kept connection is the one thing tried again: nothing was sent over it.
-func (c *Client) send(lane *sockets.Share, req *fasthttp.Request, resp *fasthttp.Response, deadline time.Time) error {
+func (c *Client) send(lane *sockets.Share, message []byte, resp *fasthttp.Response, deadline time.Time) error {
 	if !lane.Enter() {
 		return errNoPlace
 	}
 	defer lane.Leave()
-	err := c.host.DoDeadline(req, resp, deadline)
-	if errors.Is(err, errStale) {
+	err := c.exchange(message, resp, deadline)
+	if err != nil && errors.Is(err, errStale) {
 		c.host.CloseIdleConnections() // the others were most likely closed with it
-		err = c.host.DoDeadline(req, resp, deadline)
+		err = c.exchange(message, resp, deadline)
 	}
 	return err
 }
@@ -140,18 +168,18 @@ func (c *Client) send(lane *sockets.Share, req *fasthttp.Request, resp *fasthttp
 // errLeft: whoever asked did not wait for the answer.
 var errLeft = errors.New("the context was cancelled")
 
-// watch is send for a context that may be cancelled: then it returns errLeft at once, and request and response are
+// watch is send for a context that may be cancelled: then it returns errLeft at once, and message and response are
 // given back when the call has landed. That the deadline has passed is left to the call, which knows what was sent.
-func (c *Client) watch(ctx context.Context, lane *sockets.Share, req *fasthttp.Request, resp *fasthttp.Response, deadline time.Time) error {
+func (c *Client) watch(ctx context.Context, lane *sockets.Share, message *[]byte, resp *fasthttp.Response, deadline time.Time) error {
 	var settled atomic.Bool // landed, or left
 	landed := make(chan error, 1)
 	go func() {
-		err := c.send(lane, req, resp, deadline)
+		err := c.send(lane, *message, resp, deadline)
 		if settled.CompareAndSwap(false, true) {
 			landed <- err
 			return
 		}
-		fasthttp.ReleaseRequest(req)
+		c.messages.Put(message)
 		fasthttp.ReleaseResponse(resp)
 	}()
 	select {
@@ -225,10 +253,18 @@ func areSendable(all []Header) bool {
 				return false
 			}
 		}
-		for j := range len(all[i].Value) {
-			if c := all[i].Value[j]; c < ' ' || c > '~' {
-				return false
-			}
+		if isFraming(all[i].Name) || !isValue(all[i].Value) {
+			return false
+		}
+	}
+	return true
+}
+
+// isValue reports whether s can be the value of a header field: printable ASCII.
+func isValue(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' {
+			return false
 		}
 	}
 	return true

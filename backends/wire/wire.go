@@ -54,12 +54,15 @@ type Config struct {
 type Client struct {
 	connector string
 	base      string
+	prefix    string // of every path
+	authority string // of base
 	header    []Header
 	to        *target
 	host      *fasthttp.HostClient // of the connections that are kept
 	streams   atomic.Int32         // open
 	share     *sockets.Share       // of the connections of all systems
 	readers   sync.Pool            // of *jsonread.Reader
+	messages  sync.Pool            // of *[]byte
 }
 
 // New validates the configuration and returns a client; it does not connect. The error names the connector and the field
@@ -87,7 +90,9 @@ func New(cfg Config) (*Client, error) {
 	c := &Client{
 		connector: cfg.Connector,
 		base:      strings.TrimRight(cfg.BaseURL, "/"),
-		header:    cfg.Header,
+		prefix:    strings.TrimRight(u.EscapedPath(), "/"),
+		authority: strings.ToLower(u.Host),
+		header:    fields(cfg.Header),
 		to:        to,
 		host:      to.host(to.dial),
 	}

@@ -10,6 +10,8 @@ package jsonread
 
 import (
 	"bytes"
+	"encoding/binary"
+	"math/bits"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -265,6 +267,9 @@ func (r *Reader) Skip() {
 func (r *Reader) fail() { r.wrong = true }
 
 func (r *Reader) space() {
+	if r.at < len(r.data) && r.data[r.at] > ' ' {
+		return
+	}
 	for r.at < len(r.data) {
 		switch r.data[r.at] {
 		case ' ', '\n', '\r', '\t':
@@ -330,6 +335,15 @@ func (r *Reader) quoted() (quoted []byte, plain bool) {
 	data, ascii := r.data[r.at:], true
 	plain = true
 	for i := 1; i < len(data); i++ {
+		for i+8 <= len(data) {
+			ordinary := ordinaryIn(binary.LittleEndian.Uint64(data[i:]))
+			if i += ordinary; ordinary < 8 {
+				break
+			}
+		}
+		if i == len(data) {
+			break
+		}
 		switch c := data[i]; {
 		case c == '"':
 			r.at += i + 1
@@ -349,6 +363,15 @@ func (r *Reader) quoted() (quoted []byte, plain bool) {
 	}
 	r.fail()
 	return nil, false
+}
+
+// ordinaryIn returns how many of eight bytes, the lowest first, come before a quotation mark, a backslash, a control character or
+// one beyond ASCII. A byte that is less than another borrows from the next, which is why only the lowest such byte counts.
+func ordinaryIn(word uint64) int {
+	const each, high = 0x0101010101010101, 0x8080808080808080
+	quote, slash := word^each*'"', word^each*'\\'
+	odd := (word | (word - each*' ') | (quote - each) | (slash - each)) & high
+	return bits.TrailingZeros64(odd) / 8
 }
 
 // number takes a number. whole: it has neither fraction nor exponent.
