@@ -37,8 +37,8 @@ func (p *roomPage) read(r *jsonread.Reader) {
 
 func (p *roomPage) readRooms(r *jsonread.Reader) {
 	for a := r.Array(); a.Next(); {
-		if p.rooms == nil || cap(p.rooms) == 0 {
-			p.rooms = make([]Room, 0, 32)
+		if cap(p.rooms) == 0 {
+			p.rooms, p.words = make([]Room, 0, 32), make([]string, 0, 64)
 		}
 		p.rooms = append(p.rooms, Room{})
 		room := &p.rooms[len(p.rooms)-1]

@@ -97,7 +97,11 @@ func (r *Read[A, O]) CallFrom(ctx context.Context, c *Caller, b *Bindings, p Pol
 		return r.answer(op, out, asOf, err)
 	}
 	key, personal := r.key(c, op, a)
-	kept, entry := r.lookup(c, key)
+	var kept O
+	var entry *cache.Entry
+	if p.Cache != (CachePolicy{}) { // else what is known is of no use
+		kept, entry = r.lookup(c, key)
+	}
 	if entry != nil {
 		switch p.Cache.use(entry.Absent, start.Sub(entry.AsOf), c.cache.Doubted(entry)) {
 		case useFresh:

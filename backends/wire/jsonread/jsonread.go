@@ -20,8 +20,9 @@ import (
 )
 
 const (
-	maxDepth = 10_000 // objects and arrays within one another, as jsontext has it
-	textAt   = 256    // bytes of room for strings, made at once
+	maxData  = 1 << 30 // bytes of a document
+	maxDepth = 10_000  // objects and arrays within one another, as jsontext has it
+	textAt   = 256     // bytes of room for strings, made at once
 )
 
 // Reader reads one document. The zero value is ready for Reset; it may be used again and again, by one goroutine at a time.
@@ -31,14 +32,17 @@ type Reader struct {
 	depth int
 	wrong bool
 	some  bool            // an object or an array was opened
-	names [][]byte        // of the objects that are open, those of the innermost last
+	names []span          // in data, of the objects that are open, those of the innermost last
+	odd   [][]byte        // names that are written with escapes
 	text  strings.Builder // of the strings that String returned, several in one piece of memory
 }
 
-// Reset begins a document. data is read until the next Reset, and not changed.
+// span is where a name stands; from below zero: its number in odd.
+type span struct{ from, to int32 }
+
+// Reset begins a document, of at most 1 GiB. data is read until the next Reset, and not changed.
 func (r *Reader) Reset(data []byte) {
-	clear(r.names[:cap(r.names)])
-	*r = Reader{data: data, names: r.names[:0]}
+	*r = Reader{data: data, names: r.names[:0], wrong: len(data) > maxData}
 }
 
 // End reports whether the document was read to its end, without a mistake.
@@ -93,26 +97,35 @@ func (o *Object) Next() bool {
 	if r.wrong {
 		return false
 	}
-	name := quoted[1 : len(quoted)-1]
-	if !plain {
-		var err error
-		if name, err = jsontext.AppendUnquote(nil, quoted); err != nil {
-			r.fail()
-			return false
-		}
+	at := span{int32(r.at - len(quoted) + 1), int32(r.at - 1)} //nolint:gosec // within maxData
+	o.name = quoted[1 : len(quoted)-1]
+	if !plain && !r.unquote(o, quoted, &at) {
+		return false
 	}
-	if r.space(); r.at == len(r.data) || r.data[r.at] != ':' || o.again(name) {
+	if r.space(); r.at == len(r.data) || r.data[r.at] != ':' || o.again() {
 		r.fail()
 		return false
 	}
 	r.at++
-	r.names = append(r.names, name)
-	o.name = name
+	r.names = append(r.names, at)
 	return true
 }
 
-// again reports whether the object has had a member of that name, and remembers it.
-func (o *Object) again(name []byte) bool {
+// unquote takes a name that is written with escapes.
+func (r *Reader) unquote(o *Object, quoted []byte, at *span) bool {
+	name, err := jsontext.AppendUnquote(nil, quoted)
+	if err != nil {
+		r.fail()
+		return false
+	}
+	r.odd = append(r.odd, name)
+	o.name, *at = name, span{from: -int32(len(r.odd))} //nolint:gosec // fewer than bytes
+	return true
+}
+
+// again reports whether the object has had a member of the name of this one.
+func (o *Object) again() bool {
+	name := o.name
 	mark := uint(len(name))
 	if len(name) > 0 {
 		mark += 7*uint(name[0]) + 31*uint(name[len(name)-1]) + 3*uint(name[len(name)/2])
@@ -122,7 +135,13 @@ func (o *Object) again(name []byte) bool {
 		o.seen |= bit
 		return false
 	}
-	for _, other := range o.r.names[o.names:] {
+	for _, at := range o.r.names[o.names:] {
+		other := []byte(nil)
+		if at.from < 0 {
+			other = o.r.odd[-at.from-1]
+		} else {
+			other = o.r.data[at.from:at.to]
+		}
 		if bytes.Equal(other, name) {
 			return true
 		}
