@@ -86,7 +86,7 @@ func (c *Client) check(ctx context.Context, r *Request) (s sending, failed *Erro
 		return s, c.NotSent(r.Op, ReasonNoTime, ctx.Err())
 	case !ok || s.left < time.Millisecond:
 		return s, c.NotSent(r.Op, ReasonNoTime, context.DeadlineExceeded)
-	case !isPath(r.Path) || !areSendable(r.Header):
+	case !IsVisible(r.Method, 16) || !isPath(r.Path) || !areSendable(r.Header):
 		return s, c.NotSent(r.Op, ReasonInput, nil)
 	}
 	var err error

@@ -134,6 +134,9 @@ func TestNothingIsSent(t *testing.T) {
 		{"a fragment", ctx, wire.Request{Method: "GET", Path: "/a#b"}, wire.ReasonInput},
 		{"a line in a header", ctx, wire.Request{Method: "GET", Path: "/", Header: []wire.Header{{"A", "b\r\nC: d"}}}, wire.ReasonInput},
 		{"a header's name that ends early", ctx, wire.Request{Method: "GET", Path: "/", Header: []wire.Header{{"A:b", "c"}}}, wire.ReasonInput},
+		{"another frame", ctx, wire.Request{Method: "GET", Path: "/", Header: []wire.Header{{"content-length", "7"}}}, wire.ReasonInput},
+		{"another host's name", ctx, wire.Request{Method: "GET", Path: "/", Header: []wire.Header{{"HOST", "elsewhere"}}}, wire.ReasonInput},
+		{"a line in the method", ctx, wire.Request{Method: "GET / HTTP/1.1\r\nX: y", Path: "/"}, wire.ReasonInput},
 		{"a header without a name", ctx, wire.Request{Method: "GET", Path: "/", Header: []wire.Header{{"", "c"}}}, wire.ReasonInput},
 		{"not UTF-8", ctx, wire.Request{Method: "POST", Path: "/", JSON: "\xff"}, wire.ReasonInput},
 	} {
