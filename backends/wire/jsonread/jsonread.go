@@ -97,7 +97,7 @@ func (o *Object) Next() bool {
 	if r.wrong {
 		return false
 	}
-	at := span{int32(r.at - len(quoted) + 1), int32(r.at - 1)} //nolint:gosec // within maxData
+	at := span{int32(r.at - len(quoted) + 1), int32(r.at - 1)}
 	o.name = quoted[1 : len(quoted)-1]
 	if !plain && !r.unquote(o, quoted, &at) {
 		return false
@@ -119,7 +119,7 @@ func (r *Reader) unquote(o *Object, quoted []byte, at *span) bool {
 		return false
 	}
 	r.odd = append(r.odd, name)
-	o.name, *at = name, span{from: -int32(len(r.odd))} //nolint:gosec // fewer than bytes
+	o.name, *at = name, span{from: -int32(len(r.odd))}
 	return true
 }
 
@@ -136,7 +136,7 @@ func (o *Object) again() bool {
 		return false
 	}
 	for _, at := range o.r.names[o.names:] {
-		other := []byte(nil)
+		var other []byte
 		if at.from < 0 {
 			other = o.r.odd[-at.from-1]
 		} else {
