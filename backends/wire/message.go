@@ -8,8 +8,8 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// A call is written in one piece, and its connection is told its deadline once: with fasthttp's own Do, which makes an address,
-// a header and a writer of each request, a call of a small answer took half as long again.
+// A call is written in one piece, and its connection is told its deadline once: fasthttp's own Do makes an address, a header and
+// a writer of each request.
 
 // isFraming reports whether a header field is the transport's own: a connector sets none of them.
 func isFraming(name string) bool {
