@@ -62,6 +62,11 @@ func (r *report) exactly(name string, got, want int) {
 		missed: got != want, broken: got != want, counted: true})
 }
 
+// none adds a count that must be 0, and on a noisy machine may be as many as most before a test fails.
+func (r *report) none(name string, got, most int) {
+	r.figures = append(r.figures, figure{name: name, value: fmt.Sprint(got), target: "= 0", missed: got != 0, broken: got > most})
+}
+
 // atMost adds a figure with a ceiling. A test on a noisy machine fails past slack times the ceiling.
 func (r *report) atMost(name, unit string, got, ceiling, slack float64) {
 	r.figures = append(r.figures, figure{name: name, value: number(got, unit), target: "≤ " + number(ceiling, unit),

@@ -41,7 +41,7 @@ func inReport() []reported {
 	return []reported{
 		{"peers", 15}, {"caches", 15}, {"rooms", 5000}, {"rooms-growth", 3000}, {"rooms-cold", 20}, {"breakdown", 8},
 		{"ledger", 15}, {"ledger-tail", 9}, {"growth", 9}, {"parkings", 1_000_000}, {"engine", 5},
-		{"added", 9000}, {"check-ins", 3000}, {"exits", 5700}, {"morning", 10}, {"matrix", 2}, {"start", 100_000},
+		{"added", 9000}, {"check-ins", 3000}, {"exits", 5700}, {"morning", 10}, {"matrix", 2}, {"start", 100_000}, {"rooms-memory", 6},
 	}
 }
 
