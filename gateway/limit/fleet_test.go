@@ -58,11 +58,11 @@ func join(t *testing.T, s *redistest.Server, c Config, cluster bool) *member {
 	return m
 }
 
-// exchanged waits for an exchange that begins from now on.
+// exchanged waits for an exchange of each policy that begins from now on: behind the one that may be under way.
 func (m *member) exchanged(t *testing.T) {
 	t.Helper()
-	before := m.fleet.Stats().Done
-	redistest.Await(t, "an exchange", func() bool { return m.fleet.Stats().Done >= before+2 })
+	next := m.fleet.Stats().Done + 1 + uint64(len(m.fleet.limiter().policies))
+	redistest.Await(t, "an exchange", func() bool { return m.fleet.Stats().Done >= next })
 }
 
 func (m *member) take(who Who) bool {
