@@ -126,7 +126,7 @@ func TestSettings(t *testing.T) {
 // A ledger that was made with pages of another size keeps them, and its rows.
 func TestOldPages(t *testing.T) {
 	dir := t.TempDir()
-	old, err := connect(t.Context(), opener(address(filepath.Join(dir, "ledger.db"), "_pragma=page_size(4096)", "_journal_mode=WAL")))
+	old, err := connect(t.Context(), opener(address(filepath.Join(dir, "ledger.db"), "_pragma=page_size(2048)", "_journal_mode=WAL")))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -146,7 +146,7 @@ func TestOldPages(t *testing.T) {
 		}
 	}
 	var size int64
-	if err := ledger.FirstRow(s.writer.query(t.Context(), "PRAGMA page_size", nil)).Scan(&size); err != nil || size != 4096 {
+	if err := ledger.FirstRow(s.writer.query(t.Context(), "PRAGMA page_size", nil)).Scan(&size); err != nil || size != 2048 {
 		t.Errorf("pages of %d bytes (%v)", size, err)
 	}
 	if rowsIn(t, l, "a") != 1 || rowsIn(t, l, "b") != 1 {

@@ -18,8 +18,8 @@ import (
 // nothing but beginning the log anew keeps it short: its cut is a gigabyte away.
 func TestLogStaysShort(t *testing.T) {
 	const (
-		body  = 32 << 10
-		stay  = 2 * time.Millisecond // of one reader
+		body = 32 << 10
+		stay = 2 * time.Millisecond // of one reader
 	)
 	total := int64(96 << 20) // bytes, of bodies alone
 	if testing.Short() {

@@ -30,7 +30,7 @@ const (
 	maxReaders      = 64
 	defaultTruncate = 64 << 20
 	minTruncate     = 1 << 20
-	pageBytes       = 2048                  // of a page: a commit writes each page whole that it touches
+	pageBytes       = 4096                  // of a page: of 2048 a commit writes less, and a checkpoint makes others wait longer
 	busyWriter      = 2 * time.Second       // for another process that backs up, or a checkpoint's last step
 	busyKeeper      = 20 * time.Millisecond // a checkpoint waits no longer for readers; it comes again
 )

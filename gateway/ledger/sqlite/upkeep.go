@@ -12,7 +12,7 @@ import (
 // How the log is kept short.
 const (
 	catchUps     = 4       // passive steps in one upkeep, each for what was written during the one before
-	restFrames   = 512     // so few frames are left to a step that the writer waits for
+	restFrames   = 256     // so few frames are left to a step that the writer waits for
 	restartAbove = 4 << 20 // bytes of log in use past which it is begun anew
 )
 
