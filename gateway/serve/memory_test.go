@@ -1,26 +1,58 @@
 package serve
 
 import (
+	"context"
 	"math"
 	"runtime/debug"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
-// TestMemoryIsBoundedByTheVenues unless the operator has said what the process may take.
-func TestMemoryIsBoundedByTheVenues(t *testing.T) {
-	defer debug.SetMemoryLimit(debug.SetMemoryLimit(math.MaxInt64))
-	g := &Gateway{}
-	g.current.Store(&Generation{venues: map[string]*venue{}})
-	g.BoundMemory()
-	if got := debug.SetMemoryLimit(-1); got != memoryOfAll {
-		t.Errorf("no venue: %d MiB", got>>20)
-	}
-	debug.SetMemoryLimit(1 << 40)
-	g.BoundMemory()
+// TestTheOperatorsBoundStays: what GOMEMLIMIT says comes first.
+func TestTheOperatorsBoundStays(t *testing.T) {
+	defer debug.SetMemoryLimit(debug.SetMemoryLimit(1 << 40))
+	(&Gateway{}).BoundMemory()
 	if got := debug.SetMemoryLimit(-1); got != 1<<40 {
-		t.Errorf("the operator's bound has become %d MiB", got>>20)
+		t.Errorf("it has become %d MiB", got>>20)
 	}
-	if got := memoryFor(10_000) >> 20; got < 250 || got > 350 {
+}
+
+// TestTheBoundFollows what is needed, up and down, until the gateway is closed.
+func TestTheBoundFollows(t *testing.T) {
+	defer debug.SetMemoryLimit(debug.SetMemoryLimit(math.MaxInt64))
+	synctest.Test(t, func(t *testing.T) {
+		life, end := context.WithCancel(t.Context())
+		var needed atomic.Int64
+		go follow(life, needed.Load)
+		for _, n := range []int64{1 << 33, 1 << 35, 1 << 34} {
+			needed.Store(n)
+			time.Sleep(boundEvery)
+			synctest.Wait()
+			if got := debug.SetMemoryLimit(-1); got != n {
+				t.Errorf("%d MiB are needed, and the bound is %d MiB", n>>20, got>>20)
+			}
+		}
+		end()
+		synctest.Wait()
+		needed.Store(1 << 36)
+		time.Sleep(boundEvery)
+		if got := debug.SetMemoryLimit(-1); got != 1<<34 {
+			t.Errorf("afterwards it is %d MiB", got>>20)
+		}
+	})
+}
+
+// TestWhatIsNeeded: small for a town's one hotel, below its promise for ten thousand, and room for each connection.
+func TestWhatIsNeeded(t *testing.T) {
+	if got := memoryFor(1, 0) >> 20; got < 100 || got > 200 {
+		t.Errorf("one venue: %d MiB", got)
+	}
+	if got := memoryFor(10_000, 0) >> 20; got < 250 || got > 320 {
 		t.Errorf("ten thousand venues: %d MiB", got)
+	}
+	if got := memoryFor(0, 10_000) - memoryFor(0, 0); got < 10_000*(100<<10) {
+		t.Errorf("ten thousand connections: %d MiB more", got>>20)
 	}
 }
