@@ -72,15 +72,8 @@ func breakDownEntries(r *run) (err error) {
 		return err
 	}
 	defer w.close()
-	program, err := r.program()
+	serve, err := r.started(w)
 	if err != nil {
-		return err
-	}
-	serve, err := newChild(w, program)
-	if err != nil {
-		return err
-	}
-	if _, err := serve.start(); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, serve.stop()) }()

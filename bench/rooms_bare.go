@@ -64,12 +64,7 @@ func newBare(t *rooms, path func() string, n int) (*bare, error) {
 }
 
 func startBare(program, file, token string) (*bare, error) {
-	l, err := listen()
-	if err != nil {
-		return nil, err
-	}
-	defer l.Close()
-	socket, err := l.(*net.TCPListener).File()
+	address, socket, err := openSocket()
 	if err != nil {
 		return nil, err
 	}
@@ -79,7 +74,7 @@ func startBare(program, file, token string) (*bare, error) {
 	if err := b.process.Start(); err != nil {
 		return nil, err
 	}
-	if b.raw, err = dialRaw(l.Addr().String(), token); err != nil {
+	if b.raw, err = dialRaw(address, token); err != nil {
 		b.stop()
 		return nil, err
 	}

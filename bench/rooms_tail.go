@@ -38,7 +38,7 @@ func (t *rooms) tails() error {
 	}
 	r.exactly("not answered with 200, open loop", quiet.wrong+loud.wrong, 0)
 	r.note(fmt.Sprintf("%d searches at %d/s, one in four of them again, p50", len(loud.searches), roomsRate), "%.2f ms", loud.at(50))
-	r.atMost(fmt.Sprintf("p99, while hotels tell of %d nights/s", tellsPerSecond), "ms", loud.at(99), 8, 40)
+	r.atMost(fmt.Sprintf("p99, while hotels tell of %d nights/s", tellsPerSecond), "ms", loud.at(99), 8, 6)
 	r.exactly("questions to hotels meanwhile", asked()-before, 0)
 	return h.hold(loud)
 }

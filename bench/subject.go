@@ -23,19 +23,25 @@ type subject struct {
 	stop    func() error
 }
 
-// startSubject starts a program that takes a socket that listens as descriptor 3.
-func startSubject(r *run, name, program string, args ...string) (*subject, error) {
+// openSocket opens a socket that listens, for a program to take over.
+func openSocket() (address string, socket *os.File, err error) {
 	l, err := listen()
 	if err != nil {
-		return nil, err
+		return "", nil, err
 	}
 	defer l.Close()
-	socket, err := l.(*net.TCPListener).File()
+	socket, err = l.(*net.TCPListener).File()
+	return l.Addr().String(), socket, err
+}
+
+// startSubject starts a program that takes a socket that listens as descriptor 3.
+func startSubject(r *run, name, program string, args ...string) (*subject, error) {
+	address, socket, err := openSocket()
 	if err != nil {
 		return nil, err
 	}
 	defer socket.Close()
-	return launch(r, name, l.Addr().String(), []*os.File{socket}, program, args...)
+	return launch(r, name, address, []*os.File{socket}, program, args...)
 }
 
 // launch starts a program and waits until its address takes a connection.
