@@ -264,29 +264,31 @@ func (m *mill) collect(ctx context.Context, _ string, c Charge) (none Told, err 
 	return none, err
 }
 
+// errDeaf: the bank has no charge, and that the bill is not to be collected any more is not heard.
+var errDeaf = errors.New("the bank has no such charge")
+
 // collected is how the lot asks a bank whether it has a charge.
 func (m *mill) collected(ctx context.Context, _ string, c Charge) (none Told, happened bool, err error) {
-	o, err := ledger.Do(ctx, m.ledger, orderOf, c)
-	switch {
-	case err != nil:
-		return none, false, err
-	case !o.Ask && !o.Look:
-		return none, true, nil
-	}
 	b := m.h.bankOf(c.By)
-	if b.unheard() || b.lost() {
-		return none, false, errLostAnswer
+	look := func(_ context.Context, of *collection, _ string, _ time.Time) (*Verdict, error) {
+		if b.unheard() || b.lost() {
+			return nil, errLostAnswer
+		}
+		if t := b.find(of.number); t != nil {
+			return new(t.verdict()), nil
+		}
+		if m.mistake == deafDispute {
+			return nil, errDeaf
+		}
+		return nil, nil
 	}
-	t := b.find(o.Number)
-	switch {
-	case t != nil:
-		_, err = ledger.Do(ctx, m.ledger, settle, t.verdict())
-	case o.Look && m.mistake != deafDispute:
-		_, err = ledger.Do(ctx, m.ledger, settle, stopped(o.Number))
-	default:
-		return none, false, nil
-	}
-	return none, err == nil, err
+	happened, err = collected(ctx, m.ledger, c, look, func(err error) error {
+		if errors.Is(err, errDeaf) {
+			return nil
+		}
+		return err
+	})
+	return none, happened, err
 }
 
 // announce is how the lot asks whether a car may pay later.
