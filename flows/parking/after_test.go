@@ -286,6 +286,25 @@ func TestTheReceipt(t *testing.T) {
 	}
 }
 
+// TestTheReceiptOfAPayStation has what was paid inside the lot, by the station's own number and clock.
+func TestTheReceiptOfAPayStation(t *testing.T) {
+	w := openTown(t)
+	zhang := w.person("zhang")
+	w.own(zhang, plateA, time.Now().Add(-24*time.Hour))
+	w.pass("entries", plateA, ago(115*time.Minute))
+	paid := ago(time.Minute)
+	wants(t, "paying", w.send(w.Token("station", "parking:gate"), "/v1/parking-lots/"+lotID+"/payments", m{"event_id": "p1", "reference": "r1", "plate": plateA,
+		"amount": m{"minor": 2000, "currency": "CNY"}, "paid_at": paid.Format(time.RFC3339)}), 201, "")
+	bill := w.pass("exits", plateA, time.Now()).Bill.ID
+	r := w.remindedOf(zhang, bill).Receipt
+	if r == nil || r.Paid.Minor != 2000 || len(r.Payments) != 1 || len(r.Refunds) != 0 {
+		t.Fatalf("the receipt: %+v", r)
+	}
+	if p := r.Payments[0]; p.Method != "station" || p.Reference != "r1" || p.Amount.Minor != 2000 || !p.At.Equal(paid) || p.State != "done" || p.Number != "" {
+		t.Errorf("the payment: %+v", p)
+	}
+}
+
 // TestARefundThatFails is a person's: they have it made again, or have given the money back otherwise. It is never given twice.
 func TestARefundThatFails(t *testing.T) {
 	w := openTown(t)

@@ -48,7 +48,7 @@ type receiptBody struct {
 type paymentBody struct {
 	At        time.Time     `json:"at"` // as the collector has it where it says so
 	Amount    gateway.Money `json:"amount"`
-	Method    string        `json:"method"`              // payment, city, or by-hand
+	Method    string        `json:"method"`              // payment, city, station, or by-hand
 	Number    string        `json:"number,omitempty"`    // ours, as the collector shows it to the payer
 	Reference string        `json:"reference,omitempty"` // the collector's own
 	State     string        `json:"state"`               // done; of a refund also pending: it is on its way
@@ -71,6 +71,9 @@ func receiptOf(q ledger.Querier, b *bill, at *gateway.Venue, booked []books.Book
 		p := paymentBody{At: m.At, Reference: trimCollector(m.Reference), State: "done"}
 		if known, ok := numbers[m.ID]; ok {
 			p.Number = known.number
+			if known.reference != "" {
+				p.Reference = known.reference
+			}
 			if !known.at.IsZero() {
 				p.At = known.at
 			}
@@ -84,9 +87,11 @@ func receiptOf(q ledger.Querier, b *bill, at *gateway.Venue, booked []books.Book
 				p.Method = collectPayment
 			case books.City:
 				p.Method = collectCity
+			case books.Advance: // the lot's till has it
+				p.Method = "station"
 			case books.ByHand:
 				p.Method = "by-hand"
-			case books.Fees, books.Waived:
+			case books.Fees, books.Waived, books.Till:
 			}
 		}
 		if m.Kind == books.Pay {
@@ -105,19 +110,21 @@ func receiptOf(q ledger.Querier, b *bill, at *gateway.Venue, booked []books.Book
 // numbered is what a movement is known by outside.
 type numbered struct {
 	movement, number string
+	reference        string    // "": that of the movement
 	at               time.Time // zero: that is not said
 }
 
-// numbersOf reads the collections and refunds of a bill, by their movements.
+// numbersOf reads the collections and refunds of a bill, and what was paid for it inside the lot, by their movements.
 func numbersOf(q ledger.Querier, b *bill) (map[string]numbered, error) {
 	all, err := listOf(q, func(row ledger.Row) (n numbered, err error) {
 		var at int64
-		if err = row.Scan(&n.movement, &n.number, &at); at > 0 {
+		if err = row.Scan(&n.movement, &n.number, &n.reference, &at); at > 0 {
 			n.at = time.UnixMilli(at)
 		}
 		return n, err
-	}, `SELECT 'pay/' || bill || '/' || try, number, CASE collector WHEN 'city' THEN 0 ELSE billed_at END FROM parking_collections WHERE bill = $1 AND state = 'paid'
-		UNION ALL SELECT 'refund/' || bill || '/' || n, number, 0 FROM parking_refunds WHERE bill = $1 AND state = 'paid'`, b.id)
+	}, `SELECT 'pay/' || bill || '/' || try, number, '', CASE collector WHEN 'city' THEN 0 ELSE billed_at END FROM parking_collections WHERE bill = $1 AND state = 'paid'
+		UNION ALL SELECT 'refund/' || bill || '/' || n, number, '', 0 FROM parking_refunds WHERE bill = $1 AND state = 'paid'
+		UNION ALL SELECT 'pay/' || bill || '/inside/' || event, '', reference, paid_at FROM parking_prepayments WHERE bill = $1 AND state = 'billed'`, b.id)
 	out := make(map[string]numbered, len(all))
 	for _, n := range all {
 		out[n.movement] = n
