@@ -20,9 +20,10 @@ const (
 	lookLast     = 6 * time.Hour
 	lookTimeout  = 10 * time.Second
 	lookAtOnce   = 20
-	decideWithin = 72 * time.Hour // then a person is asked too
-	remindAfter  = 24 * time.Hour // after the first failure; doubled each time
-	maxTries     = 5              // by the gateway itself; the citizen may pay at any time
+	lookGivenUp  = chargeWithin + time.Hour // at a charge that was not answered: the outbox has given it up by then
+	decideWithin = 72 * time.Hour           // then a person is asked too
+	remindAfter  = 24 * time.Hour           // after the first failure; doubled each time
+	maxTries     = 5                        // by the gateway itself; the citizen may pay at any time
 )
 
 // lookAfter is how long after the n-th look the next one comes.
@@ -144,8 +145,9 @@ func (w *round) late(ctx context.Context) error {
 // due is a collection whose time has come, with what asking for it needs.
 type due struct {
 	*collection
-	plate string
-	left  time.Time
+	plate   string
+	left    time.Time
+	givenUp bool // it is not sent any more
 }
 
 // collections asks how those stand that are not decided, and tries those again that have failed.
@@ -205,6 +207,11 @@ func (d *due) read(q ledger.Querier, rt *flow.Runtime) error {
 		return fmt.Errorf("bill %s of a collection is not there", d.bill)
 	}
 	d.left = b.left
+	if d.state == collectionOrdered {
+		if d.givenUp, err = d.isGivenUp(q); err != nil {
+			return err
+		}
+	}
 	d.plate, err = plateOf(q, rt, b.stay)
 	return err
 }
@@ -218,11 +225,15 @@ func plateOf(q ledger.Querier, rt *flow.Runtime, stay string) (string, error) {
 	return openPlate(rt.Ledger.Keys(), all[0].dataKey, all[0].sealed)
 }
 
-// look asks how one collection stands, and puts the next look off where that is not decided.
+// look asks how one collection stands, and puts the next look off where that is not decided. One that was given up, and that
+// the collector does not have, has failed: the citizen may pay, and it is tried again like every other.
 func (w *round) look(ctx context.Context, d due) error {
 	asking, cancel := context.WithTimeout(ctx, lookTimeout)
 	v, err := w.till.look(asking, d.collection, d.plate, d.left)
 	cancel()
+	if err == nil && v == nil && d.givenUp {
+		v = &Verdict{Number: d.number, State: collectionFailed, Reason: "undelivered"}
+	}
 	if err == nil && v != nil && v.State != collectionAccepted {
 		_, err = ledger.Do(ledger.Patient(ctx), w.rt.Ledger, settle, *v)
 		return err

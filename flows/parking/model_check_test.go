@@ -146,7 +146,7 @@ func (h *history) checkBills(q ledger.Querier) error {
 	if err != nil {
 		return err
 	}
-	helped, left, err := h.helped(q)
+	helped, err := h.helped(q)
 	if err != nil {
 		return err
 	}
@@ -155,14 +155,14 @@ func (h *history) checkBills(q ledger.Querier) error {
 		return err
 	}
 	for _, b := range bills {
-		h.checkMoney(b, max(highest[b.id], b.price), left[b.run])
+		h.checkMoney(b, max(highest[b.id], b.price))
 		due := b.due()
 		switch {
 		case b.price < 0:
 			h.say("a bill of %d", b.price)
-		case b.state == billPayPending && !left[b.run]:
+		case b.state == billPayPending:
 			h.say("bill %s, which owes %d, is never paid and nobody knows", b.id, due)
-		case b.state == billPayPending || b.state == billDisputed:
+		case b.state == billDisputed:
 		case due < 0 && !helped[b.id]:
 			h.say("%d was paid too much and nobody gives it back", -due)
 		case due > 0 && b.state != billBilled && b.state != billArrears, due <= 0 && (b.state == billBilled || b.state == billArrears):
@@ -172,17 +172,16 @@ func (h *history) checkBills(q ledger.Querier) error {
 	return nil
 }
 
-// helped says about which subjects a person was asked, and in which runs a charge was left to one.
-func (h *history) helped(q ledger.Querier) (about, charges map[string]bool, err error) {
-	about, charges = map[string]bool{}, map[string]bool{}
+// helped says about which subjects a person was asked.
+func (h *history) helped(q ledger.Querier) (about map[string]bool, err error) {
+	about = map[string]bool{}
 	_, err = listOf(q, func(r ledger.Row) (none struct{}, err error) {
-		var run, kind, subject string
-		err = r.Scan(&run, &kind, &subject)
+		var subject string
+		err = r.Scan(&subject)
 		about[subject] = true
-		charges[run] = charges[run] || strings.HasPrefix(kind, handCharge.Kind)
 		return none, err
-	}, `SELECT run, kind, subject FROM assists WHERE venue = $1`, h.v.ID)
-	return about, charges, err
+	}, `SELECT subject FROM assists WHERE venue = $1`, h.v.ID)
+	return about, err
 }
 
 // highest is the most that each corrected bill has come to before.
@@ -198,8 +197,8 @@ func (h *history) highest(q ledger.Querier) (most map[string]int64, err error) {
 	return most, err
 }
 
-// checkMoney holds a bill against the banks' books. Where a charge was left to a person, it may be there alone.
-func (h *history) checkMoney(b *bill, highest int64, left bool) {
+// checkMoney holds a bill against the banks' books.
+func (h *history) checkMoney(b *bill, highest int64) {
 	var taken, back int64
 	for _, bank := range h.banks {
 		for _, t := range bank.taken {
@@ -216,7 +215,7 @@ func (h *history) checkMoney(b *bill, highest int64, left bool) {
 	}
 	back += h.byHand[b.id]
 	switch {
-	case taken != b.paid && !(left && taken > b.paid) || back != b.refunded:
+	case taken != b.paid || back != b.refunded:
 		h.say("of bill %s %d was taken and %d given back, and %d and %d are booked", b.id, taken, back, b.paid, b.refunded)
 	case taken-back > highest:
 		h.say("%d was taken and %d given back of a bill that never came to more than %d", taken, back, highest)
@@ -233,8 +232,7 @@ func leftBehind(q ledger.Querier) (wrong []string, err error) {
 			SELECT 1 FROM parking_disputes d JOIN assists a ON a.run = d.run WHERE d.bill = b.id AND d.outcome = '' AND a.state <> 'resolved')`,
 		"a refund that was ordered during a dispute": `SELECT b.venue, r.number FROM parking_refunds r JOIN parking_disputes d ON d.bill = r.bill
 			JOIN parking_bills b ON b.id = r.bill WHERE r.ordered_at >= d.made_at AND (d.settled_at = 0 OR r.ordered_at < d.settled_at)`,
-		"a charge that nobody looks after": `SELECT c.venue, c.number || ' ' || c.state FROM parking_collections c JOIN parking_bills b ON b.id = c.bill
-			WHERE c.state IN ('ordered', 'accepted') AND NOT EXISTS (SELECT 1 FROM assists a WHERE a.run = b.run AND a.kind LIKE '` + handCharge.Kind + `%')`,
+		"a charge that nobody looks after": `SELECT venue, number || ' ' || state FROM parking_collections WHERE state IN ('ordered', 'accepted')`,
 		"a refund that nobody looks after": `SELECT b.venue, r.number || ' ' || r.state FROM parking_refunds r JOIN parking_bills b ON b.id = r.bill
 			WHERE r.state IN ('ordered', 'accepted')`,
 		"a notice that nobody looks after": `SELECT account, notice FROM parking_notices WHERE state = 'parked'`,

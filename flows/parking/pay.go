@@ -18,7 +18,7 @@ import (
 
 // The states of a collection.
 const (
-	collectionOrdered  = "ordered"  // nobody knows whether the collector has taken it
+	collectionOrdered  = "ordered"  // nobody knows whether the collector has taken it; the outbox finds out, and then the clerk
 	collectionAccepted = "accepted" // it has, and has not decided
 	collectionPaid     = "paid"
 	collectionFailed   = "failed" // it was not paid, and will not be under this number
@@ -118,8 +118,8 @@ var orderOf = &ledger.Decision[Charge, Ordered]{Name: "parking.order", Run: func
 		billed = c.Left.UnixMilli()
 	}
 	_, err = tx.Exec(`INSERT INTO parking_collections (`+collectionColumns+`, reason, reference, changed_at, look_at, billed_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, '', '', $8, 0, $9)`,
-		o.Number, b.id, c.Try, b.venue, c.By, o.Minor, collectionOrdered, tx.Now().UnixMilli(), billed)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, '', '', $8, $9, $10)`,
+		o.Number, b.id, c.Try, b.venue, c.By, o.Minor, collectionOrdered, tx.Now().UnixMilli(), tx.Now().Add(lookGivenUp).UnixMilli(), billed)
 	if err != nil {
 		return o, err
 	}
@@ -137,6 +137,12 @@ func visited(q ledger.Querier, id string) (Visited, error) {
 
 // errStopped says that a charge is not to be sent any more that may have been: the next attempt asks how it stands.
 var errStopped = errors.New("the bill is not to be collected any more; it is asked whether it was")
+
+// isGivenUp reports whether nobody sends a charge any more: the outbox has handed it to a person.
+func (c *collection) isGivenUp(q ledger.Querier) (bool, error) {
+	op, found, err := ledger.FindOperation(q, Charge{Bill: c.bill, Try: c.try}.key())
+	return found && (op.State == ledger.OpAssist || op.State == ledger.OpRefused), err
+}
 
 // stopped keeps that a charge was not sent, and is not to be.
 func stopped(number string) Verdict {
