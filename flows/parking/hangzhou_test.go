@@ -244,6 +244,16 @@ func TestAPushThatComesEarly(t *testing.T) {
 	// The same again, and later the opposite of it.
 	w.change(`UPDATE parking_notices SET state = 'parked' WHERE subject <> ''`)
 	w.Eventually("it has counted again", func() bool { return w.Number(`SELECT COUNT(*) FROM parking_notices WHERE state = 'parked'`) == 0 })
+	before := w.Number(`SELECT COUNT(*) FROM parking_notices`)
+	data := fmt.Sprintf(`{"billID":%q,"payStatus":2,"actualPay":0,"orderCode":"C-late"}`, city.ReadBooks().Bills[0].BillID)
+	message, err := city.Seal("R-late", []byte(data))
+	if err == nil {
+		err = city.Publish("/hzcity/v2/payResult/"+lotID+"/"+lotID, message)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Eventually("it has come", func() bool { return w.Number(`SELECT COUNT(*) FROM parking_notices`) == before+1 })
 	if n := w.Number(`SELECT COUNT(*) FROM parking_movements WHERE kind = 'pay'`); n != 1 || w.state(bill) != "paid" {
 		t.Errorf("%d payments of a bill that is %s", n, w.state(bill))
 	}

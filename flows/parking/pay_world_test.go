@@ -323,11 +323,17 @@ func (w *town) send(token, path string, body any) flowtest.Answer {
 // settle claims the one unresolved assist of a kind and settles it.
 func (w *town) settle(kind, word string, details any) flowtest.Answer {
 	w.T.Helper()
+	return w.settleWhere("kind", kind, word, details)
+}
+
+// settleWhere claims the one unresolved assist whose column has a value, and settles it.
+func (w *town) settleWhere(column, value, word string, details any) flowtest.Answer {
+	w.T.Helper()
 	var id string
-	w.Eventually("an assist "+kind, func() bool {
+	w.Eventually("an assist "+value, func() bool {
 		w.View(func(q ledger.Querier) error {
 			id = ""
-			if err := q.QueryRow(`SELECT id FROM assists WHERE kind = $1 AND state <> 'resolved'`, kind).Scan(&id); err != nil && err != ledger.ErrNoRows {
+			if err := q.QueryRow(`SELECT id FROM assists WHERE `+column+` = $1 AND state <> 'resolved'`, value).Scan(&id); err != nil && err != ledger.ErrNoRows {
 				return err
 			}
 			return nil
