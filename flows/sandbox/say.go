@@ -42,7 +42,7 @@ func (s *sandbox) words(up Up) (string, error) {
 	}
 	fmt.Fprintf(&w, "\n         a change to %s or a file of its venues holds at once\n\nTokens, for %s:\n", s.configFile(), tokenTTL)
 	for _, r := range roles() {
-		fmt.Fprintf(&w, "  %-8s%s\n          %s\n", r.name, strings.Join(r.scopes, " "), up.Tokens[r.name])
+		fmt.Fprintf(&w, "  %-10s%s\n            %s\n", r.name, strings.Join(r.scopes, " "), up.Tokens[r.name])
 	}
 	for _, name := range slices.Sorted(maps.Keys(up.Examples)) {
 		e := up.Examples[name]
@@ -53,8 +53,8 @@ func (s *sandbox) words(up Up) (string, error) {
 		fmt.Fprintf(&w, "\n%s (%s):\n%s\n", e.about, name, curl)
 	}
 	fmt.Fprintf(&w, "\nHow many people are inside:\ncurl -sS '%s/v1/attractions/west-lake/occupancy' \\\n  -H 'Authorization: Bearer %s'\n", up.API, up.Tokens["reader"])
-	fmt.Fprintf(&w, "\nWho was told of the driver's cars:\ncurl -sS '%s/v1/me/accesses' \\\n  -H 'Authorization: Bearer %s'\n", up.API, up.Tokens["driver"])
-	fmt.Fprintf(&w, "\nWhat waits for staff:\ncurl -sS '%s/v1/assists?state=open' \\\n  -H 'Authorization: Bearer %s'\n", up.API, up.Tokens["staff"])
+	fmt.Fprintf(&w, "\nWho was told of the driver's cars:\ncurl -sS '%s/v1/me/accesses' \\\n  -H 'Authorization: Bearer %s' \\\n  -H 'Accept-Language: en'\n", up.API, up.Tokens["driver"])
+	fmt.Fprintf(&w, "\nWhat waits for staff:\ncurl -sS '%s/v1/assists?state=open' \\\n  -H 'Authorization: Bearer %s' \\\n  -H 'Accept-Language: en'\n", up.API, up.Tokens["staff"])
 	fmt.Fprintf(&w, "\nAnother ticket:\ncurl -sS -X POST '%s/make/octo/west-lake' -d '{}'\n", up.City)
 	fmt.Fprintf(&w, "\nA fault at ticketing: PUT %s/dials/octo/west-lake with {\"fault\": \"hang\"}, and {} to end it.\n", up.City)
 	fmt.Fprint(&w, "The payment provider of the garage is wechatpay/west-garage, the city of the station's lot hangzhou/station-lot.\n")
