@@ -107,6 +107,8 @@ func (c *citizens) routes(rt *flow.Runtime) []edge.Route {
 	return []edge.Route{
 		webhook(rt, c.tills),
 		post("/v1/me/vehicles", scopePay, c.vehicles, c.bindVehicle),
+		{Method: http.MethodPost, Name: "parking-stay-search", Path: "/v1/parking-stays/search", Scope: scopePay, Idempotent: true, Priority: limit.Normal,
+			Serve: func(x *edge.Exchange) error { return c.inside(x, rt) }},
 		{Method: http.MethodPost, Name: "parking-bill-search", Path: "/v1/parking-bills/search", Scope: scopePay, Idempotent: true, Priority: limit.Normal,
 			Serve: func(x *edge.Exchange) error { return c.search(x, rt) }},
 		{Method: http.MethodGet, Name: "parking-bill", Path: "/v1/parking-bills/{id}", Scope: scopePay, Priority: limit.Normal,

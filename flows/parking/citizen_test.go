@@ -108,6 +108,65 @@ func TestASearchComesInPages(t *testing.T) {
 	}
 }
 
+// TestACitizenSeesTheirCarInside: what it would pay if it left now, and whether that is collected by itself. Another's is nowhere.
+func TestACitizenSeesTheirCarInside(t *testing.T) {
+	w := openTown(t)
+	zhang, chen := w.person("zhang"), w.person("chen")
+	w.own(zhang, plateA, time.Now().Add(-24*time.Hour))
+	type stay struct {
+		Lot  string    `json:"lot"`
+		Stay string    `json:"stay"`
+		By   string    `json:"collected_by"`
+		Pay  time.Time `json:"pay_by"`
+		Due  struct {
+			Minor int64 `json:"minor"`
+		} `json:"due"`
+		Lines []struct {
+			Text string `json:"text"`
+		} `json:"lines"`
+	}
+	see := func(token, lang string) (page struct {
+		Stays []stay `json:"stays"`
+	}) {
+		a := w.Do(flowtest.Call{Method: http.MethodPost, Path: "/v1/parking-stays/search", Token: token, Body: m{"plate": "浙A·12345"},
+			Header: map[string]string{"Accept-Language": lang}})
+		wants(t, "a look", a, 200, "")
+		a.Into(t, &page)
+		return page
+	}
+	if all := see(zhang, "en").Stays; len(all) != 0 {
+		t.Errorf("before it comes: %+v", all)
+	}
+	in := w.pass("entries", plateA, ago(110*time.Minute))
+	w.Eventually("the provider's word on the car", func() bool { return len(see(zhang, "en").Stays) == 1 && see(zhang, "en").Stays[0].By == "payment" })
+	s := see(zhang, "en").Stays[0]
+	if s.Lot != lotID || s.Stay != in.Stay || s.Due.Minor != 2000 || time.Until(s.Pay) < 9*time.Minute || len(s.Lines) < 2 || !strings.HasPrefix(s.Lines[0].Text, "Parked 1 h 50 min") {
+		t.Errorf("its owner sees %+v", s)
+	}
+	if text := see(zhang, "zh-CN").Stays[0].Lines[0].Text; !strings.HasPrefix(text, "停车1小时50分钟") {
+		t.Errorf("in Chinese: %s", text)
+	}
+	if all := see(chen, "en").Stays; len(all) != 0 {
+		t.Errorf("another sees %+v", all)
+	}
+	wants(t, "a barrier", w.send(w.Token("barrier", "parking:gate"), "/v1/parking-stays/search", m{"plate": plateA}), 403, "scope-missing")
+	wants(t, "no plate", w.send(zhang, "/v1/parking-stays/search", m{"plate": "XYZ"}), 422, "plate-invalid")
+	w.do(wechatpay.Want{What: wechatpay.MakePlate, Plate: plateA, Color: wechatpay.Blue, State: wechatpay.Blocked, BlockReason: wechatpay.BlockPaused})
+	w.Eventually("the provider has changed its mind", func() bool { return see(zhang, "en").Stays[0].By == "nobody" })
+	wants(t, "paying at a station", w.send(w.Token("station", "parking:gate"), "/v1/parking-lots/"+lotID+"/payments", m{"event_id": "p1", "reference": "r1",
+		"stay": s.Stay, "amount": m{"minor": 2000, "currency": "CNY"}, "paid_at": ago(0).Format(time.RFC3339)}), 201, "")
+	if s = see(zhang, "en").Stays[0]; s.Due.Minor != 0 || s.By != "" {
+		t.Errorf("once it is paid: %+v", s)
+	}
+	w.pass("exits", plateA, time.Now())
+	if all := see(zhang, "en").Stays; len(all) != 0 {
+		t.Errorf("once it has left: %+v", all)
+	}
+	if n := w.Number(`SELECT COUNT(*) FROM runs WHERE plan = 'parking-stay-search'`); n != 0 {
+		t.Errorf("%d journeys", n)
+	}
+}
+
 // TestWhoWasToldOfACar: the owner may ask, whoever began the journey, once the plate is known to be theirs.
 func TestWhoWasToldOfACar(t *testing.T) {
 	w := openTown(t)

@@ -35,10 +35,8 @@ func (c *prepaid) quote(x *edge.Exchange, rt *flow.Runtime) error {
 	if err != nil {
 		return err
 	}
-	now, settings := x.Arrived().Truncate(time.Millisecond), settingsOf(at)
-	var s *stay
-	var price tariff.Price
-	var paid []*prepayment
+	now := x.Arrived().Truncate(time.Millisecond)
+	var said quoteSaid
 	err = flow.View(rt, x, func(q ledger.Querier) error {
 		all, err := listOf(q, scanStay, `SELECT `+stayColumns+` FROM parking_stays WHERE venue = $1 AND plate = $2 AND state = 'open'`,
 			at.ID, hashPlate(rt.Ledger.Keys(), at.Tenant, text))
@@ -48,15 +46,24 @@ func (c *prepaid) quote(x *edge.Exchange, rt *flow.Runtime) error {
 		case len(all) == 0 || body.Stay != "" && all[0].id != body.Stay:
 			return ProblemVisitUnknown.Error(gateway.Text{})
 		}
-		s = all[0]
-		if s.left = now; s.left.Before(s.entered) { // the barrier's clock is ahead
-			s.left = s.entered
-		}
-		price, paid, err = quoted(q, at, s)
+		said, _, err = quoteOf(q, at, all[0], now, x.Lang())
 		return err
 	})
 	if err != nil {
 		return err
+	}
+	return x.JSON(http.StatusOK, said)
+}
+
+// quoteOf is what a visit that goes on would cost if it ended now; that becomes its left.
+func quoteOf(q ledger.Querier, at *gateway.Venue, s *stay, now time.Time, lang string) (quoteSaid, tariff.Price, error) {
+	settings := settingsOf(at)
+	if s.left = now; s.left.Before(s.entered) { // the barrier's clock is ahead
+		s.left = s.entered
+	}
+	price, paid, err := quoted(q, at, s)
+	if err != nil {
+		return quoteSaid{}, price, err
 	}
 	money := func(minor int64) gateway.Money { return gateway.Money{Minor: minor, Currency: settings.Currency} }
 	said := quoteSaid{Stay: s.id, Entered: flow.At(at, s.entered), Asked: flow.At(at, now), Until: flow.At(at, now.Add(quoteFor)), Price: money(price.Minor),
@@ -70,9 +77,9 @@ func (c *prepaid) quote(x *edge.Exchange, rt *flow.Runtime) error {
 		}
 	}
 	for _, l := range price.Lines {
-		said.Lines = append(said.Lines, lineBody{Amount: money(l.Minor), Text: l.Text.In(x.Lang())})
+		said.Lines = append(said.Lines, lineBody{Amount: money(l.Minor), Text: l.Text.In(lang)})
 	}
-	return x.JSON(http.StatusOK, said)
+	return said, price, nil
 }
 
 // quoted prices a visit that goes on as if it ended at its left, with all that is known of it.
