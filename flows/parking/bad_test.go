@@ -109,6 +109,7 @@ func TestBadRequests(t *testing.T) {
 	add(wrong{"another city's barrier", lot + "/exits", b.Mint(auth.Grant{Subject: "x", Tenant: "suzhou", Scopes: []string{"parking:gate"}, Venues: []string{"*"}, TTL: time.Hour}),
 		m{"gate": "north", "event_id": "e-9", "plate": plateA}, 404, "venue-unknown", "", false})
 	payments := func(bill string) string { return "/v1/parking-bills/" + bill + "/payments" }
+	waivers, staff := func(bill string) string { return "/v1/parking-bills/" + bill + "/waivers" }, b.Token("li", "staff:assist")
 	amounts := []struct {
 		what        string
 		minor       any
@@ -127,6 +128,9 @@ func TestBadRequests(t *testing.T) {
 		add(wrong{"paying a bill with " + a.what, payments(b.owed), b.zhang, amount(a.minor, a.currency), a.status, a.slug, a.field, false})
 		report := m{"event_id": "p-9", "reference": "r-9", "plate": plateA, "paid_at": ago(time.Minute).Format(time.RFC3339), "amount": m{"minor": a.minor, "currency": a.currency}}
 		add(wrong{"reporting " + a.what, lot + "/payments", b.barrier, report, a.status, a.slug, a.field, false})
+		waiver := amount(a.minor, a.currency)
+		waiver["reason"] = "kind"
+		add(wrong{"letting go " + a.what, waivers(b.owed), staff, waiver, a.status, a.slug, a.field, false})
 	}
 	report := func(what string, change m, status int, slug, field string) {
 		body := m{"event_id": "p-9", "reference": "r-9", "plate": plateA, "paid_at": ago(time.Minute).Format(time.RFC3339), "amount": m{"minor": 500, "currency": "CNY"}}
@@ -145,6 +149,10 @@ func TestBadRequests(t *testing.T) {
 	report("for an unknown bill", m{"bill": "none", "plate": ""}, 404, "parking-bill-unknown", "bill")
 	report("for an unknown visit", m{"stay": "none", "plate": ""}, 404, "parking-visit-unknown", "stay")
 	add(wrong{"paying in another currency", payments(b.owed), b.zhang, amount(1000, "EUR"), 422, "parking-currency-wrong", "amount.currency", true})
+	add(wrong{"letting go in another currency", waivers(b.owed), staff, m{"reason": "kind", "amount": m{"minor": 1000, "currency": "EUR"}}, 422, "parking-currency-wrong", "amount.currency", false})
+	add(wrong{"letting go while it is paid", waivers(b.pending), staff, m{"reason": "kind", "refund": true}, 409, "parking-bill-pending", "", true})
+	add(wrong{"letting a disputed bill go", waivers(b.disputed), staff, m{"reason": "kind", "refund": true}, 409, "parking-bill-disputed", "", true})
+	add(wrong{"letting go what nobody was charged", waivers("none"), staff, m{"reason": "kind"}, 404, "parking-bill-unknown", "", false})
 	add(wrong{"paying too little", payments(b.owed), b.zhang, amount(999, "CNY"), 422, "parking-amount-wrong", "amount.minor", true})
 	add(wrong{"another's bill", payments(b.owed), b.chen, amount(1000, "CNY"), 404, "parking-bill-unknown", "", false})
 	add(wrong{"no bill at all", payments("none"), b.zhang, amount(1000, "CNY"), 404, "parking-bill-unknown", "", false})

@@ -106,22 +106,27 @@ func (c *citizens) pay(x *edge.Exchange, rt *flow.Runtime) error {
 type Waiving struct {
 	Journey string
 	Bill    string
-	Minor   int64 // 0: all that is owed
+	Minor   int64 // 0: all that is owed, or with Refund all that the bill comes to
+	Refund  bool  // what was paid is given back as far as it is let go
 
 	by     *gateway.Principal
 	reason []byte
 	seal   func(tx *ledger.Tx, run string, plain []byte) ([]byte, error)
 }
 
-// waiveBill lets it go, with the reason on the audit trail. What was paid already is not waived here: that is a refund.
+// waiveBill lets it go, with the reason on the audit trail. What was paid already is let go for a refund alone.
 var waiveBill = &ledger.Decision[Waiving, Billed]{Name: "parking.waive", Run: func(tx *ledger.Tx, w Waiving) (out Billed, err error) {
 	b, err := findBill(tx, w.Bill)
 	if err != nil {
 		return out, err
 	}
-	due := int64(0)
-	if b != nil {
-		due = b.due()
+	most := int64(0)
+	switch {
+	case b == nil:
+	case w.Refund:
+		most = b.price - b.waived
+	default:
+		most = b.due()
 	}
 	switch {
 	case !staffMaySee(w.by, b):
@@ -130,22 +135,25 @@ var waiveBill = &ledger.Decision[Waiving, Billed]{Name: "parking.waive", Run: fu
 		return out, ledger.Keep(ProblemBillDisputed.Error(gateway.Text{}))
 	case b.state == billPayPending:
 		return out, ledger.Keep(ProblemBillPending.Error(gateway.Text{}))
-	case due <= 0:
+	case most <= 0:
 		return out, ledger.Keep(ProblemBillSettled.Error(gateway.Text{}))
-	case w.Minor > due:
-		return out, ledger.Keep(ProblemAmountWrong.Error(gateway.Text{}).WithField("amount.minor").With("due", due))
+	case w.Minor > most:
+		return out, ledger.Keep(ProblemAmountWrong.Error(gateway.Text{}).WithField("amount.minor").With("due", most))
 	}
 	minor := w.Minor
 	if minor == 0 {
-		minor = due
+		minor = most
 	}
 	if err := waive(tx, b, minor, ledger.Actor(w.by)); err != nil {
 		return out, err
 	}
-	if b.due() == 0 {
+	switch due := b.due(); {
+	case due < 0:
+		b.state = billPaid
+	case due == 0:
 		b.state = billWaived
 	}
-	if err := updateBill(tx, b); err != nil {
+	if _, err := refundOf(tx, b); err != nil {
 		return out, err
 	}
 	if err := noArrears(tx, b); err != nil {
@@ -155,7 +163,7 @@ var waiveBill = &ledger.Decision[Waiving, Billed]{Name: "parking.waive", Run: fu
 	if err != nil {
 		return out, err
 	}
-	out = Billed{ID: b.id, State: b.state, Due: b.money(b.due())}
+	out = Billed{ID: b.id, State: b.state, Due: b.money(max(b.due(), 0))}
 	return out, tx.Audit(ledger.AuditEntry{Run: w.Journey, Actor: ledger.Actor(w.by), Action: "waive",
 		Purpose: fmt.Sprintf("bill %s by %d", b.id, minor), Payload: sealed})
 }}
@@ -164,6 +172,7 @@ var waiveBill = &ledger.Decision[Waiving, Billed]{Name: "parking.waive", Run: fu
 func (c *citizens) waive(x *edge.Exchange, rt *flow.Runtime) error {
 	var body struct {
 		Amount *amountBody `json:"amount"`
+		Refund bool        `json:"refund"`
 		Reason string      `json:"reason"`
 	}
 	if err := x.Decode(&body); err != nil {
@@ -193,7 +202,7 @@ func (c *citizens) waive(x *edge.Exchange, rt *flow.Runtime) error {
 	if at == nil {
 		return gateway.ProblemVenueUnknown.Error(gateway.Text{})
 	}
-	in := Waiving{Journey: x.JourneyID(), Bill: b.id, Minor: amount.Minor, by: x.Principal(), reason: []byte(reason), seal: sealWith(rt)}
+	in := Waiving{Journey: x.JourneyID(), Bill: b.id, Minor: amount.Minor, Refund: body.Refund, by: x.Principal(), reason: []byte(reason), seal: sealWith(rt)}
 	return flow.Run(rt, x, at, c.waivers, in, func(o journey.Outcome[Billed], _ string) flow.Said {
 		return flow.Said{Status: http.StatusCreated, Body: billedSaid{Journey: o.ID, Bill: o.Value}}
 	})

@@ -397,3 +397,61 @@ func TestStaffLetABillGo(t *testing.T) {
 		t.Errorf("%d reasons are on the audit trail", n)
 	}
 }
+
+// TestStaffGiveBackWhatWasPaid of a bill that was right, with a reason: at most what it comes to, the way that it came, once.
+func TestStaffGiveBackWhatWasPaid(t *testing.T) {
+	w := openTown(t)
+	zhang := w.person("zhang")
+	w.own(zhang, plateA, time.Now().Add(-24*time.Hour))
+	bill := w.visit(plateA, 3*time.Hour, time.Hour)
+	w.becomes(bill, "paid")
+	at, staff := "/v1/parking-bills/"+bill+"/waivers", w.Token("li", "staff:assist")
+	back := func(minor any) m {
+		body := m{"reason": "the lift was out of order", "refund": true}
+		if minor != nil {
+			body["amount"] = m{"minor": minor, "currency": "CNY"}
+		}
+		return body
+	}
+	wants(t, "without saying so", w.send(staff, at, m{"reason": "the lift"}), 409, "parking-bill-settled")
+	wants(t, "more than it comes to", w.send(staff, at, back(2001)), 422, "parking-amount-wrong")
+	wants(t, "a citizen", w.send(zhang, at, back(500)), 403, "scope-missing")
+	wants(t, "a part", w.send(staff, at, back(500)), 201, "")
+	w.Eventually("it is given back", func() bool { return w.Number(`SELECT refunded FROM parking_bills WHERE id = $1`, bill) == 500 })
+	if r := w.remindedOf(zhang, bill).Receipt; r == nil || r.Refunded.Minor != 500 || len(r.Refunds) != 1 || w.state(bill) != "refunded" {
+		t.Errorf("the receipt of a bill that is %s: %+v", w.state(bill), r)
+	}
+	w.do(wechatpay.Want{What: wechatpay.MakeBehave, Behaviour: wechatpay.Behaviour{DecideMS: 300}})
+	wants(t, "the rest", w.send(staff, at, back(nil)), 201, "")
+	if s := w.state(bill); s != "paid" {
+		t.Errorf("while it is on its way the bill is %s", s)
+	}
+	wants(t, "once more", w.send(staff, at, back(nil)), 409, "parking-bill-settled")
+	w.Eventually("all is given back", func() bool { return w.Number(`SELECT refunded FROM parking_bills WHERE id = $1`, bill) == 2000 })
+	if b, _ := w.look(zhang, bill); b.State != "refunded" || b.Due.Minor != 0 {
+		t.Errorf("its owner sees %+v", b)
+	}
+	if all := w.provider.ReadBooks().Refunds; len(all) != 2 || all[0].Refund+all[1].Refund != 2000 {
+		t.Errorf("given back: %+v", all)
+	}
+	if n := w.Number(`SELECT COUNT(*) FROM audit_entries WHERE action = 'waive' AND payload IS NOT NULL`); n != 2 {
+		t.Errorf("%d reasons are on the audit trail", n)
+	}
+}
+
+// TestStaffGiveBackWhatAStationHasTaken of a bill that was paid in part, by hand: the way that it came nobody can.
+func TestStaffGiveBackWhatAStationHasTaken(t *testing.T) {
+	w := openTown(t)
+	w.do(wechatpay.Want{What: wechatpay.MakePlate, Plate: plateA, Color: wechatpay.Blue, State: wechatpay.Blocked, BlockReason: wechatpay.BlockOut})
+	bill := w.visit(plateA, 3*time.Hour, time.Hour)
+	wants(t, "paying at a station", w.send(w.Token("station", "parking:gate"), "/v1/parking-lots/"+lotID+"/payments", m{"event_id": "p1", "reference": "r1",
+		"bill": bill, "amount": m{"minor": 500, "currency": "CNY"}, "paid_at": ago(0).Format(time.RFC3339)}), 201, "")
+	wants(t, "letting it go", w.send(w.Token("li", "staff:assist"), "/v1/parking-bills/"+bill+"/waivers", m{"reason": "a guest", "refund": true}), 201, "")
+	if s := w.state(bill); s != "paid" {
+		t.Errorf("before anybody has given it back it is %s", s)
+	}
+	wants(t, "given back", w.settle("parking-refund-by-hand", "settled", nil), 201, "")
+	if s, n := w.state(bill), w.Number(`SELECT SUM(minor) FROM parking_postings WHERE account = 'by-hand'`); s != "refunded" || n != -500 {
+		t.Errorf("it is %s, %d given back", s, n)
+	}
+}

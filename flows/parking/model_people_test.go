@@ -134,8 +134,12 @@ func (h *history) dispute(who string, b *bill) {
 func (h *history) waive(b *bill) {
 	id, minor := h.newID(), b.due()
 	in := Waiving{Journey: id, Bill: b.id, by: person(staffName), reason: []byte("a guest"), seal: sealWith(h.m.rt)}
-	if h.chance(50) && b.due() > 1 {
-		minor = 1 + h.r.Int64N(b.due())
+	if in.Refund = h.chance(30); in.Refund {
+		minor = b.price - b.waived
+	}
+	most := minor
+	if h.chance(50) && most > 1 {
+		minor = 1 + h.r.Int64N(most)
 		in.Minor = minor
 	}
 	var want *gateway.Problem
@@ -144,11 +148,15 @@ func (h *history) waive(b *bill) {
 		want = ProblemBillDisputed
 	case b.state == billPayPending:
 		want = ProblemBillPending
-	case b.due() <= 0:
+	case most <= 0:
 		want = ProblemBillSettled
 	}
 	o, err := runPlan(h.m, id, h.m.people.waivers, person(staffName), in)
-	h.told("waiving", o.Err, err, want)
+	what := "waiving"
+	if in.Refund {
+		what = "waiving, with a refund"
+	}
+	h.told(what, o.Err, err, want)
 	if err == nil && o.Err == nil {
 		h.waived[b.id] += minor
 	}
