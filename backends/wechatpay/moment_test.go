@@ -69,10 +69,11 @@ func TestAKeyLingers(t *testing.T) {
 			}
 			l.hold("B")
 		}
+		time.Sleep(lingers)
 		if _, err := p.find(t.Context(), "A", false); err != nil {
 			t.Errorf("its last answers: %v", err)
 		}
-		time.Sleep(lingers + time.Nanosecond)
+		time.Sleep(time.Nanosecond)
 		if _, err := p.find(t.Context(), "A", true); !errors.Is(err, errSerial) {
 			t.Errorf("afterwards: %v", err)
 		}

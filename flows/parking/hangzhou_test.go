@@ -254,6 +254,9 @@ func TestAPushThatComesEarly(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.Eventually("it has come", func() bool { return w.Number(`SELECT COUNT(*) FROM parking_notices`) == before+1 })
+	if n := w.Number(`SELECT COUNT(*) FROM parking_collections WHERE state = 'paid'`); n != 1 {
+		t.Error("what was paid has not stayed so")
+	}
 	if n := w.Number(`SELECT COUNT(*) FROM parking_movements WHERE kind = 'pay'`); n != 1 || w.state(bill) != "paid" {
 		t.Errorf("%d payments of a bill that is %s", n, w.state(bill))
 	}

@@ -68,6 +68,25 @@ func TestABillIsCollectedOnceUnderFaults(t *testing.T) {
 	}
 }
 
+// TestTheSameIsAskedForAgain where nobody knows whether it has arrived, though the bill comes to less by then: the difference is given back.
+func TestTheSameIsAskedForAgain(t *testing.T) {
+	w := openTown(t)
+	w.do(wechatpay.Want{What: wechatpay.MakePlate, Plate: plateA, Color: wechatpay.Blue, Refuse: "SYSTEM_ERROR"})
+	bill := w.visit(plateA, 3*time.Hour, time.Hour)
+	w.Eventually("it was sent", func() bool { return w.Number(`SELECT COUNT(*) FROM parking_collections`) == 1 })
+	w.pass("entries", plateA, ago(119*time.Minute)) // it had come later
+	if n := w.Number(`SELECT price FROM parking_bills WHERE id = $1`, bill); n != 1000 {
+		t.Fatalf("the bill comes to %d", n)
+	}
+	w.do(wechatpay.Want{What: wechatpay.MakePlate, Plate: plateA, Color: wechatpay.Blue})
+	w.becomes(bill, "paid")
+	if n, total := w.charged(); n != 1 || total != 2000 {
+		t.Errorf("charged %d times, %d", n, total)
+	}
+	wants(t, "the difference", w.settle("parking-overpaid", "refund", nil), 201, "")
+	w.Eventually("it is given back", func() bool { return w.Number(`SELECT refunded FROM parking_bills WHERE id = $1`, bill) == 1000 })
+}
+
 // TestWhatIsNotToldIsAskedFor: the provider decides late and tells nothing.
 func TestWhatIsNotToldIsAskedFor(t *testing.T) {
 	w := openTown(t)

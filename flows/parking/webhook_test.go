@@ -17,18 +17,7 @@ func TestNotificationsThatAreNotTheProviders(t *testing.T) {
 	w.post.shutter(true)
 	w.do(wechatpay.Want{What: wechatpay.MakeBehave, Behaviour: wechatpay.Behaviour{DecideMS: 1}})
 	bill := w.visit(plateA, 2*time.Hour, time.Minute)
-	paid := func() (l letter) {
-		w.Eventually("a notification was sent", func() bool {
-			all := w.post.letters()
-			i := slices.IndexFunc(all, func(l letter) bool { return bytes.Contains(l.body, []byte(wechatpay.EventPaid)) })
-			if i >= 0 {
-				l = all[i]
-			}
-			return i >= 0
-		})
-		return l
-	}
-	real := paid()
+	real := w.toldPaid()
 	change := func(f func(l *letter)) letter {
 		l := letter{path: real.path, header: real.header.Clone(), body: bytes.Clone(real.body)}
 		f(&l)
@@ -68,6 +57,37 @@ func TestNotificationsThatAreNotTheProviders(t *testing.T) {
 	if strings.Contains(w.LogText(), plateA) {
 		t.Error("a plate is in the logs")
 	}
+}
+
+// toldPaid waits until the provider has sent that something is paid.
+func (w *town) toldPaid() (l letter) {
+	w.T.Helper()
+	w.Eventually("a notification was sent", func() bool {
+		all := w.post.letters()
+		i := slices.IndexFunc(all, func(l letter) bool { return bytes.Contains(l.body, []byte(wechatpay.EventPaid)) })
+		if i >= 0 {
+			l = all[i]
+		}
+		return i >= 0
+	})
+	return l
+}
+
+// TestANotificationMovesNothingAtAnotherLot than that whose address it has come to.
+func TestANotificationMovesNothingAtAnotherLot(t *testing.T) {
+	w := openTown(t)
+	w.post.shutter(true)
+	bill := w.visit(plateA, 2*time.Hour, time.Minute)
+	told := w.toldPaid()
+	w.change(`UPDATE parking_collections SET venue = 'elsewhere'`)
+	if status, text := told.send(w.URL); status != http.StatusNoContent {
+		t.Errorf("it is answered %d %s", status, text)
+	}
+	if n := w.Number(`SELECT COUNT(*) FROM parking_notices WHERE state = 'parked'`); n != 1 || w.state(bill) != "pay-pending" {
+		t.Errorf("%d notices are parked, the bill is %s", n, w.state(bill))
+	}
+	w.change(`UPDATE parking_collections SET venue = $1`, lotID)
+	w.becomes(bill, "paid")
 }
 
 // TestANotificationOfSomethingUnknownIsKept: it waits for what it is about, and then for a person.
