@@ -127,6 +127,16 @@ func TestEveryDifferenceIsAnAssist(t *testing.T) {
 	w.counts(w.reconcile(yesterday()), 7, 1, 0, 7, 1)
 }
 
+// TestAStateThatDiffersIsAnAssist: the provider has taken money, and says so when it is asked, that the books do not take as paid.
+func TestAStateThatDiffersIsAnAssist(t *testing.T) {
+	w := openYesterday(t)
+	all := w.bills(2)
+	w.change(`UPDATE parking_collections SET state = 'failed' WHERE bill = $1`, all[0])
+	w.counts(w.reconcile(yesterday()), 2, 0, 0, 1, 1)
+	w.has("state", 1)
+	w.counts(w.reconcile(yesterday()), 2, 0, 0, 1, 0)
+}
+
 // TestRefundsAreReconciled like payments.
 func TestRefundsAreReconciled(t *testing.T) {
 	w := openYesterday(t)
