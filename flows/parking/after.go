@@ -216,10 +216,10 @@ func (d *due) read(q ledger.Querier, rt *flow.Runtime) error {
 	return err
 }
 
-// plateOf reads the plate of a visit; "" where it has gone.
+// plateOf reads the plate of a visit; "" where it has gone, or has been forgotten.
 func plateOf(q ledger.Querier, rt *flow.Runtime, stay string) (string, error) {
 	all, err := listOf(q, scanStay, `SELECT `+stayColumns+` FROM parking_stays WHERE id = $1`, stay)
-	if err != nil || len(all) == 0 {
+	if err != nil || len(all) == 0 || len(all[0].dataKey) == 0 {
 		return "", err
 	}
 	return openPlate(rt.Ledger.Keys(), all[0].dataKey, all[0].sealed)
@@ -291,8 +291,11 @@ func (w *round) refunds(ctx context.Context) error {
 		all = nil
 		for _, r := range found {
 			c, err := collectionBy(q, `number = $1`, r.collection)
-			if err != nil || c == nil {
-				return fmt.Errorf("cannot find the payment that refund %s gives back: %w", r.number, err)
+			switch {
+			case err != nil:
+				return err
+			case c == nil:
+				return fmt.Errorf("cannot give refund %s: its payment is not there", r.number)
 			}
 			all = append(all, owed{r, c.minor})
 		}

@@ -250,6 +250,27 @@ func TestMoneyThatWasGivenBackOtherwise(t *testing.T) {
 	}
 }
 
+// forget makes all visits anonymous, as retention does once they are old enough.
+func (w *town) forget() {
+	w.change(`UPDATE parking_stays SET plate = $1, data_key = $1, sealed = $1, forgotten_at = 1`, []byte{})
+	w.change(`UPDATE parking_bills SET plate = $1`, []byte{})
+}
+
+// TestAVisitThatIsForgottenHoldsUpNobody: the reminder of a bill that staff have let go comes due when nobody knows whose it was.
+func TestAVisitThatIsForgottenHoldsUpNobody(t *testing.T) {
+	w := openTown(t)
+	_, bill := w.arrears()
+	wants(t, "letting it go", w.send(w.Token("li", "staff:assist"), "/v1/parking-bills/"+bill+"/waivers", m{"reason": "a guest"}), 201, "")
+	w.forget()
+	w.due()
+	w.do(wechatpay.Want{What: wechatpay.MakeBehave, Behaviour: wechatpay.Behaviour{Mute: true, DecideMS: 100}})
+	other := w.visit(plateB, 3*time.Hour, time.Hour)
+	w.Eventually("another is accepted", func() bool { return w.Number(`SELECT COUNT(*) FROM parking_collections WHERE state = 'accepted'`) == 1 })
+	w.Eventually("it is charged", func() bool { n, _ := w.charged(); return n == 1 })
+	w.due()
+	w.becomes(other, "paid")
+}
+
 // TestTheReceipt shows what the provider shows.
 func TestTheReceipt(t *testing.T) {
 	w := openTown(t)

@@ -127,6 +127,18 @@ func TestEveryDifferenceIsAnAssist(t *testing.T) {
 	w.counts(w.reconcile(yesterday()), 7, 1, 0, 7, 1)
 }
 
+// TestWhatIsForgottenIsReconciled all the same: a difference says what is left to say.
+func TestWhatIsForgottenIsReconciled(t *testing.T) {
+	w := openYesterday(t)
+	all := w.bills(2)
+	w.do(wechatpay.Want{What: wechatpay.MakeBill, Number: w.number(all[0]), Hide: true})
+	w.do(wechatpay.Want{What: wechatpay.MakeBill, Number: w.number(all[1]), Total: 1999})
+	w.forget()
+	w.counts(w.reconcile(yesterday()), 1, 0, 0, 2, 2)
+	w.has("missing", 1)
+	w.has("amount", 1)
+}
+
 // TestAStateThatDiffersIsAnAssist: the provider has taken money, and says so when it is asked, that the books do not take as paid.
 func TestAStateThatDiffersIsAnAssist(t *testing.T) {
 	w := openYesterday(t)
