@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -50,7 +51,9 @@ func provesAdded(r *run) error {
 		return fmt.Errorf("%w\n%s", err, serve.lastWords())
 	}
 	m.say(r.report, r.n, addedWords{many: "entries", one: "entry", ended: "opened the gate", p50: 1, p99: 8})
-	return serve.stop()
+	err = w.hold(r.report, "scenic-entry", fmt.Sprintf("An entry, at %d a second", addedRate),
+		fmt.Sprintf("%d entries a second, %s for each call at ticketing", addedRate, addedLatency), m.loops("until the gate opens")...)
+	return errors.Join(err, serve.stop())
 }
 
 // addedTimes are histograms in microseconds.
@@ -159,6 +162,11 @@ func measureAdded(r *run, twin *sockets, serve *child, rate float64, warm int, l
 	}
 	m.cpu = serve.cpu() - before
 	return m, nil
+}
+
+// loops are what was measured, for the report's picture.
+func (m *addedTimes) loops(until string) []loop {
+	return []loop{{name: until, times: m.client}, {name: "added, as the client sees it", times: m.added, part: true}, {name: "added, the server's own time", times: m.own, part: true}}
 }
 
 // addedWords are what a report says of the journeys measured, and what is promised of them.

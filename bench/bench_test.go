@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -31,6 +32,9 @@ func TestProofs(t *testing.T) {
 			for again := 1; report.stalled() && again < takes; again++ {
 				t.Log("taken again: only what the machine shares in is wrong")
 				report = taken(t, p, binary)
+			}
+			if held := slices.Sorted(slices.Values(report.held)); !slices.Equal(held, heldTo()[p.name]) {
+				t.Errorf("held to the budgets of %q, want %q", held, heldTo()[p.name])
 			}
 			for _, f := range report.figures {
 				switch {

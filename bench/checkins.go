@@ -39,7 +39,8 @@ func provesCheckIns(r *run) error {
 		r.report.note("counted as path", "max(booking, identity) + assign + check-in + max(register, key), each the sum of its calls")
 		r.report.note("hotels, rooms in each, latency of each call", "%d, %d, %s", hotels, roomsAtHotel, checkInLatency)
 		m.say(r.report, r.n, addedWords{many: "check-ins", one: "check-in", ended: "gave room and key", p50: 4, p99: 15})
-		return nil
+		return t.hold(r.report, "hotel-check-in", fmt.Sprintf("A check-in, at %d a second", checkInRate),
+			fmt.Sprintf("%d check-ins a second, %s for each call at the systems", checkInRate, checkInLatency), m.loops("until room and key are there")...)
 	})
 }
 

@@ -72,7 +72,9 @@ type exits struct {
 
 	mu     sync.Mutex
 	wrong  map[string]int
-	unkept int // exits that opened the barrier though the ledger was not there in time
+	unkept int                     // exits that opened the barrier though the ledger was not there in time
+	well   *hdrhistogram.Histogram // microseconds from when each exit was meant to begin, while the systems are well
+	ill    *hdrhistogram.Histogram // and while they hang
 }
 
 // inside is a car that has come in.
@@ -93,7 +95,7 @@ func (x *exits) take() error {
 		pairs = 3
 	}
 	each := x.run.n / (2*pairs + 1)
-	x.wrong = map[string]int{}
+	x.wrong, x.well, x.ill = map[string]int{}, exitTimes(), exitTimes()
 	var healthy, hanging []stretch
 	for i := range 2*pairs + 1 { // healthy, hanging, healthy, …, healthy
 		s, err := x.stretch(each, i%2 == 1)
@@ -127,9 +129,12 @@ func (x *exits) stretch(n int, hang bool) (s stretch, err error) {
 	if err := openLoop(x.run.ctx, exitLead, exitRate, func(i int, _ time.Time) { x.leave(cars[i], nil) }); err != nil {
 		return s, err
 	}
-	times := hdrhistogram.New(1, 10_000_000, 3)
+	times, seen := exitTimes(), x.well
+	if hang {
+		seen = x.ill
+	}
 	before := x.garages.serve.cpu()
-	if err := openLoop(x.run.ctx, n, exitRate, func(i int, _ time.Time) { x.leave(cars[exitLead+i], times) }); err != nil {
+	if err := openLoop(x.run.ctx, n, exitRate, func(i int, intended time.Time) { x.leave(cars[exitLead+i], &leaving{intended, times, seen}) }); err != nil {
 		return s, err
 	}
 	used := x.garages.serve.cpu() - before
@@ -171,15 +176,30 @@ func (x *exits) enter(n int) ([]inside, error) {
 // payer draws who collects a car's bills: of ten, the provider collects those of six, the city those of two.
 func (x *exits) payer() int { return [...]int{0, 0, 0, 0, 0, 0, 1, 1, 2, 2}[x.chance.IntN(10)] }
 
-// leave lets a car out and keeps the server's time, where times are kept.
-func (x *exits) leave(c inside, times *hdrhistogram.Histogram) {
+// leaving is an exit that is measured: microseconds of the server's own time, where its bill is in the first answer, and from
+// when it was meant to begin until that answer, whatever it is.
+type leaving struct {
+	intended  time.Time
+	own, seen *hdrhistogram.Histogram
+}
+
+func exitTimes() *hdrhistogram.Histogram { return hdrhistogram.New(1, 10_000_000, 3) }
+
+// leave lets a car out. measured may be nil.
+func (x *exits) leave(c inside, measured *leaving) {
 	a := x.garages.passAsk(c.lot, "exits", c.entry.gone())
 	got, err := x.api.do(a, 5*time.Second)
+	if measured != nil {
+		took := time.Since(measured.intended)
+		x.mu.Lock()
+		_ = measured.seen.RecordValue(min(max(1, took.Microseconds()), measured.seen.HighestTrackableValue()))
+		x.mu.Unlock()
+	}
 	for tries := 0; tries < 20 && err == nil && got.status == http.StatusOK; tries++ { // out, and to be told again
 		x.mu.Lock()
 		x.unkept++
 		x.mu.Unlock()
-		times = nil
+		measured = nil
 		pause(50 * time.Millisecond)
 		got, err = x.api.do(a, 5*time.Second)
 	}
@@ -189,8 +209,8 @@ func (x *exits) leave(c inside, times *hdrhistogram.Histogram) {
 		x.wrong[got.word(err)+" "+p.State]++
 		return
 	}
-	if times != nil {
-		_ = times.RecordValue(max(1, got.total().Microseconds())) // a request takes less than the histogram's ten seconds
+	if measured != nil {
+		_ = measured.own.RecordValue(max(1, got.total().Microseconds())) // a request takes less than the histogram's ten seconds
 	}
 }
 
@@ -252,7 +272,9 @@ func (x *exits) say(healthy, hanging []stretch, each int) error {
 	to.atMost("processor time for each exit, hanging over healthy", "×", median(slower[0]), 1.15, 2)
 	to.atMost("p50, hanging over healthy", "×", median(slower[1]), 1.15, 2)
 	to.atMost("p99, hanging over healthy", "×", median(slower[2]), 1.5, 3)
-	return x.count()
+	return errors.Join(x.count(), x.garages.hold(to, "parking-exit", fmt.Sprintf("A parking exit, at %d a second", exitRate),
+		fmt.Sprintf("%d exits a second; each call at the systems takes %d ms, or hangs", exitRate, exitDelay),
+		loop{name: "the systems are well", times: x.well}, loop{name: "the systems hang", times: x.ill}))
 }
 
 func cpuOf(s stretch) float64 { return s.cpu }

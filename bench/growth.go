@@ -4,10 +4,12 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -152,7 +154,8 @@ func sayGrowth(to *report, name string, of [][]saturation) {
 	for i := 1; i < len(of); i++ {
 		doublings = append(doublings, median(ratiosBetween(of[i], of[i-1])))
 	}
-	to.atMost(name, "×", slices.Max(doublings), 1.1, 1.5)
+	to.atMost(name, "×", slices.Max(doublings), doublingMay, 1.5)
+	to.gate()
 }
 
 func growthTable(title string, sizes []int, of [][]saturation) table {
@@ -162,14 +165,19 @@ func growthTable(title string, sizes []int, of [][]saturation) table {
 			costs[i] = append(costs[i], micros(x.cpu))
 		}
 	}
-	return curve(title, fmt.Sprintf("Load: %d connections, all of them busy, in turns of %s; %d rounds. Medians, with the quartiles.", connections, stretchOf, len(of[0])),
-		"CPU, µs", sizes, costs)
+	t := curve(title, fmt.Sprintf("Load: %d connections, all of them busy, in turns of %s; %d rounds. Medians, with the quartiles.", connections, stretchOf, len(of[0])),
+		sizes, costs)
+	t.allow(sizes)
+	return t
 }
 
-// curve is a table of what something costs at several sizes, with its plot. The costs of a size are by round.
-func curve(title, note, unit string, sizes []int, costs [][]float64) table {
-	t := table{title: title, note: note, columns: []string{"", unit, "÷ the one before"}, lines: lines{unit: unit, x: "how many"}}
-	one := line{name: unit}
+// curve is a table of what something costs at several sizes, with its plot. The costs of a size are by round, in microseconds of
+// processor time.
+func curve(title, note string, sizes []int, costs [][]float64) table {
+	const unit = "CPU, µs"
+	what, _, _ := strings.Cut(title, ":")
+	t := table{title: title, note: note, columns: []string{"", unit, "÷ the one before"}, lines: lines{unit: unit, x: strings.ToLower(what), fromZero: true}}
+	one := line{name: "measured"}
 	var before []float64
 	for i, n := range sizes {
 		grown := ""
@@ -183,8 +191,22 @@ func curve(title, note, unit string, sizes []int, costs [][]float64) table {
 		before = costs[i]
 		middle := spreadOf(costs[i])
 		t.rows = append(t.rows, []string{strconv.Itoa(n), middle.text(1), grown})
-		one.points = append(one.points, point{strconv.Itoa(n), middle.middle})
+		one.points = append(one.points, point{at: strconv.Itoa(n), value: middle.middle, around: middle})
 	}
 	t.lines.all = []line{one}
 	return t
+}
+
+// doublingMay is what a request may cost more for each doubling of what grows.
+const doublingMay = 1.1
+
+// allow draws what a cost may grow to from the first one on.
+func (t *table) allow(sizes []int) {
+	may := line{name: fmt.Sprintf("allowed: %+.0f %% for each doubling", (doublingMay-1)*100), allowed: true}
+	first := t.lines.all[0].points[0].value
+	for i, n := range sizes {
+		doublings := math.Log2(float64(n) / float64(sizes[0]))
+		may.points = append(may.points, point{at: t.lines.all[0].points[i].at, value: first * math.Pow(doublingMay, doublings)})
+	}
+	t.lines.all = append(t.lines.all, may)
 }

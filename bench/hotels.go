@@ -25,11 +25,9 @@ const (
 	hotelsReady   = 2000 // ms
 	hotelsReload  = 2000 // ms
 	hotelsStarts  = 5
-	hotelsRate    = 100                     // requests a second while the configuration is read again
-	searchEach    = 10                      // of so many one is a search for a room, the others ask how many are inside
-	countBudget   = time.Second             // edge.budget
-	searchBudget  = 1500 * time.Millisecond // flows.rooms-search
-	hotelsScrape  = 512                     // KiB of /metrics
+	hotelsRate    = 100 // requests a second while the configuration is read again
+	searchEach    = 10  // of so many one is a search for a room, the others ask how many are inside
+	hotelsScrape  = 512 // KiB of /metrics
 	reloadPatient = 20 * time.Second
 )
 
@@ -161,6 +159,14 @@ func (h *hotels) ask() (stop func() asked, err error) {
 	if err != nil {
 		return nil, err
 	}
+	read, err := h.world.configuration()
+	if err != nil {
+		return nil, err
+	}
+	searching, err := budgetIn(read, "rooms-search")
+	if err != nil {
+		return nil, err
+	}
 	api := newClient(h.serve.api.Addr().String(), 256)
 	var mu sync.Mutex
 	var all asked
@@ -177,9 +183,9 @@ func (h *hotels) ask() (stop func() asked, err error) {
 			case <-time.After(time.Until(intended)):
 			}
 			work.Go(func() {
-				path, budget := "/v1/attractions/"+spot+"/occupancy", countBudget
+				path, budget := "/v1/attractions/"+spot+"/occupancy", read.Config.Edge.Budget
 				if i%searchEach == 0 {
-					path, budget = searchNear(i), searchBudget
+					path, budget = searchNear(i), searching
 				}
 				a, err := api.do(ask{method: "GET", path: path, token: token}, 5*time.Second)
 				took := time.Since(intended)

@@ -17,6 +17,7 @@ type report struct {
 	command                     string // its arguments, that take it again
 	tables                      []table
 	figures                     []figure
+	held                        []string // plans whose open loops are held to the configuration's budget
 	took                        time.Duration
 }
 
@@ -26,6 +27,7 @@ type figure struct {
 	missed              bool // not what was promised
 	broken              bool // so far from it that noise does not explain it: a test fails
 	counted             bool // it is the same on any machine
+	gate                bool // the product is measured by it: it stands at the head of the report
 }
 
 // note adds a figure that nothing is promised of.
@@ -79,11 +81,17 @@ func (r *report) atLeast(name, unit string, got, floor, slack float64) {
 		missed: !(got >= floor), broken: !(got >= floor/slack)})
 }
 
-// aim says beside the last figure's target what it should come to.
+// gate says that the last figure is one by which the product is measured.
+func (r *report) gate() { r.figures[len(r.figures)-1].gate = true }
+
+// aim says beside the last figure's target, a gate, what it should come to.
 func (r *report) aim(unit string, at float64) {
-	last := &r.figures[len(r.figures)-1]
-	last.target += ", aim " + number(at, unit)
+	r.gate()
+	r.figures[len(r.figures)-1].target += aimed + number(at, unit)
 }
+
+// aimed stands between a target and an aim.
+const aimed = ", aim "
 
 // control adds an A/A ratio: outside ±5 % the run proves nothing. A test does not fail for it.
 func (r *report) control(name string, got float64) {

@@ -76,7 +76,7 @@ func takeReport(ctx context.Context, self string, a reportArgs, out io.Writer) e
 		text.WriteString("\n" + section)
 	}
 	text.WriteString(krakenD)
-	head := reportHead(time.Since(began), missedIn(text.String()))
+	head := reportHead(time.Since(began), gatesIn(text.String()), missedIn(text.String()))
 	return finishReport(a.into, sections, head+text.String(), failed, out)
 }
 
@@ -108,11 +108,14 @@ func takeSection(ctx context.Context, self string, a reportArgs, p reported, sec
 }
 
 // reportHead is what a report begins with.
-func reportHead(took time.Duration, missed []string) string {
+func reportHead(took time.Duration, gates string, missed []string) string {
 	var text strings.Builder
 	fmt.Fprintf(&text, "# Results\n\nWritten by `make bench`; docs/proofs.md says how each figure is taken. %s.\n\n%s; %s, %s; took %s.\n\n",
 		"Two shared cores: only ratios within this run count, medians of interleaved rounds, and an A/A control outside 1 ± 0.05 means that its neighbours prove nothing",
 		machine(), processor(), kernel(), took.Round(time.Second))
+	if gates != "" {
+		text.WriteString("What the product is measured by, each a figure of the section that has the proof's name, in bold there:\n\n" + gates + "\n")
+	}
 	if len(missed) == 0 {
 		text.WriteString("Everything that is promised was held.\n")
 		return text.String()

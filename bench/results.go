@@ -53,9 +53,16 @@ func writeFigures(w io.Writer, figures []figure) {
 	}
 	fmt.Fprint(w, "\n| figure | is | promised | |\n| --- | ---: | --- | --- |\n")
 	for _, f := range figures {
-		fmt.Fprintf(w, "| %s | %s | %s | %s |\n", cell(f.name), cell(f.value), cell(f.target), f.verdict())
+		name := cell(f.name)
+		if f.gate {
+			name = bold + name + bold
+		}
+		fmt.Fprintf(w, "| %s | %s | %s | %s |\n", name, cell(f.value), cell(f.target), f.verdict())
 	}
 }
+
+// bold stands around the name of a gate.
+const bold = "**"
 
 func cell(s string) string { return strings.ReplaceAll(s, "|", `\|`) }
 
@@ -91,16 +98,37 @@ func slug(title string) string {
 	return strings.Trim(regexp.MustCompile(`[^a-z0-9]+`).ReplaceAllString(strings.ToLower(title), "-"), "-")
 }
 
-// cellsOf returns the cells of a line of a table; none of another line.
-func cellsOf(line string) (cells []string) {
+// cellsOf returns the cells of a line of a table; none of another line. gate: it is a gate's.
+func cellsOf(line string) (cells []string, gate bool) {
 	line = strings.TrimSpace(line)
 	if !strings.HasPrefix(line, "|") {
-		return nil
+		return nil, false
 	}
 	for c := range strings.SplitSeq(strings.TrimSuffix(strings.TrimPrefix(line, "|"), "|"), " | ") {
 		cells = append(cells, strings.TrimSpace(c))
 	}
-	return cells
+	gate = len(cells) == 4 && len(cells[0]) > 2*len(bold) && strings.HasPrefix(cells[0], bold) && strings.HasSuffix(cells[0], bold)
+	if gate {
+		cells[0] = strings.TrimSuffix(strings.TrimPrefix(cells[0], bold), bold)
+	}
+	return cells, gate
+}
+
+// gatesIn returns the table of a report's gates, from the lines of its sections; "" where there are none.
+func gatesIn(text string) string {
+	var rows strings.Builder
+	section := ""
+	for line := range strings.Lines(text) {
+		section = sectionOf(section, line)
+		if cells, gate := cellsOf(line); gate {
+			target, aim, _ := strings.Cut(cells[2], aimed)
+			fmt.Fprintf(&rows, "| %s | %s | %s | %s | %s | %s |\n", section, cells[0], cells[1], target, aim, cells[3])
+		}
+	}
+	if rows.Len() == 0 {
+		return ""
+	}
+	return "| proof | figure | is | gate | aim | |\n| --- | --- | ---: | ---: | ---: | --- |\n" + rows.String()
 }
 
 // missedIn returns what a report's text has missed, each in a line.
@@ -108,7 +136,7 @@ func missedIn(text string) (all []string) {
 	section := ""
 	for line := range strings.Lines(text) {
 		section = sectionOf(section, line)
-		if cells := cellsOf(line); len(cells) == 4 && cells[3] == "MISSED" {
+		if cells, _ := cellsOf(line); len(cells) == 4 && cells[3] == "MISSED" {
 			all = append(all, fmt.Sprintf("%s: %s: %s, promised %s", section, cells[0], cells[1], cells[2]))
 		}
 	}
@@ -131,7 +159,7 @@ func ratiosOf(text string) map[string]float64 {
 	section, title, column := "", "", -1
 	for line := range strings.Lines(text) {
 		section = sectionOf(section, line)
-		cells := cellsOf(line)
+		cells, _ := cellsOf(line)
 		switch {
 		case strings.HasPrefix(line, "#"):
 			title, column = strings.TrimSpace(strings.TrimLeft(line, "#")), -1

@@ -21,10 +21,10 @@ func sampleReport() *report {
 				rows: [][]string{{"floor", "80.0 (79.0–81.0)", "1.00 (1.00–1.00)", "10"}, {"Warmgate | all on", "120.0 (119.0–121.0)", "1.50 (1.48–1.52)", "60"}},
 				bars: []bar{{"floor", spread{79, 80, 81}}, {"Warmgate & <all>", spread{119, 120, 121}}}},
 			{title: "Three Asks: tail", note: "Load: little.", columns: []string{"", overFloor}, rows: [][]string{{"floor", "1.00 (0.99–1.01)"}},
-				lines: lines{unit: "ms", x: "percentile", all: []line{{"floor", []point{{"50", 0.2}, {"99", 3.5}}}, {"none", []point{{"50", 0}, {"99", 1}}}}}},
+				lines: lines{unit: "ms", x: "percentile", all: []line{{name: "floor", points: []point{{at: "50", value: 0.2}, {at: "99", value: 3.5}}}, {name: "none", points: []point{{at: "50"}, {at: "99", value: 1}}}}}},
 			{title: "Matrix", fields: []field{{"a", "hangs", "a & b", 0.5, true}, {"a", "hangs", "c", 2, false}, {"b", "<slow>", "d", 0, true}}},
 		},
-		figures: []figure{{name: "ratio", value: "1.50×", target: "≤ 1.80×"}, {name: "late", value: "9 ms", target: "≤ 8 ms", missed: true},
+		figures: []figure{{name: "ratio | of two", value: "1.50×", target: "≤ 1.80×, aim 1.30×", gate: true}, {name: "late", value: "9 ms", target: "≤ 8 ms", missed: true},
 			{name: "A/A control", value: "1.04×", target: "1 ± 0.05"}},
 	}
 }
@@ -47,7 +47,7 @@ func TestSectionsAreKept(t *testing.T) {
 	text := kept(t, sampleReport(), dir)
 	for _, want := range []string{"## peers: beside others", "`go run ./bench peers -n 9`, took 1m0s",
 		`| Warmgate \| all on | 120.0 (119.0–121.0) | 1.50 (1.48–1.52) | 60 |`,
-		"| ratio | 1.50× | ≤ 1.80× | held |", "| late | 9 ms | ≤ 8 ms | MISSED |", "![Three Asks: cost](plots/three-asks-cost.svg)"} {
+		`| **ratio \| of two** | 1.50× | ≤ 1.80×, aim 1.30× | held |`, "| late | 9 ms | ≤ 8 ms | MISSED |", "![Three Asks: cost](plots/three-asks-cost.svg)"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is not in\n%s", want, text)
 		}
@@ -74,6 +74,30 @@ func TestSectionsAreKept(t *testing.T) {
 	}
 }
 
+// TestTheHeadHasTheGates, each as its section has it, and nothing else.
+func TestTheHeadHasTheGates(t *testing.T) {
+	text := kept(t, sampleReport(), t.TempDir())
+	got := gatesIn(text)
+	if want := `| peers | ratio \| of two | 1.50× | ≤ 1.80× | 1.30× | held |` + "\n"; !strings.HasSuffix(got, "---: | --- |\n"+want) {
+		t.Errorf("%s", got)
+	}
+	if head := reportHead(time.Second, got, nil); !strings.Contains(head, got) || len(ratiosOf(head)) != 0 || len(missedIn(head)) != 0 {
+		t.Errorf("%s", head)
+	}
+	if got := gatesIn("## a: b\n\n| figure | is | promised | |\n| ** | 1 | | |\n"); got != "" {
+		t.Errorf("there is no gate: %s", got)
+	}
+	r := &report{}
+	r.atMost("ratio", "×", 1.5, 1.8, 2)
+	r.aim("×", 1.3)
+	r.atMost("growth", "×", 1.5, 1.1, 2)
+	r.gate()
+	r.note("other", "")
+	if !r.figures[0].gate || !r.figures[1].gate || r.figures[2].gate {
+		t.Errorf("%+v", r.figures)
+	}
+}
+
 func TestMovedSaysWhatDiffersByMoreThanATenth(t *testing.T) {
 	dir, r := t.TempDir(), sampleReport()
 	before := kept(t, r, dir)
@@ -84,8 +108,11 @@ func TestMovedSaysWhatDiffersByMoreThanATenth(t *testing.T) {
 	r.tables[1].rows[0][1] = "1.09 (1.00–1.20)"
 	r.figures[0].value = "1.20×"
 	now := kept(t, r, dir)
-	if got, want := moved(before, now), []string{`Three Asks: cost: Warmgate \| all on: 1.66, was 1.50 (+11 %)`, "peers: ratio: 1.20, was 1.50 (-20 %)"}; !slices.Equal(got, want) {
+	if got, want := moved(before, now), []string{`Three Asks: cost: Warmgate \| all on: 1.66, was 1.50 (+11 %)`, `peers: ratio \| of two: 1.20, was 1.50 (-20 %)`}; !slices.Equal(got, want) {
 		t.Errorf("%q", got)
+	}
+	if got := moved(strings.ReplaceAll(before, bold, ""), now); len(got) != 2 {
+		t.Errorf("a figure that has become a gate is another one: %q", got)
 	}
 	if got := moved("", now); len(got) != 0 {
 		t.Errorf("there is nothing to compare with: %q", got)
@@ -97,7 +124,7 @@ func TestReportIsWrittenWithoutWhatFails(t *testing.T) {
 	self := filepath.Join(t.TempDir(), "self")
 	script := "#!/bin/sh\nfor last; do :; done\n" +
 		"if [ \"$1\" = peers ]; then echo 'bench: there is | no such thing' >&2; exit 1; fi\n" +
-		"mkdir -p \"$last/plots\" && printf '## %s: one\\n' \"$1\" >\"$last/$1.md\" && echo '<svg/>' >\"$last/plots/$1.svg\"\n"
+		"mkdir -p \"$last/plots\" && printf '## %s: one\\n\\n| figure | is | promised | |\\n| **ready** | 7 ms | ≤ 9 ms, aim 3 ms | held |\\n' \"$1\" >\"$last/$1.md\" && echo '<svg/>' >\"$last/plots/$1.svg\"\n"
 	if err := os.WriteFile(self, []byte(script), 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -110,6 +137,9 @@ func TestReportIsWrittenWithoutWhatFails(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(into, resultsFile))
 	if err != nil {
 		t.Fatal(err)
+	}
+	if head, _, _ := strings.Cut(string(text), "##"); !strings.Contains(head, "| start | ready | 7 ms | ≤ 9 ms | 3 ms | held |") {
+		t.Errorf("the gate is not at the head of\n%s", text)
 	}
 	for _, want := range []string{"## peers: it has failed", `there is \| no such thing`, "## start: one", "## KrakenD", "missed:\n\n- peers: "} {
 		if !strings.Contains(string(text), want) {

@@ -282,7 +282,9 @@ func (t *rooms) compare() error {
 	r.note("a different search's answer", "%.1f KiB", median(kib))
 	r.control("A/A: bare against itself", median(controls))
 	r.atMost("the same search again, processor time against bare", "×", median(sames), 1.5, 1.4)
+	r.aim("×", 1.15)
 	r.atMost("different searches, processor time against bare", "×", median(differents), 6, 1.4)
+	r.aim("×", 3)
 	r.atMost("allocations of the same search again, the whole request", "", sameAllocs, 2, 1.25)
 	r.atMost("allocations of a different search, the whole request", "", differentAllocs, 10, 1.1)
 	return nil

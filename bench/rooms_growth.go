@@ -156,7 +156,7 @@ func compareGrown(r *run, cities []*grown) error {
 		fmt.Fprintf(r.progress, "rooms-growth: pair %d: µs of processor time and bytes a request: %s\n", pair, strings.Join(line, ", "))
 	}
 	r.report.tables = append(r.report.tables, curve(fmt.Sprintf("Hotels of a city: a search of %d of them", growthCircle),
-		"Load: one connection, one search after the other. Medians, with the quartiles.", "CPU, µs", sizes, costs))
+		"Load: one connection, one search after the other. Medians, with the quartiles.", sizes, costs))
 	medians := make([]float64, len(cities))
 	for i, c := range cities {
 		medians[i] = median(costs[i])

@@ -39,6 +39,10 @@ func (t *rooms) tails() error {
 	r.exactly("not answered with 200, open loop", quiet.wrong+loud.wrong, 0)
 	r.note(fmt.Sprintf("%d searches at %d/s, one in four of them again, p50", len(loud.searches), roomsRate), "%.2f ms", loud.at(50))
 	r.atMost(fmt.Sprintf("p99, while hotels tell of %d nights/s", tellsPerSecond), "ms", loud.at(99), 8, 6)
+	if err := t.hold(r, "rooms-search", fmt.Sprintf("A warm search for rooms, at %d a second", roomsRate), fmt.Sprintf("%d searches a second", roomsRate),
+		loop{name: "no hotel says anything", times: quiet.times}, loop{name: fmt.Sprintf("hotels tell of %d nights/s", tellsPerSecond), times: loud.times}); err != nil {
+		return err
+	}
 	r.exactly("questions to hotels meanwhile", asked()-before, 0)
 	return h.hold(loud)
 }

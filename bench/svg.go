@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"math"
 	"strings"
 )
 
@@ -10,22 +9,6 @@ import (
 type bar struct {
 	name  string
 	value spread
-}
-
-// lines is a plot of curves over the same places.
-type lines struct {
-	unit, x string
-	all     []line
-}
-
-type line struct {
-	name   string
-	points []point
-}
-
-type point struct {
-	at    string
-	value float64
 }
 
 const (
@@ -67,49 +50,5 @@ func barsSVG(title, unit string, bars []bar) string {
 		fmt.Fprintf(&w, `<text x="%.1f" y="%.0f">%.3g</text>`+"\n", x(max(b.value.high, b.value.middle))+8, middle+4, b.value.middle)
 	}
 	fmt.Fprintf(&w, `<text x="%d" y="%d" fill="#555555">%s</text></svg>`+"\n", plotLeft, plotTop+len(bars)*barHeight+16, escaped(unit))
-	return w.String()
-}
-
-// linesSVG draws curves over evenly spaced places, on a logarithmic scale.
-func linesSVG(title string, l lines) string {
-	var w strings.Builder
-	svgHead(&w, plotWidth, plotTop+plotHeight+50+18*((len(l.all)+2)/3), title)
-	low, high := math.Inf(1), 0.0
-	for _, one := range l.all {
-		for _, p := range one.points {
-			low, high = min(low, max(p.value, 1e-3)), max(high, p.value)
-		}
-	}
-	if math.IsInf(low, 0) { // there is nothing to draw
-		low = 1
-	}
-	low, high = math.Pow(10, math.Floor(math.Log10(low))), max(high, low*1.01)
-	const left = 60
-	y := func(v float64) float64 {
-		return plotTop + plotHeight*(1-math.Log(max(v, low)/low)/math.Log(high/low))
-	}
-	x := func(i, n int) float64 { return left + float64(i)*(plotWidth-left-plotRight)/float64(max(1, n-1)) }
-	for decade := low; decade <= high; decade *= 10 {
-		for _, step := range []float64{1, 2, 5} {
-			if v := decade * step; v <= high {
-				fmt.Fprintf(&w, `<line x1="%d" x2="%d" y1="%.1f" y2="%.1f" stroke="#dddddd"/><text x="%d" y="%.1f" text-anchor="end">%.3g</text>`+"\n",
-					left, plotWidth-plotRight, y(v), y(v), left-6, y(v)+4, v)
-			}
-		}
-	}
-	for i, p := range l.all[0].points {
-		fmt.Fprintf(&w, `<text x="%.1f" y="%d" text-anchor="middle">%s</text>`+"\n", x(i, len(l.all[0].points)), plotTop+plotHeight+18, escaped(p.at))
-	}
-	for i, one := range l.all {
-		colour := colours[i%len(colours)]
-		var path strings.Builder
-		for k, p := range one.points {
-			fmt.Fprintf(&path, "%.1f,%.1f ", x(k, len(one.points)), y(p.value))
-		}
-		fmt.Fprintf(&w, `<polyline points="%s" fill="none" stroke="%s" stroke-width="2"/>`, strings.TrimSpace(path.String()), colour)
-		at := [2]int{left + i%3*230, plotTop + plotHeight + 56 + i/3*18}
-		fmt.Fprintf(&w, `<rect x="%d" y="%d" width="12" height="12" fill="%s"/><text x="%d" y="%d">%s</text>`+"\n", at[0], at[1]-11, colour, at[0]+18, at[1], escaped(one.name))
-	}
-	fmt.Fprintf(&w, `<text x="%d" y="%d" fill="#555555">%s, over %s</text></svg>`+"\n", left, plotTop+plotHeight+36, escaped(l.unit), escaped(l.x))
 	return w.String()
 }

@@ -159,7 +159,7 @@ func quantiles(h *hdrhistogram.Histogram) string {
 func quantileLine(name string, h *hdrhistogram.Histogram) line {
 	one := line{name: name}
 	for _, q := range []float64{10, 25, 50, 75, 90, 95, 99, 99.5, 99.9} {
-		one.points = append(one.points, point{fmt.Sprint(q), at(h, q)})
+		one.points = append(one.points, point{at: fmt.Sprint(q), value: at(h, q)})
 	}
 	return one
 }
