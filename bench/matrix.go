@@ -10,8 +10,26 @@ import (
 	"github.com/warmgate/warmgate/flows/entry/entrytest"
 	"github.com/warmgate/warmgate/flows/flowtest"
 	"github.com/warmgate/warmgate/flows/parking/parkingtest"
+	"github.com/warmgate/warmgate/flows/rooms/booktest"
 	"github.com/warmgate/warmgate/flows/rooms/roomstest"
 )
+
+// matrix is a journey's.
+type matrix struct {
+	journey string
+	plans   []string // that it takes somebody through, by their names in the configuration
+	rows    func(t testing.TB, short bool) []flowtest.Row
+}
+
+// matrices are those of every plan that somebody waits for and that asks a system, and of a barrier, which asks none.
+func matrices() []matrix {
+	return []matrix{
+		{"check-in", []string{"hotel-check-in"}, checkintest.Matrix}, {"check-out", []string{"hotel-check-out"}, checkintest.LeaveMatrix},
+		{"entry", []string{"scenic-entry"}, entrytest.Matrix}, {"parking", []string{"parking-entry", "parking-exit"}, parkingtest.Matrix},
+		{"rooms", []string{"rooms-search"}, roomstest.Matrix}, {"booking", []string{"booking"}, booktest.Matrix},
+		{"calling off", []string{"booking-cancel"}, booktest.CancelMatrix},
+	}
+}
 
 // provesMatrix takes somebody through each fault of each system of every journey and of the ledger, as the journeys' own tests do,
 // and prints what came of each.
@@ -23,14 +41,11 @@ func provesMatrix(r *run) error {
 	held, all := 0, 0
 	picture := table{title: "The budget matrix",
 		note: "Each system under each fault: how much of the machine budget the answer took. Fields of several cases are parted; the outcomes are below."}
-	for _, of := range []struct {
-		journey string
-		matrix  func(t testing.TB, short bool) []flowtest.Row
-	}{{"check-in", checkintest.Matrix}, {"entry", entrytest.Matrix}, {"parking", parkingtest.Matrix}, {"rooms", roomstest.Matrix}} {
+	for _, of := range matrices() {
 		var rows []flowtest.Row
 		testing.Benchmark(func(b *testing.B) { // a testing.TB outside of a test
 			if rows == nil {
-				rows = of.matrix(b, r.n == 1)
+				rows = of.rows(b, r.n == 1)
 			}
 		})
 		if len(rows) == 0 {

@@ -18,6 +18,7 @@ const (
 	fieldsTop  = 190 // for those of columns, which stand on edge
 	fieldSide  = 26
 	fieldWide  = 48
+	notHeld    = "#d55e00" // orange
 )
 
 // fieldsSVG draws a matrix: the darker a field, the more of its share it has taken; what was not held is orange. Each field says
@@ -36,13 +37,16 @@ func fieldsSVG(title string, fields []field) string {
 		places[at] = append(places[at], f)
 	}
 	var w strings.Builder
-	svgHead(&w, max(plotWidth, fieldsLeft+len(columns)*fieldWide+90), fieldsTop+len(rows)*fieldSide+40, title)
+	svgHead(&w, max(plotWidth, fieldsLeft+len(columns)*fieldWide+90), fieldsTop+len(rows)*fieldSide+60, title)
 	for i, c := range columns {
 		x, y := fieldsLeft+i*fieldWide+fieldWide/2, fieldsTop-8
 		fmt.Fprintf(&w, `<text x="%d" y="%d" transform="rotate(-50 %d %d)">%s</text>`+"\n", x, y, x, y, escaped(c))
 	}
 	for i, r := range rows {
 		y := fieldsTop + i*fieldSide
+		if i > 0 && journeyOf(r) != journeyOf(rows[i-1]) {
+			fmt.Fprintf(&w, `<line x1="12" x2="%d" y1="%d" y2="%d" stroke="#bbbbbb"/>`+"\n", fieldsLeft+len(columns)*fieldWide, y-2, y-2)
+		}
 		fmt.Fprintf(&w, `<text x="%d" y="%d" text-anchor="end">%s</text>`+"\n", fieldsLeft-8, y+fieldSide/2+4, escaped(r))
 		for k, c := range columns {
 			all := places[[2]string{r, c}]
@@ -53,15 +57,38 @@ func fieldsSVG(title string, fields []field) string {
 			}
 		}
 	}
-	fmt.Fprintf(&w, `<text x="%d" y="%d" fill="#555555">%s</text></svg>`+"\n", fieldsLeft, fieldsTop+len(rows)*fieldSide+20,
-		"the darker, the more of the budget it took; orange: not as it has to be")
+	fieldsKey(&w, fieldsTop+len(rows)*fieldSide+10)
+	w.WriteString("</svg>\n")
 	return w.String()
+}
+
+// shades are the shares that a picture explains.
+func shades() []float64 { return []float64{0, 0.25, 0.5, 0.75, 1} }
+
+// fieldsKey says what the colours mean.
+func fieldsKey(w *strings.Builder, y int) {
+	x := fieldsLeft
+	say := func(colour, words string, wide int) {
+		fmt.Fprintf(w, `<rect x="%d" y="%d" width="16" height="16" fill="%s" stroke="#cccccc"/><text x="%d" y="%d" fill="#555555">%s</text>`+"\n", x, y, colour, x+22, y+13, words)
+		x += wide
+	}
+	for _, share := range shades() {
+		say((&field{share: share, held: true}).colour(), fmt.Sprintf("%.0f %%", share*100), 68)
+	}
+	say(notHeld, "not as it has to be", 150)
+	fmt.Fprintf(w, `<text x="%d" y="%d" fill="#555555">%s</text>`+"\n", fieldsLeft, y+34, "of the machine budget; where there is nothing, the fault does not exist there")
+}
+
+// journeyOf is whose a row is: the word before its comma.
+func journeyOf(row string) string {
+	journey, _, _ := strings.Cut(row, ",")
+	return journey
 }
 
 // colour goes from a light blue to a dark one.
 func (f *field) colour() string {
 	if !f.held {
-		return "#d55e00"
+		return notHeld
 	}
 	s := min(max(f.share, 0), 1)
 	fade := func(light, dark float64) int { return int(light + (dark-light)*s) }

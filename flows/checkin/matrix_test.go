@@ -12,3 +12,8 @@ import (
 func TestBudgetMatrix(t *testing.T) {
 	flowtest.Report(t, checkintest.Matrix(t, testing.Short()))
 }
+
+// TestCheckOutBudgetMatrix has guests leave under every fault.
+func TestCheckOutBudgetMatrix(t *testing.T) {
+	flowtest.Report(t, checkintest.LeaveMatrix(t, testing.Short()))
+}

@@ -8,16 +8,17 @@ import (
 
 	"github.com/warmgate/warmgate/flows/checkin/checkintest"
 	"github.com/warmgate/warmgate/flows/flowtest"
+	"github.com/warmgate/warmgate/flows/rooms/booktest"
 	"github.com/warmgate/warmgate/flows/rooms/roomstest"
 )
 
 // TestBadBookings: each is refused by name, and leaves nothing behind.
 func TestBadBookings(t *testing.T) {
 	t.Parallel()
-	c := startBooking(t, placed(lakeside, 0, ""), checkintest.Hotel{ID: "unfound"})
-	good := func() m { return c.find(lakeside, "STD").wish("王小明") }
+	c := startBooking(t, booktest.Placed(lakeside, 0, ""), checkintest.Hotel{ID: "unfound"})
+	good := func() m { return c.Find(lakeside, "STD").Wish("王小明") }
 	long := strings.Repeat("x", 81)
-	days := "of " + today() + " to " + time.Now().In(checkintest.Zone()).AddDate(0, 0, 365).Format(time.DateOnly)
+	days := "of " + booktest.Today() + " to " + time.Now().In(checkintest.Zone()).AddDate(0, 0, 365).Format(time.DateOnly)
 	for _, x := range []struct {
 		name    string
 		change  func(m)
@@ -61,7 +62,7 @@ func TestBadBookings(t *testing.T) {
 	} {
 		body := good()
 		x.change(body)
-		a := c.Do(flowtest.Call{Method: http.MethodPost, Path: "/v1/hotels/" + lakeside + "/bookings", Token: c.citizen("li"), Body: body, Invalid: x.status == 400})
+		a := c.Do(flowtest.Call{Method: http.MethodPost, Path: "/v1/hotels/" + lakeside + "/bookings", Token: c.Citizen("li"), Body: body, Invalid: x.status == 400})
 		var p struct {
 			Field  string `json:"field"`
 			Detail string `json:"detail"`
@@ -71,13 +72,13 @@ func TestBadBookings(t *testing.T) {
 			t.Errorf("%s: %d %s", x.name, a.Status, a.Text)
 		}
 	}
-	if a := c.book("unfound", "li", "", good()); a.Status != 404 {
+	if a := c.Book("unfound", "li", "", good()); a.Status != 404 {
 		t.Errorf("a hotel that is not found: %d %s", a.Status, a.Text)
 	}
 	if a := c.Do(flowtest.Call{Method: http.MethodPost, Path: "/v1/hotels/" + lakeside + "/bookings", Token: c.Token("li", "rooms:read"), Body: good()}); a.Status != 403 {
 		t.Errorf("without the scope: %d %s", a.Status, a.Text)
 	}
-	if a := c.Do(flowtest.Call{Method: http.MethodPost, Path: "/v1/hotels/" + lakeside + "/bookings", Token: c.citizen("li"), Key: "-", Body: good(), Invalid: true}); a.Problem() != "idempotency-key-missing" {
+	if a := c.Do(flowtest.Call{Method: http.MethodPost, Path: "/v1/hotels/" + lakeside + "/bookings", Token: c.Citizen("li"), Key: "-", Body: good(), Invalid: true}); a.Problem() != "idempotency-key-missing" {
 		t.Errorf("without a key: %d %s", a.Status, a.Text)
 	}
 	if n := c.Number(`SELECT count(*) FROM room_bookings`); n != 0 || c.made(lakeside) != 0 {
@@ -89,16 +90,16 @@ func TestBadBookings(t *testing.T) {
 // that can be booked are named.
 func TestAHotelThatCannotBeBooked(t *testing.T) {
 	t.Parallel()
-	canal, river := placed("canal", 0, ""), placed("river", 1, "")
+	canal, river := booktest.Placed("canal", 0, ""), booktest.Placed("river", 1, "")
 	canal.PMS, river.PMS = checkintest.Apaleo, checkintest.Apaleo
-	c := startBooking(t, canal, river, placed(lakeside, 2, ""))
+	c := startBooking(t, canal, river, booktest.Placed(lakeside, 2, ""))
 	var found struct {
 		Hotels []struct {
 			Hotel    string `json:"hotel"`
 			Bookable bool   `json:"bookable"`
 		} `json:"hotels"`
 	}
-	if c.search("").Into(t, &found); len(found.Hotels) != 3 {
+	if c.Search("").Into(t, &found); len(found.Hotels) != 3 {
 		t.Fatalf("%+v", found)
 	}
 	for _, h := range found.Hotels {
@@ -106,14 +107,14 @@ func TestAHotelThatCannotBeBooked(t *testing.T) {
 			t.Errorf("%+v", h)
 		}
 	}
-	body := m{"check_in": today(), "nights": 1, "guests": 1, "kind": "X", "plan": "Y", "price": m{"minor": 1, "currency": "CNY"}, "guest": m{"name": "王"}}
-	a := c.book("canal", "li", "", body)
+	body := m{"check_in": booktest.Today(), "nights": 1, "guests": 1, "kind": "X", "plan": "Y", "price": m{"minor": 1, "currency": "CNY"}, "guest": m{"name": "王"}}
+	a := c.Book("canal", "li", "", body)
 	s := c.want(a, 409, "room-not-bookable")
 	if len(s.Alternatives) != 1 || s.Alternatives[0]["hotel"] != lakeside || !strings.Contains(a.Text, "Book at the hotel itself") {
 		t.Errorf("what to do instead: %s", a.Text)
 	}
 	body["nights"] = 0
-	if a := c.Do(flowtest.Call{Method: http.MethodPost, Path: "/v1/hotels/canal/bookings", Token: c.citizen("li"), Body: body, Invalid: true}); a.Problem() != "field-invalid" {
+	if a := c.Do(flowtest.Call{Method: http.MethodPost, Path: "/v1/hotels/canal/bookings", Token: c.Citizen("li"), Body: body, Invalid: true}); a.Problem() != "field-invalid" {
 		t.Errorf("a mistake at such a hotel: %d %s", a.Status, a.Text)
 	}
 }

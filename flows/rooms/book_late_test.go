@@ -8,15 +8,16 @@ import (
 	"github.com/warmgate/warmgate/backends/ohip"
 	"github.com/warmgate/warmgate/backends/twin"
 	"github.com/warmgate/warmgate/flows/flowtest"
+	"github.com/warmgate/warmgate/flows/rooms/booktest"
 	"github.com/warmgate/warmgate/gateway/ledger/ledgertest"
 )
 
 // unclear has a hotel take a booking, or not, without its answer arriving, and returns the wish and the 202.
 func (c bookTown) unclear(taken bool) (wish m, a flowtest.Answer) {
 	c.T.Helper()
-	wish = c.find(lakeside, "STD").wish("王小明")
+	wish = c.Find(lakeside, "STD").Wish("王小明")
 	c.Dial(lakeside, "pms", twin.Dial{Fault: twin.Reset, AfterEffect: taken, Path: "/rsv"})
-	a = c.book(lakeside, "li", "one", wish)
+	a = c.Book(lakeside, "li", "one", wish)
 	c.want(a, 202, "wait")
 	return wish, a
 }
@@ -32,7 +33,7 @@ func (c bookTown) says(a flowtest.Answer) (state, decision string) {
 		State    string `json:"state"`
 		Decision string `json:"decision"`
 	}
-	c.Do(flowtest.Call{Method: http.MethodGet, Path: "/v1/journeys/" + of.Journey, Token: c.citizen("li")}).Into(c.T, &j)
+	c.Do(flowtest.Call{Method: http.MethodGet, Path: "/v1/journeys/" + of.Journey, Token: c.Citizen("li")}).Into(c.T, &j)
 	return j.State, j.Decision
 }
 
@@ -40,30 +41,30 @@ func (c bookTown) says(a flowtest.Answer) (state, decision string) {
 // number, and nobody has to do anything.
 func TestWhatTheHotelHasTakenIsTheGuests(t *testing.T) {
 	t.Parallel()
-	c := startBooking(t, placed(lakeside, 0, ""))
-	before := c.find(lakeside, "STD").Free
+	c := startBooking(t, booktest.Placed(lakeside, 0, ""))
+	before := c.Find(lakeside, "STD").Free
 	wish, a := c.unclear(true)
 	if state, decision := c.says(a); state != "assist" || decision != "wait" {
 		t.Errorf("while nobody knows: %s, %q", state, decision)
 	}
-	c.want(c.book(lakeside, "li", "two", wish), 409, "still-running")
+	c.want(c.Book(lakeside, "li", "two", wish), 409, "still-running")
 	c.Dial(lakeside, "pms", twin.Dial{})
 	c.Quiet()
-	if got := c.wrong(lakeside, "booked"); got != "" {
+	if got := c.Wrong(lakeside, "booked"); got != "" {
 		t.Fatal(got)
 	}
 	if state, decision := c.says(a); state != "settled" || decision != "booked" {
 		t.Errorf("once it is known: %s, %q", state, decision)
 	}
-	b := c.want(c.book(lakeside, "li", "three", wish), 409, "room-booked-already")
-	if n := c.find(lakeside, "STD").Free; n != before-1 {
+	b := c.want(c.Book(lakeside, "li", "three", wish), 409, "room-booked-already")
+	if n := c.Find(lakeside, "STD").Free; n != before-1 {
 		t.Errorf("%d are free, were %d", n, before)
 	}
-	if again := c.book(lakeside, "li", "one", wish); again.Status != 202 || again.Text != a.Text {
+	if again := c.Book(lakeside, "li", "one", wish); again.Status != 202 || again.Text != a.Text {
 		t.Errorf("under the same key: %d %s", again.Status, again.Text)
 	}
-	c.want(c.callOff(lakeside, "li", b.Confirmation), 200, "cancelled")
-	if c.standing(lakeside) != 0 {
+	c.want(c.CallOff(lakeside, "li", b.Confirmation), 200, "cancelled")
+	if c.Standing(lakeside) != 0 {
 		t.Error("the hotel still has it")
 	}
 }
@@ -72,30 +73,30 @@ func TestWhatTheHotelHasTakenIsTheGuests(t *testing.T) {
 func TestWhoeverHasTheLastRoomIsToldSo(t *testing.T) {
 	t.Parallel()
 	for _, clear := range []bool{true, false} {
-		c := startBooking(t, placed(lakeside, 0, ""))
+		c := startBooking(t, booktest.Placed(lakeside, 0, ""))
 		hotel := c.OHIP[lakeside]
-		o := c.find(lakeside, "STD")
+		o := c.Find(lakeside, "STD")
 		if _, err := hotel.Reserve(ohip.Want{Count: o.Free - 1}); err != nil {
 			t.Fatal(err)
 		}
-		wish := o.wish("王小明")
+		wish := o.Wish("王小明")
 		if clear {
-			c.want(c.book(lakeside, "li", "one", wish), 201, "booked")
+			c.want(c.Book(lakeside, "li", "one", wish), 201, "booked")
 		} else {
 			wish, _ = c.unclear(true)
-			c.want(c.book(lakeside, "li", "two", wish), 409, "still-running")
+			c.want(c.Book(lakeside, "li", "two", wish), 409, "still-running")
 			c.Dial(lakeside, "pms", twin.Dial{})
 			c.Quiet()
 		}
 		if err := hotel.Reprice("STD", 999_00); err != nil {
 			t.Fatal(err)
 		}
-		if b := c.want(c.book(lakeside, "li", "three", wish), 409, "room-booked-already"); b.Confirmation == "" {
+		if b := c.want(c.Book(lakeside, "li", "three", wish), 409, "room-booked-already"); b.Confirmation == "" {
 			t.Errorf("without its number: %+v", b)
 		}
-		c.want(c.book(lakeside, "wang", "", wish), 409, "room-gone")
-		if c.standing(lakeside) != 1 {
-			t.Errorf("%d stand", c.standing(lakeside))
+		c.want(c.Book(lakeside, "wang", "", wish), 409, "room-gone")
+		if c.Standing(lakeside) != 1 {
+			t.Errorf("%d stand", c.Standing(lakeside))
 		}
 	}
 }
@@ -103,15 +104,15 @@ func TestWhoeverHasTheLastRoomIsToldSo(t *testing.T) {
 // TestWhatTheHotelHasNotTakenCanBeBookedAgain: then nobody has to settle the first one.
 func TestWhatTheHotelHasNotTakenCanBeBookedAgain(t *testing.T) {
 	t.Parallel()
-	c := startBooking(t, placed(lakeside, 0, ""))
+	c := startBooking(t, booktest.Placed(lakeside, 0, ""))
 	wish, a := c.unclear(false)
 	c.Dial(lakeside, "pms", twin.Dial{})
 	c.Quiet()
 	if state, _ := c.says(a); state != "assist" || len(c.Waiting()) != 1 {
 		t.Errorf("the journey is %s, waiting %+v", state, c.Waiting())
 	}
-	c.want(c.book(lakeside, "li", "two", wish), 201, "booked")
-	if got := c.wrong(lakeside, "booked"); got != "" {
+	c.want(c.Book(lakeside, "li", "two", wish), 201, "booked")
+	if got := c.Wrong(lakeside, "booked"); got != "" {
 		t.Error(got)
 	}
 	if state, decision := c.says(a); state != "settled" || decision != "continue" {
@@ -125,7 +126,7 @@ func TestStaffGiveAnUnclearBookingUp(t *testing.T) {
 	for _, word := range []string{"again", "gone"} {
 		t.Run(word, func(t *testing.T) {
 			t.Parallel()
-			c := startBooking(t, placed(lakeside, 0, ""))
+			c := startBooking(t, booktest.Placed(lakeside, 0, ""))
 			wish, a := c.unclear(true)
 			if got := c.Resolve("room-booking-unclear", "booked", nil); got.Problem() != "still-running" {
 				t.Errorf("that it is booked is not known: %d %s", got.Status, got.Text)
@@ -136,15 +137,15 @@ func TestStaffGiveAnUnclearBookingUp(t *testing.T) {
 			}
 			c.Dial(lakeside, "pms", twin.Dial{})
 			c.Quiet()
-			if got := c.wrong(lakeside, "nothing"); got != "" {
+			if got := c.Wrong(lakeside, "nothing"); got != "" {
 				t.Error(got)
 			}
 			if _, decision := c.says(a); decision != map[string]string{"again": "continue", "gone": "closed"}[word] {
 				t.Errorf("the journey says %q", decision)
 			}
-			c.want(c.book(lakeside, "li", "two", wish), 201, "booked")
-			if c.made(lakeside) != 2 || c.standing(lakeside) != 1 {
-				t.Errorf("made %d, standing %d", c.made(lakeside), c.standing(lakeside))
+			c.want(c.Book(lakeside, "li", "two", wish), 201, "booked")
+			if c.made(lakeside) != 2 || c.Standing(lakeside) != 1 {
+				t.Errorf("made %d, standing %d", c.made(lakeside), c.Standing(lakeside))
 			}
 		})
 	}
@@ -171,12 +172,12 @@ func TestTheLedgerDiesAtEachStepOfABooking(t *testing.T) {
 	} {
 		t.Run(x.at, func(t *testing.T) {
 			t.Parallel()
-			c := startBooking(t, placed(lakeside, 0, "  cancel: { free_until: 24h }\n"))
-			wish := c.find(lakeside, "STD").wish("王小明")
-			send := func(key string) flowtest.Answer { return c.book(lakeside, "li", key, wish) }
+			c := startBooking(t, booktest.Placed(lakeside, 0, "  cancel: { free_until: 24h }\n"))
+			wish := c.Find(lakeside, "STD").Wish("王小明")
+			send := func(key string) flowtest.Answer { return c.Book(lakeside, "li", key, wish) }
 			if x.calls {
 				b := c.want(send("one"), 201, "booked")
-				send = func(string) flowtest.Answer { return c.callOff(lakeside, "li", b.Confirmation) }
+				send = func(string) flowtest.Answer { return c.CallOff(lakeside, "li", b.Confirmation) }
 			}
 			held := 700
 			if x.path == "/par" {
@@ -201,7 +202,7 @@ func TestTheLedgerDiesAtEachStepOfABooking(t *testing.T) {
 				t.Errorf("answer %d %s", a.Status, a.Text)
 			}
 			c.Quiet()
-			if n := c.standing(lakeside); n != 0 {
+			if n := c.Standing(lakeside); n != 0 {
 				t.Errorf("%d stand at the hotel", n)
 			}
 			if x.again {
@@ -210,7 +211,7 @@ func TestTheLedgerDiesAtEachStepOfABooking(t *testing.T) {
 					t.Errorf("once more: %+v", off)
 				}
 			}
-			c.want(c.book(lakeside, "li", "three", wish), 201, "booked")
+			c.want(c.Book(lakeside, "li", "three", wish), 201, "booked")
 			for _, r := range c.OHIP[lakeside].ReadBooks().Reservations {
 				off := 0
 				for _, h := range r.History {
@@ -222,8 +223,8 @@ func TestTheLedgerDiesAtEachStepOfABooking(t *testing.T) {
 					t.Errorf("cancelled %d times: %+v", off, r)
 				}
 			}
-			if c.standing(lakeside) != 1 || len(c.Waiting()) != 0 {
-				t.Errorf("%d stand, waiting %+v", c.standing(lakeside), c.Waiting())
+			if c.Standing(lakeside) != 1 || len(c.Waiting()) != 0 {
+				t.Errorf("%d stand, waiting %+v", c.Standing(lakeside), c.Waiting())
 			}
 		})
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/warmgate/warmgate/backends/ohip"
 	"github.com/warmgate/warmgate/backends/twin"
 	"github.com/warmgate/warmgate/flows/flowtest"
+	"github.com/warmgate/warmgate/flows/rooms/booktest"
 	"github.com/warmgate/warmgate/flows/rooms/roomstest"
 	"github.com/warmgate/warmgate/gateway/auth"
 	"github.com/warmgate/warmgate/gateway/redis/redistest"
@@ -20,9 +21,9 @@ import (
 // answered whole as well.
 func (c bookTown) free(hotel, more string) int {
 	c.T.Helper()
-	n := c.findFor(hotel, "STD", more).Free
+	n := c.FindFor(hotel, "STD", more).Free
 	for range 3 {
-		if again := c.findFor(hotel, "STD", more).Free; again != n {
+		if again := c.FindFor(hotel, "STD", more).Free; again != n {
 			c.T.Errorf("once %d rooms are free, then %d", n, again)
 		}
 	}
@@ -33,7 +34,7 @@ func (c bookTown) free(hotel, more string) int {
 // what was known before is answered no more.
 func TestWhoeverBooksAndSearchesAgainFindsOneRoomLess(t *testing.T) {
 	t.Parallel()
-	c := startBooking(t, placed(lakeside, 0, ""), placed("hill", 1, ""))
+	c := startBooking(t, booktest.Placed(lakeside, 0, ""), booktest.Placed("hill", 1, ""))
 	stays := []string{"&nights=1&guests=1", "&nights=2&guests=1", "&nights=1&guests=2"}
 	before := map[string]int{}
 	for _, stay := range stays {
@@ -49,14 +50,14 @@ func TestWhoeverBooksAndSearchesAgainFindsOneRoomLess(t *testing.T) {
 		}
 	}
 	look("before", 0)
-	b := c.want(c.book(lakeside, "li", "", c.find(lakeside, "STD").wish("王小明")), 201, "booked")
+	b := c.want(c.Book(lakeside, "li", "", c.Find(lakeside, "STD").Wish("王小明")), 201, "booked")
 	look("booked", 1)
-	second := c.want(c.book(lakeside, "wang", "", c.find(lakeside, "STD").wish("李小红")), 201, "booked")
+	second := c.want(c.Book(lakeside, "wang", "", c.Find(lakeside, "STD").Wish("李小红")), 201, "booked")
 	look("two are booked", 2)
-	c.want(c.callOff(lakeside, "li", b.Confirmation), 200, "cancelled")
+	c.want(c.CallOff(lakeside, "li", b.Confirmation), 200, "cancelled")
 	look("one is called off", 1)
 	c.Dial(lakeside, "pms", twin.Dial{Fault: twin.Status5, Path: "/rsv"})
-	c.want(c.callOff(lakeside, "wang", second.Confirmation), 200, "cancelled")
+	c.want(c.CallOff(lakeside, "wang", second.Confirmation), 200, "cancelled")
 	c.Dial(lakeside, "pms", twin.Dial{})
 	c.Quiet()
 	look("the other one reached the hotel later", 0)
@@ -68,16 +69,16 @@ func TestWhoeverBooksAndSearchesAgainFindsOneRoomLess(t *testing.T) {
 // TestWhoeverFindsTheRoomGoneFindsItNoMore: the hotel has sold it elsewhere, which a booking finds out for everybody.
 func TestWhoeverFindsTheRoomGoneFindsItNoMore(t *testing.T) {
 	t.Parallel()
-	c := startBooking(t, placed(lakeside, 0, ""))
-	o := c.find(lakeside, "STD")
+	c := startBooking(t, booktest.Placed(lakeside, 0, ""))
+	o := c.Find(lakeside, "STD")
 	if _, err := c.OHIP[lakeside].Reserve(ohip.Want{Count: o.Free, RoomType: "STD"}); err != nil {
 		t.Fatal(err)
 	}
-	if n := c.find(lakeside, "STD").Free; n != o.Free {
+	if n := c.Find(lakeside, "STD").Free; n != o.Free {
 		t.Fatalf("%d are free: what is known is not answered", n)
 	}
-	c.want(c.book(lakeside, "li", "", o.wish("王小明")), 409, "room-gone")
-	if a := c.search(""); strings.Contains(a.Text, `"kind":"STD"`) {
+	c.want(c.Book(lakeside, "li", "", o.Wish("王小明")), 409, "room-gone")
+	if a := c.Search(""); strings.Contains(a.Text, `"kind":"STD"`) {
 		t.Errorf("it is found again: %s", a.Text)
 	}
 }

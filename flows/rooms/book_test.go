@@ -2,19 +2,15 @@ package rooms_test
 
 import (
 	"fmt"
-	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/warmgate/warmgate/backends/identity"
 	"github.com/warmgate/warmgate/backends/ohip"
 	"github.com/warmgate/warmgate/backends/twin"
-	"github.com/warmgate/warmgate/flows/checkin"
 	"github.com/warmgate/warmgate/flows/checkin/checkintest"
 	"github.com/warmgate/warmgate/flows/flowtest"
-	"github.com/warmgate/warmgate/flows/rooms"
-	"github.com/warmgate/warmgate/gateway/flow"
+	"github.com/warmgate/warmgate/flows/rooms/booktest"
 	"github.com/warmgate/warmgate/gateway/ledger/ledgertest"
 )
 
@@ -22,89 +18,12 @@ const lakeside = "lakeside"
 
 type m = map[string]any
 
-// booked is a town whose hotels can be found, booked and lived in.
-type bookTown struct{ *checkintest.Town }
-
-// placed is a hotel that stands so many hundredths of a degree north of the lake.
-func placed(id string, north int, rule string) checkintest.Hotel {
-	return checkintest.Hotel{ID: id, File: func(file string) string {
-		return file + fmt.Sprintf("rooms:\n  at: { lat: 30.%d, lon: 120.15 }\n%s", 24+north, rule)
-	}}
-}
+// bookTown is a town whose hotels can be found, booked and lived in.
+type bookTown struct{ booktest.Town }
 
 func startBooking(t *testing.T, hotels ...checkintest.Hotel) bookTown {
 	t.Helper()
-	var all []*flow.Flow
-	for _, one := range []func() (*flow.Flow, error){checkin.New, rooms.New} {
-		f, err := one()
-		if err != nil {
-			t.Fatal(err)
-		}
-		all = append(all, f)
-	}
-	return bookTown{checkintest.StartWith(t, checkintest.WithDoor(t, all...), nil, hotels...)}
-}
-
-// citizen is a token for finding and booking.
-func (c bookTown) citizen(name string) string { return c.Token(name, "rooms:book", "rooms:read") }
-
-func today() string { return time.Now().In(checkintest.Zone()).Format(time.DateOnly) }
-
-// offered is what a hotel offers of a kind under its usual plan.
-type offered struct {
-	Kind  string `json:"kind"`
-	Plan  string `json:"plan"`
-	Free  int    `json:"free"`
-	Total m      `json:"total"`
-}
-
-// find searches around the lake, and returns what a hotel offers of a kind.
-func (c bookTown) find(hotel, kind string) offered {
-	c.T.Helper()
-	return c.findFor(hotel, kind, "&nights=1&guests=1")
-}
-
-// search searches around the lake from today on.
-func (c bookTown) search(more string) flowtest.Answer {
-	c.T.Helper()
-	return c.Do(flowtest.Call{Method: http.MethodGet, Path: "/v1/rooms?near=30.24,120.15&radius=5000&check_in=" + today() + "&limit=50" + more, Token: c.citizen("li")})
-}
-
-// findFor is find for another stay.
-func (c bookTown) findFor(hotel, kind, stay string) offered {
-	c.T.Helper()
-	a := c.search(stay)
-	var found struct {
-		Hotels []struct {
-			Hotel  string    `json:"hotel"`
-			Offers []offered `json:"offers"`
-		} `json:"hotels"`
-	}
-	a.Into(c.T, &found)
-	for _, h := range found.Hotels {
-		for _, o := range h.Offers {
-			if h.Hotel == hotel && o.Kind == kind && o.Plan == "FLEX" {
-				return o
-			}
-		}
-	}
-	c.T.Fatalf("%s offers no %s: %s", hotel, kind, a.Text)
-	return offered{}
-}
-
-// wish is the body of a booking.
-func (o offered) wish(name string) m {
-	return m{"check_in": today(), "nights": 1, "guests": 1, "kind": o.Kind, "plan": o.Plan, "price": o.Total, "guest": m{"name": name}}
-}
-
-func (c bookTown) book(hotel, who, key string, body any) flowtest.Answer {
-	c.T.Helper()
-	return c.Do(flowtest.Call{Method: http.MethodPost, Path: "/v1/hotels/" + hotel + "/bookings", Token: c.citizen(who), Key: key, Body: body})
-}
-
-func (c bookTown) callOff(hotel, who, confirmation string) flowtest.Answer {
-	c.T.Helper()
-	return c.Do(flowtest.Call{Method: http.MethodDelete, Path: "/v1/hotels/" + hotel + "/bookings/" + confirmation, Token: c.citizen(who)})
+	return bookTown{booktest.Start(t, hotels...)}
 }
 
 // said is what an answer says of a booking.
@@ -130,16 +49,6 @@ func (c bookTown) want(a flowtest.Answer, status int, word string) (s said) {
 	return s
 }
 
-// standing counts the reservations that stand at a hotel's system and were made by us.
-func (c bookTown) standing(hotel string) (n int) {
-	for _, r := range c.OHIP[hotel].ReadBooks().Reservations {
-		if r.Reference != "" && r.Status != ohip.StatusCancelled {
-			n++
-		}
-	}
-	return n
-}
-
 // made counts the reservations that we ever had made at a hotel's system.
 func (c bookTown) made(hotel string) (n int) {
 	for _, r := range c.OHIP[hotel].ReadBooks().Reservations {
@@ -153,14 +62,14 @@ func (c bookTown) made(hotel string) (n int) {
 // TestFindBookCheckInCheckOut: one guest, from the search to the departure, over sockets.
 func TestFindBookCheckInCheckOut(t *testing.T) {
 	t.Parallel()
-	c := startBooking(t, placed(lakeside, 0, ""))
+	c := startBooking(t, booktest.Placed(lakeside, 0, ""))
 	guest := c.Person(lakeside, identity.Want{})
-	o := c.find(lakeside, "STD")
-	body := o.wish(guest.Document.Name)
+	o := c.Find(lakeside, "STD")
+	body := o.Wish(guest.Document.Name)
 	if guest.Document.LatinName != "" {
 		body["guest"].(m)["latin_name"] = guest.Document.LatinName
 	}
-	b := c.want(c.book(lakeside, "li", "", body), 201, "booked")
+	b := c.want(c.Book(lakeside, "li", "", body), 201, "booked")
 	if fmt.Sprint(b.Price) != fmt.Sprint(o.Total) || b.Cancel.Rule == "" {
 		t.Errorf("%+v, the offer was %+v", b, o)
 	}
@@ -169,7 +78,7 @@ func TestFindBookCheckInCheckOut(t *testing.T) {
 	if got := checkintest.Outcome(t, a); got != "checked-in" {
 		t.Fatalf("%s: %s", got, a.Text)
 	}
-	c.want(c.callOff(lakeside, "li", b.Confirmation), 409, "room-stay-begun")
+	c.want(c.CallOff(lakeside, "li", b.Confirmation), 409, "room-stay-begun")
 	c.Tomorrow()
 	if a := c.CheckOut(lakeside, guest); checkintest.Outcome(t, a) != "checked-out" {
 		t.Fatalf("%d %s", a.Status, a.Text)
@@ -189,12 +98,12 @@ func TestFindBookCheckInCheckOut(t *testing.T) {
 // TestTheRatePlanIsTheOneThatWasFound: with breakfast it is another offer, at another price.
 func TestTheRatePlanIsTheOneThatWasFound(t *testing.T) {
 	t.Parallel()
-	c := startBooking(t, placed(lakeside, 0, ""))
-	o := c.find(lakeside, "STD")
+	c := startBooking(t, booktest.Placed(lakeside, 0, ""))
+	o := c.Find(lakeside, "STD")
 	o.Plan = "FLEXBB"
-	dearer := c.want(c.book(lakeside, "li", "", o.wish("王小明")), 409, "room-price-changed")
+	dearer := c.want(c.Book(lakeside, "li", "", o.Wish("王小明")), 409, "room-price-changed")
 	o.Total = dearer.Price
-	b := c.want(c.book(lakeside, "li", "", o.wish("王小明")), 201, "booked")
+	b := c.want(c.Book(lakeside, "li", "", o.Wish("王小明")), 201, "booked")
 	if fmt.Sprint(b.Price) != fmt.Sprint(dearer.Price) {
 		t.Errorf("it costs %v, and cost %v", b.Price, dearer.Price)
 	}
@@ -203,25 +112,25 @@ func TestTheRatePlanIsTheOneThatWasFound(t *testing.T) {
 // TestGoneOrDearer: what was found may not be there any more.
 func TestGoneOrDearer(t *testing.T) {
 	t.Parallel()
-	c := startBooking(t, placed(lakeside, 0, ""), placed("hill", 1, ""))
+	c := startBooking(t, booktest.Placed(lakeside, 0, ""), booktest.Placed("hill", 1, ""))
 	hotel := c.OHIP[lakeside]
-	o := c.find(lakeside, "STD")
+	o := c.Find(lakeside, "STD")
 	if err := hotel.Reprice("STD", 999_00); err != nil {
 		t.Fatal(err)
 	}
-	dearer := c.want(c.book(lakeside, "li", "", o.wish("王小明")), 409, "room-price-changed")
+	dearer := c.want(c.Book(lakeside, "li", "", o.Wish("王小明")), 409, "room-price-changed")
 	o.Total = dearer.Price
 	if err := hotel.Reprice("STD", 555_00); err != nil {
 		t.Fatal(err)
 	}
-	cheaper := c.want(c.book(lakeside, "li", "", o.wish("王小明")), 201, "booked")
+	cheaper := c.want(c.Book(lakeside, "li", "", o.Wish("王小明")), 201, "booked")
 	if fmt.Sprint(cheaper.Price) == fmt.Sprint(o.Total) {
 		t.Errorf("it costs %v still", cheaper.Price)
 	}
 	if _, err := hotel.Reserve(ohip.Want{Count: o.Free - 1}); err != nil {
 		t.Fatal(err)
 	}
-	gone := c.want(c.book(lakeside, "li", "", o.wish("李小红")), 409, "room-gone")
+	gone := c.want(c.Book(lakeside, "li", "", o.Wish("李小红")), 409, "room-gone")
 	here := 0
 	for _, x := range gone.Alternatives {
 		if x["hotel"] == lakeside {
@@ -242,53 +151,53 @@ func TestGoneOrDearer(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	full := c.want(c.book(lakeside, "li", "", o.wish("李小红")), 409, "room-gone")
+	full := c.want(c.Book(lakeside, "li", "", o.Wish("李小红")), 409, "room-gone")
 	if len(full.Alternatives) != 1 || full.Alternatives[0]["hotel"] != "hill" || full.Alternatives[0]["distance_m"] == nil {
 		t.Errorf("a full hotel's neighbours: %v", full.Alternatives)
 	}
-	if c.standing(lakeside) != 1 || c.Number(`SELECT count(*) FROM room_bookings`) != 1 {
-		t.Errorf("%d stand", c.standing(lakeside))
+	if c.Standing(lakeside) != 1 || c.Number(`SELECT count(*) FROM room_bookings`) != 1 {
+		t.Errorf("%d stand", c.Standing(lakeside))
 	}
 }
 
 // TestAWishIsBookedOnce, whatever key it comes under and however often; one that is called off may be booked again.
 func TestAWishIsBookedOnce(t *testing.T) {
 	t.Parallel()
-	c := startBooking(t, placed(lakeside, 0, ""), placed("strict", 1, "  cancel: { days_before: 60, free_until: 0s }\n"))
-	wish := c.find(lakeside, "STD").wish("王小明")
-	first := c.book(lakeside, "li", "one", wish)
+	c := startBooking(t, booktest.Placed(lakeside, 0, ""), booktest.Placed("strict", 1, "  cancel: { days_before: 60, free_until: 0s }\n"))
+	wish := c.Find(lakeside, "STD").Wish("王小明")
+	first := c.Book(lakeside, "li", "one", wish)
 	b := c.want(first, 201, "booked")
-	if again := c.book(lakeside, "li", "one", wish); again.Text != first.Text || again.Header.Get("Idempotent-Replayed") != "true" {
+	if again := c.Book(lakeside, "li", "one", wish); again.Text != first.Text || again.Header.Get("Idempotent-Replayed") != "true" {
 		t.Errorf("again: %d %s", again.Status, again.Text)
 	}
-	if other := c.want(c.book(lakeside, "li", "two", wish), 409, "room-booked-already"); other.Confirmation != b.Confirmation {
+	if other := c.want(c.Book(lakeside, "li", "two", wish), 409, "room-booked-already"); other.Confirmation != b.Confirmation {
 		t.Errorf("another key: %+v", other)
 	}
 	wish["room"] = 2
-	c.want(c.book(lakeside, "li", "", wish), 201, "booked")
+	c.want(c.Book(lakeside, "li", "", wish), 201, "booked")
 	wish["room"] = 1
-	c.want(c.book(lakeside, "wang", "", wish), 201, "booked")
+	c.want(c.Book(lakeside, "wang", "", wish), 201, "booked")
 	if n := c.made(lakeside); n != 3 {
 		t.Errorf("%d reservations, want 3", n)
 	}
 
-	c.want(c.callOff(lakeside, "wang", b.Confirmation), 404, "room-booking-unknown")
-	c.want(c.callOff(lakeside, "li", "4711"), 404, "room-booking-unknown")
-	c.want(c.callOff("strict", "li", b.Confirmation), 404, "room-booking-unknown")
-	if off := c.want(c.callOff(lakeside, "li", b.Confirmation), 200, "cancelled"); off.Again || len(off.Pending) > 0 {
+	c.want(c.CallOff(lakeside, "wang", b.Confirmation), 404, "room-booking-unknown")
+	c.want(c.CallOff(lakeside, "li", "4711"), 404, "room-booking-unknown")
+	c.want(c.CallOff("strict", "li", b.Confirmation), 404, "room-booking-unknown")
+	if off := c.want(c.CallOff(lakeside, "li", b.Confirmation), 200, "cancelled"); off.Again || len(off.Pending) > 0 {
 		t.Errorf("%+v", off)
 	}
-	if off := c.want(c.callOff(lakeside, "li", b.Confirmation), 200, "cancelled"); !off.Again {
+	if off := c.want(c.CallOff(lakeside, "li", b.Confirmation), 200, "cancelled"); !off.Again {
 		t.Errorf("%+v", off)
 	}
-	if n := c.standing(lakeside); n != 2 {
+	if n := c.Standing(lakeside); n != 2 {
 		t.Errorf("%d stand, want 2", n)
 	}
-	c.want(c.book(lakeside, "li", "three", wish), 201, "booked")
+	c.want(c.Book(lakeside, "li", "three", wish), 201, "booked")
 
-	late := c.want(c.book("strict", "li", "", c.find("strict", "STD").wish("王小明")), 201, "booked")
-	c.want(c.callOff("strict", "li", late.Confirmation), 409, "room-cancel-too-late")
-	if c.standing("strict") != 1 {
+	late := c.want(c.Book("strict", "li", "", c.Find("strict", "STD").Wish("王小明")), 201, "booked")
+	c.want(c.CallOff("strict", "li", late.Confirmation), 409, "room-cancel-too-late")
+	if c.Standing("strict") != 1 {
 		t.Error("it was called off all the same")
 	}
 }
@@ -296,15 +205,15 @@ func TestAWishIsBookedOnce(t *testing.T) {
 // TestACancellationReachesTheHotelLater where its system does not answer.
 func TestACancellationReachesTheHotelLater(t *testing.T) {
 	t.Parallel()
-	c := startBooking(t, placed(lakeside, 0, ""))
-	b := c.want(c.book(lakeside, "li", "", c.find(lakeside, "STD").wish("王小明")), 201, "booked")
+	c := startBooking(t, booktest.Placed(lakeside, 0, ""))
+	b := c.want(c.Book(lakeside, "li", "", c.Find(lakeside, "STD").Wish("王小明")), 201, "booked")
 	c.Dial(lakeside, "pms", twin.Dial{Fault: twin.Hang})
-	if off := c.want(c.callOff(lakeside, "li", b.Confirmation), 200, "cancelled"); len(off.Pending) != 1 {
+	if off := c.want(c.CallOff(lakeside, "li", b.Confirmation), 200, "cancelled"); len(off.Pending) != 1 {
 		t.Errorf("%+v", off)
 	}
 	c.Dial(lakeside, "pms", twin.Dial{})
 	c.Quiet()
-	if c.standing(lakeside) != 0 {
+	if c.Standing(lakeside) != 0 {
 		t.Error("the hotel still has it")
 	}
 }
@@ -312,16 +221,16 @@ func TestACancellationReachesTheHotelLater(t *testing.T) {
 // TestALostAnswerIsAskedFor: the hotel has booked, and its answer was lost; while there is time it is found by our reference.
 func TestALostAnswerIsAskedFor(t *testing.T) {
 	t.Parallel()
-	c := startBooking(t, placed(lakeside, 0, ""))
-	wish := c.find(lakeside, "STD").wish("王小明")
+	c := startBooking(t, booktest.Placed(lakeside, 0, ""))
+	wish := c.Find(lakeside, "STD").Wish("王小明")
 	c.Dial(lakeside, "pms", twin.Dial{Fault: twin.Status5, AfterEffect: true, LatencyMS: 1000, Path: "/rsv/v1/hotels/" + lakeside + "/reservations"})
 	answer := make(chan flowtest.Answer, 1)
-	go func() { answer <- c.book(lakeside, "li", "", wish) }()
+	go func() { answer <- c.Book(lakeside, "li", "", wish) }()
 	c.Eventually("the hotel has it", func() bool { return c.made(lakeside) == 1 })
 	c.Dial(lakeside, "pms", twin.Dial{}) // lets the answer go
 	c.want(<-answer, 201, "booked")
-	if c.made(lakeside) != 1 || c.standing(lakeside) != 1 {
-		t.Errorf("made %d, standing %d", c.made(lakeside), c.standing(lakeside))
+	if c.made(lakeside) != 1 || c.Standing(lakeside) != 1 {
+		t.Errorf("made %d, standing %d", c.made(lakeside), c.Standing(lakeside))
 	}
 }
 
@@ -329,22 +238,22 @@ func TestALostAnswerIsAskedFor(t *testing.T) {
 // back, and the same request books anew.
 func TestTheGatewayDiesWhileItBooks(t *testing.T) {
 	t.Parallel()
-	c := startBooking(t, placed(lakeside, 0, ""))
-	wish := c.find(lakeside, "STD").wish("王小明")
+	c := startBooking(t, booktest.Placed(lakeside, 0, ""))
+	wish := c.Find(lakeside, "STD").Wish("王小明")
 	c.Dial(lakeside, "pms", twin.Dial{LatencyMS: 1000, AfterEffect: true, Path: "/rsv"})
 	dead := make(chan flowtest.Answer, 1)
-	go func() { dead <- c.book(lakeside, "li", "one", wish) }()
+	go func() { dead <- c.Book(lakeside, "li", "one", wish) }()
 	c.Eventually("the hotel has it", func() bool { return c.made(lakeside) == 1 })
 	c.Ledger.Set(ledgertest.AtBegin, ledgertest.Full)
 	c.Dial(lakeside, "pms", twin.Dial{}) // lets the answer go
 	c.want(<-dead, 503, "ledger-unavailable")
 	c.Ledger.Set(ledgertest.AtBegin, ledgertest.None)
 	c.Quiet()
-	if got := c.wrong(lakeside, "nothing"); got != "" {
+	if got := c.Wrong(lakeside, "nothing"); got != "" {
 		t.Fatal(got)
 	}
-	c.want(c.book(lakeside, "li", "one", wish), 201, "booked")
-	if c.standing(lakeside) != 1 || c.made(lakeside) != 2 {
-		t.Errorf("made %d, standing %d", c.made(lakeside), c.standing(lakeside))
+	c.want(c.Book(lakeside, "li", "one", wish), 201, "booked")
+	if c.Standing(lakeside) != 1 || c.made(lakeside) != 2 {
+		t.Errorf("made %d, standing %d", c.made(lakeside), c.Standing(lakeside))
 	}
 }

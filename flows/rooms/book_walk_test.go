@@ -15,6 +15,7 @@ import (
 	"github.com/warmgate/warmgate/backends/ohip"
 	"github.com/warmgate/warmgate/backends/twin"
 	"github.com/warmgate/warmgate/flows/checkin/checkintest"
+	"github.com/warmgate/warmgate/flows/rooms/booktest"
 	"github.com/warmgate/warmgate/gateway/ledger/ledgertest"
 )
 
@@ -22,7 +23,7 @@ import (
 // settle what waits. The model knows what was told to whom; the hotel's and the ledger's books are held against it.
 type bookWalk struct {
 	c      bookTown
-	offer  offered
+	offer  booktest.Offered
 	told   map[string]bool // by confirmation: the guest has it, and has not been told that it is off
 	asked  map[string]bool // they have asked for that
 	off    map[string]bool // they were told that it is
@@ -46,13 +47,13 @@ func TestBookingWalks(t *testing.T) {
 		}
 	}
 	rapid.Check(t, func(rt *rapid.T) {
-		small := placed(lakeside, 0, "  cancel: { free_until: 24h }\n")
+		small := booktest.Placed(lakeside, 0, "  cancel: { free_until: 24h }\n")
 		for i := range walkRooms {
 			small.Rooms = append(small.Rooms, ohip.TwinRoom{ID: fmt.Sprint(i + 1), Type: "STD"})
 		}
 		w := &bookWalk{c: startBooking(t, small), told: map[string]bool{}, asked: map[string]bool{}, off: map[string]bool{}}
 		defer w.c.Stop()
-		w.offer = w.c.find(lakeside, "STD")
+		w.offer = w.c.Find(lakeside, "STD")
 		rt.Repeat(map[string]func(*rapid.T){
 			"book": w.books, "book too": w.books, "race": w.races, "call off": w.callsOff, "call off too": w.callsOff,
 			"resolve": w.resolves, "settle": w.settles, "": w.always,
@@ -63,7 +64,7 @@ func TestBookingWalks(t *testing.T) {
 
 // wish is what one of few guests wants.
 func (w *bookWalk) wish(t *rapid.T) m {
-	b := w.offer.wish(rapid.SampledFrom([]string{"王小明", "李小红", "张三"}).Draw(t, "guest"))
+	b := w.offer.Wish(rapid.SampledFrom([]string{"王小明", "李小红", "张三"}).Draw(t, "guest"))
 	b["room"] = rapid.IntRange(1, 2).Draw(t, "room")
 	return b
 }
@@ -109,7 +110,7 @@ func (w *bookWalk) books(t *rapid.T) {
 	w.wishes++
 	key := fmt.Sprint("key ", rapid.IntRange(0, w.wishes).Draw(t, "key"))
 	mend := w.breaks(t)
-	a := w.c.book(lakeside, "li", key, wish)
+	a := w.c.Book(lakeside, "li", key, wish)
 	mend()
 	var s said
 	a.Into(w.c.T, &s)
@@ -129,7 +130,7 @@ func (w *bookWalk) races(t *rapid.T) {
 	status := make([]int, 3)
 	for i := range answers {
 		wg.Go(func() {
-			a := w.c.book(lakeside, "li", "", wish)
+			a := w.c.Book(lakeside, "li", "", wish)
 			a.Into(w.c.T, &answers[i])
 			status[i] = a.Status
 		})
@@ -152,7 +153,7 @@ func (w *bookWalk) callsOff(t *rapid.T) {
 	confirmation := rapid.SampledFrom(all).Draw(t, "confirmation")
 	w.asked[confirmation] = true
 	mend := w.breaks(t)
-	a := w.c.callOff(lakeside, "li", confirmation)
+	a := w.c.CallOff(lakeside, "li", confirmation)
 	mend()
 	var s said
 	a.Into(w.c.T, &s)
