@@ -76,7 +76,7 @@ func fieldsKey(w *strings.Builder, y int) {
 		say((&field{share: share, held: true}).colour(), fmt.Sprintf("%.0f %%", share*100), 68)
 	}
 	say(notHeld, "not as it has to be", 150)
-	fmt.Fprintf(w, `<text x="%d" y="%d" fill="#555555">%s</text>`+"\n", fieldsLeft, y+34, "of the machine budget; where there is nothing, the fault does not exist there")
+	fmt.Fprintf(w, `<text x="%d" y="%d" fill="#555555">%s</text>`+"\n", fieldsLeft, y+34, "of the machine budget; where there is nothing, there is no such case")
 }
 
 // journeyOf is whose a row is: the word before its comma.

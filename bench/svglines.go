@@ -98,7 +98,11 @@ func (o *line) draw(w *strings.Builder, s scale, colour string, values bool) {
 			fmt.Fprintf(w, `<line x1="%.1f" x2="%.1f" y1="%.1f" y2="%.1f" stroke="#333333"/>`, x, x, s.y(p.around.low), top)
 		}
 		if values && len(o.points) <= linesFew {
-			fmt.Fprintf(w, `<text x="%.1f" y="%.1f" text-anchor="middle">%.3g</text>`, x, top-7, p.value)
+			anchor := "middle"
+			if k == 0 { // not over the scale
+				anchor = "start"
+			}
+			fmt.Fprintf(w, `<text x="%.1f" y="%.1f" text-anchor="%s">%.3g</text>`, x, top-7, anchor, p.value)
 		}
 	}
 	dashes := ""
