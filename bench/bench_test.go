@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"math"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -95,6 +96,17 @@ func TestReportSaysWhatMissed(t *testing.T) {
 	}
 	if !r.stalled() {
 		t.Error("what is broken was measured")
+	}
+	few := &report{}
+	few.none("some", 2, 3)
+	few.none("many", 4, 3)
+	few.atMost("of nothing", "×", math.NaN(), 1, 2)
+	few.atLeast("of nothing", "×", math.NaN(), 1, 2)
+	few.control("below", 0.94)
+	for i, broken := range []bool{false, true, true, true, false} {
+		if f := few.figures[i]; !f.missed || f.broken != broken {
+			t.Errorf("%+v is missed, and broken: %v", f, broken)
+		}
 	}
 	r.exactly("lost", 1, 0)
 	if !r.figures[6].broken || r.stalled() {

@@ -103,7 +103,7 @@ func command(ctx context.Context, args []string, out io.Writer) error {
 	defer os.RemoveAll(dir)
 	switch args[0] {
 	case "report":
-		return writeReport(ctx, reportArgs{into: cmp.Or(*into, "bench"), scale: *scale, seed: *seed, binary: *binary, dir: dir, progress: os.Stderr}, out)
+		return writeReport(ctx, reportArgs{into: cmp.Or(*into, "bench"), scale: *scale, seed: *seed, binary: *binary, dir: dir, within: sectionWithin, progress: os.Stderr}, out)
 	case "systems":
 		return serveSystems(ctx, dir, *seed, out)
 	}

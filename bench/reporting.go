@@ -22,12 +22,13 @@ type reportArgs struct {
 	binary string
 	dir    string // of everything that is made on the way
 
-	progress io.Writer // what the proofs say meanwhile
+	within   time.Duration // that a proof has: one that takes longer is given up
+	progress io.Writer     // what the proofs say meanwhile
 }
 
 const (
 	resultsFile   = "RESULTS.md"
-	sectionWithin = 8 * time.Minute // a proof that takes longer is given up
+	sectionWithin = 8 * time.Minute
 )
 
 // reported is a proof in the report, with the scale that it has there.
@@ -82,7 +83,7 @@ func takeReport(ctx context.Context, self string, a reportArgs, out io.Writer) e
 
 // takeSection takes one proof and returns its section. An error says that the proof has failed or that something is missed.
 func takeSection(ctx context.Context, self string, a reportArgs, p reported, sections string, out io.Writer) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, sectionWithin)
+	ctx, cancel := context.WithTimeout(ctx, a.within)
 	defer cancel()
 	n := max(1, int(float64(p.n)*a.scale))
 	said := &strings.Builder{}
@@ -96,7 +97,7 @@ func takeSection(ctx context.Context, self string, a reportArgs, p reported, sec
 		return string(text), err
 	}
 	if ctx.Err() != nil {
-		err = fmt.Errorf("not at its end within %s", sectionWithin)
+		err = fmt.Errorf("not at its end within %s", a.within)
 	}
 	lines := strings.Split(strings.TrimSpace(said.String()), "\n")
 	failure := &report{}

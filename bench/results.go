@@ -163,8 +163,6 @@ func ratiosOf(text string) map[string]float64 {
 		switch {
 		case strings.HasPrefix(line, "#"):
 			title, column = strings.TrimSpace(strings.TrimLeft(line, "#")), -1
-		case cells == nil && strings.TrimSpace(line) != "":
-			column = -1
 		case slices.Contains(cells, overFloor):
 			column = slices.Index(cells, overFloor)
 		case len(cells) == 4 && cells[0] == "figure":

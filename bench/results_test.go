@@ -119,38 +119,6 @@ func TestMovedSaysWhatDiffersByMoreThanATenth(t *testing.T) {
 	}
 }
 
-// TestReportIsWrittenWithoutWhatFails has a program in the place of this one that keeps the sections of all proofs but one.
-func TestReportIsWrittenWithoutWhatFails(t *testing.T) {
-	self := filepath.Join(t.TempDir(), "self")
-	script := "#!/bin/sh\nfor last; do :; done\n" +
-		"if [ \"$1\" = peers ]; then echo 'bench: there is | no such thing' >&2; exit 1; fi\n" +
-		"mkdir -p \"$last/plots\" && printf '## %s: one\\n\\n| figure | is | promised | |\\n| **ready** | 7 ms | ≤ 9 ms, aim 3 ms | held |\\n' \"$1\" >\"$last/$1.md\" && echo '<svg/>' >\"$last/plots/$1.svg\"\n"
-	if err := os.WriteFile(self, []byte(script), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	into := t.TempDir()
-	var out strings.Builder
-	err := takeReport(t.Context(), self, reportArgs{into: into, scale: 1, binary: "none", dir: t.TempDir(), progress: io.Discard}, &out)
-	if !errors.Is(err, errMissed) {
-		t.Errorf("%v", err)
-	}
-	text, err := os.ReadFile(filepath.Join(into, resultsFile))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if head, _, _ := strings.Cut(string(text), "##"); !strings.Contains(head, "| start | ready | 7 ms | ≤ 9 ms | 3 ms | held |") {
-		t.Errorf("the gate is not at the head of\n%s", text)
-	}
-	for _, want := range []string{"## peers: it has failed", `there is \| no such thing`, "## start: one", "## KrakenD", "missed:\n\n- peers: "} {
-		if !strings.Contains(string(text), want) {
-			t.Errorf("%q is not in\n%s", want, text)
-		}
-	}
-	if plots, err := filepath.Glob(filepath.Join(into, "plots", "*.svg")); err != nil || len(plots) != len(inReport())-1 {
-		t.Error(plots, err)
-	}
-}
-
 func TestReportTakesProofsThatThereAre(t *testing.T) {
 	for _, p := range inReport() {
 		if !slices.ContainsFunc(proofs(), func(q proof) bool { return q.name == p.name }) {
