@@ -64,16 +64,18 @@ func (c *Client) Availability(ctx context.Context, q StayQuery) (*Availability, 
 		return nil, c.badInput(op, bad)
 	}
 	out := &Availability{AsOf: time.Now(), Offers: []Offer{}}
-	asked, at := q.query(), "" // the page's key
-	seen := map[[2]string]bool{}
+	asked, at := q.query(c.asking("par", "/availability")), "" // the page's key
+	var known offers
+	got := c.used.availability()
+	defer c.used.giveBackAvailability(got)
 	for page := range offerPages {
-		var got wireAvailability
+		got.reset()
 		empty := false
 		paged := asked
 		if at != "" {
 			paged = asked.with("pagePointerKey", at)
 		}
-		x := &exchange{op: op, method: "GET", path: paged.of(c.hotelPath("par", "/availability")), out: &got,
+		x := &exchange{op: op, method: "GET", path: string(paged), out: got,
 			whole: func() bool { return got.whole(c.hotel, q) }, absent: func() { empty = true }}
 		if err := c.do(ctx, x); err != nil {
 			return nil, err
@@ -81,7 +83,7 @@ func (c *Client) Availability(ctx context.Context, q StayQuery) (*Availability, 
 		if empty {
 			return out, nil
 		}
-		c.take(out, &got, q, seen)
+		c.take(out, got, q, &known)
 		more, next := got.next()
 		switch {
 		case !more:
@@ -110,8 +112,9 @@ func (q *StayQuery) flaw() string {
 	return ""
 }
 
-func (q *StayQuery) query() query {
-	asked := query(nil).with("adults", strconv.Itoa(q.Adults))
+// query adds the question to an address.
+func (q *StayQuery) query(asked query) query {
+	asked = asked.with("adults", strconv.Itoa(q.Adults))
 	for _, years := range q.ChildAges {
 		asked = asked.with("childAge", strconv.Itoa(years))
 	}
@@ -120,20 +123,19 @@ func (q *StayQuery) query() query {
 }
 
 // take adds a page's offers, each once. A later page may begin with what the one before ended with.
-func (c *Client) take(out *Availability, page *wireAvailability, q StayQuery, seen map[[2]string]bool) {
+func (c *Client) take(out *Availability, page *wireAvailability, q StayQuery, known *offers) {
+	out.Offers = slices.Grow(out.Offers, min(len(page.rates), maxOffers-len(out.Offers)))
 	for i := range page.Segments {
 		s := &page.Segments[i]
 		out.Closed = out.Closed || s.Closed
 		for j := range s.Stays {
 			for k := range s.Stays[j].Rates {
 				r := &s.Stays[j].Rates[k]
-				key := [2]string{r.RoomType, r.RatePlan}
 				switch {
-				case seen[key] || r.Pseudo:
+				case r.Pseudo || known.has(out.Offers, r.RoomType, r.RatePlan):
 				case len(out.Offers) == maxOffers:
 					out.More = true
 				default:
-					seen[key] = true
 					out.Offers = append(out.Offers, c.offer(r, s, q))
 				}
 			}
@@ -144,6 +146,26 @@ func (c *Client) take(out *Availability, page *wireAvailability, q StayQuery, se
 			out.Offers[i].Free, out.Offers[i].AtLeast = 0, false
 		}
 	}
+}
+
+// offers tells whether an offer is there already. Few are looked through, many are found by a map.
+type offers struct{ many map[[2]string]bool }
+
+const fewOffers = 32
+
+func (o *offers) has(all []Offer, roomType, ratePlan string) bool {
+	if len(all) <= fewOffers {
+		return slices.ContainsFunc(all, func(o Offer) bool { return o.RoomType == roomType && o.RatePlan == ratePlan })
+	}
+	if o.many == nil {
+		o.many = make(map[[2]string]bool, 4*fewOffers)
+		for i := range all[:len(all)-1] {
+			o.many[[2]string{all[i].RoomType, all[i].RatePlan}] = true
+		}
+	}
+	last := &all[len(all)-1] // since the question before
+	o.many[[2]string{last.RoomType, last.RatePlan}] = true
+	return o.many[[2]string{roomType, ratePlan}]
 }
 
 func (c *Client) offer(r *wireRoomRate, s *wireSegment, q StayQuery) Offer {

@@ -9,9 +9,20 @@ import (
 	"github.com/warmgate/warmgate/gateway"
 )
 
-// wireAvailability is one page of what a hotel has.
+// wireAvailability is one page of what a hotel has. It is used again and again.
 type wireAvailability struct {
 	Segments []wireSegment `json:"hotelAvailability"`
+
+	rates   []wireRoomRate // of all stays, each of which has a part of them
+	amounts []byte         // likewise
+}
+
+// reset makes room for another page, and forgets the one before.
+func (w *wireAvailability) reset() {
+	clear(w.Segments)
+	clear(w.rates)
+	clear(w.amounts)
+	*w = wireAvailability{Segments: w.Segments[:0], rates: w.rates[:0], amounts: w.amounts[:0]}
 }
 
 type wireSegment struct {

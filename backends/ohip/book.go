@@ -104,7 +104,7 @@ func (c *Client) ByReference(ctx context.Context, reference string) ([]Reservati
 	if !wire.IsVisible(reference, maxReference) {
 		return nil, c.badInput(op, "reference")
 	}
-	all, err := c.search(ctx, op, query(nil).with("externalReferenceIds", reference).with("externalSystemCodes", c.sales.ExternalSystem).
+	all, err := c.search(ctx, op, c.reservations().with("externalReferenceIds", reference).with("externalSystemCodes", c.sales.ExternalSystem).
 		with("resvExternalReferencesToFetch", c.sales.ExternalSystem))
 	if err != nil {
 		return nil, err

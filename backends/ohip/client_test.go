@@ -294,12 +294,12 @@ func TestReservationsAreFound(t *testing.T) {
 func TestRoomsWithBothStatuses(t *testing.T) {
 	w := newWorld(t, nil)
 	ctx := twintest.Within(t, 10*time.Second)
-	all, err := w.client.Rooms(ctx, ohip.RoomQuery{})
+	all, err := w.client.AllRooms(ctx, ohip.RoomQuery{})
 	if err != nil || len(all) != 200 || all[0].ID != "201" || all[0].Floor != "2" || !slices.Equal(all[0].Connecting, []string{"202"}) || !all[0].Free() {
 		t.Fatalf("Rooms = %d %+v, %v", len(all), all[0], err)
 	}
 	fine(t, w.twin.Build(150, "STD")) // more than a page
-	if all, err = w.client.Rooms(ctx, ohip.RoomQuery{}); err != nil || len(all) != 350 {
+	if all, err = w.client.AllRooms(ctx, ohip.RoomQuery{}); err != nil || len(all) != 350 {
 		t.Fatalf("Rooms over two pages = %d, %v", len(all), err)
 	}
 	in, err := w.twin.Occupy("305")
@@ -309,7 +309,7 @@ func TestRoomsWithBothStatuses(t *testing.T) {
 	held := w.make(t, ohip.Want{Scenario: ohip.Assigned})
 	count := func(q ohip.RoomQuery) (int, []string) {
 		t.Helper()
-		rooms, err := w.client.Rooms(ctx, q)
+		rooms, err := w.client.AllRooms(ctx, q)
 		fine(t, err)
 		var ids []string
 		for _, r := range rooms {
@@ -364,8 +364,8 @@ func TestNothingIsSent(t *testing.T) {
 			_, err := w.client.ByName(ctx, ohip.NameQuery{Surname: "a", From: tomorrow, To: today})
 			return err
 		}},
-		"half the nights":  {wire.ReasonInput, func() error { _, err := w.client.Rooms(ctx, ohip.RoomQuery{From: today}); return err }},
-		"no nights":        {wire.ReasonInput, func() error { _, err := w.client.Rooms(ctx, ohip.RoomQuery{From: today, To: today}); return err }},
+		"half the nights":  {wire.ReasonInput, func() error { _, err := w.client.AllRooms(ctx, ohip.RoomQuery{From: today}); return err }},
+		"no nights":        {wire.ReasonInput, func() error { _, err := w.client.AllRooms(ctx, ohip.RoomQuery{From: today, To: today}); return err }},
 		"no keys":          {wire.ReasonInput, keys(with(func(o *ohip.KeyOrder) { o.Count = 0 }))},
 		"too many keys":    {wire.ReasonInput, keys(with(func(o *ohip.KeyOrder) { o.Count = 9 }))},
 		"keys for no time": {wire.ReasonInput, keys(with(func(o *ohip.KeyOrder) { o.To = o.From }))},

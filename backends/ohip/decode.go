@@ -35,6 +35,9 @@ type wireReservations struct {
 	} `json:"reservations"`
 }
 
+// reset makes room for another answer.
+func (w *wireReservations) reset() { *w = wireReservations{} }
+
 func (w *wireReservations) whole() bool {
 	return !slices.ContainsFunc(w.Reservations.Info, func(i wireReservationInfo) bool {
 		return idOf(i.IDs, "Reservation") == "" || i.Status == "" || !isDay(i.Stay.Arrival) || !isDay(i.Stay.Departure)

@@ -59,7 +59,7 @@ func FuzzAnswer(f *testing.F) {
 		if err2 == nil && (v.ID == "" || v.Status == "") {
 			t.Errorf("half a reservation: %+v", v)
 		}
-		rooms, err3 := c.Rooms(ctx, RoomQuery{})
+		rooms, err3 := c.AllRooms(ctx, RoomQuery{})
 		for _, r := range rooms {
 			if r.ID == "" || r.Housekeeping == "" || r.FrontOffice == "" {
 				t.Errorf("half a room: %+v", r)

@@ -48,7 +48,7 @@ func effects(t *testing.T, w world) []effect {
 	_, err := w.client.IssueKeys(ctx, order(withKeys, withKeys.RoomID))
 	fine(t, err)
 	unwanted := w.make(t, ohip.Want{Scenario: ohip.Tomorrow})
-	spare, err := w.client.Rooms(ctx, ohip.RoomQuery{Types: []string{"STD"}, From: today, To: tomorrow, Housekeeping: []ohip.Housekeeping{ohip.Clean}})
+	spare, err := w.client.AllRooms(ctx, ohip.RoomQuery{Types: []string{"STD"}, From: today, To: tomorrow, Housekeeping: []ohip.Housekeeping{ohip.Clean}})
 	fine(t, err)
 	room := spare[0].ID
 	return []effect{
@@ -243,7 +243,7 @@ func TestAnswersToReadsAreJudged(t *testing.T) {
 		ctx := twintest.Within(t, 5*time.Second)
 		_, err := client.ByConfirmation(ctx, "7")
 		judged(t, "ByConfirmation", c.body, err, c.search)
-		_, err = client.Rooms(ctx, ohip.RoomQuery{})
+		_, err = client.AllRooms(ctx, ohip.RoomQuery{})
 		judged(t, "Rooms", c.body, err, c.room)
 		_, err = client.VerifyCheckIn(ctx, "1")
 		if c.verif {

@@ -104,6 +104,7 @@ type Config struct {
 // Client speaks for one hotel. It is safe for concurrent use.
 type Client struct {
 	hotel      string
+	escaped    string // the hotel in a path
 	wire       *wire.Client
 	token      *token
 	codes      map[string]Refusal
@@ -112,6 +113,7 @@ type Client struct {
 	sales      Sales
 	borrowed   bool           // connections and token are another client's
 	lane       *sockets.Share // of one that has borrowed them
+	used       *used          // shared with those that have borrowed them
 }
 
 var (
@@ -144,7 +146,7 @@ func New(cfg Config) (*Client, error) {
 	}
 	cfg.Sales.ExternalSystem = orElse(cfg.Sales.ExternalSystem, DefaultExternalSystem)
 	return &Client{hotel: cfg.HotelID, wire: calls, token: t, codes: codes, accessible: slices.Clone(cfg.AccessibleFeatures),
-		breakfast: slices.Clone(cfg.BreakfastPackages), sales: cfg.Sales}, nil
+		breakfast: slices.Clone(cfg.BreakfastPackages), sales: cfg.Sales, escaped: url.PathEscape(cfg.HotelID), used: new(used)}, nil
 }
 
 // At returns a client of another hotel behind the same gateway, one of a chain: with the same credential, token, connections
@@ -154,7 +156,7 @@ func (c *Client) At(hotelID string) (*Client, error) {
 		return nil, fmt.Errorf("cannot use ohip hotel_id: want 1 to %d visible ASCII characters, got %d bytes", maxRoomID, len(hotelID))
 	}
 	other := *c
-	other.hotel, other.borrowed, other.lane = hotelID, true, c.wire.Lane()
+	other.hotel, other.escaped, other.borrowed, other.lane = hotelID, url.PathEscape(hotelID), true, c.wire.Lane()
 	return &other, nil
 }
 
@@ -195,8 +197,10 @@ func (c *Client) Close() {
 
 // hotelPath returns the path of what belongs to the hotel: module "fof", rest "/rooms".
 func (c *Client) hotelPath(module, rest string) string {
-	return "/" + module + "/v1/hotels/" + url.PathEscape(c.hotel) + rest
+	return "/" + module + hotels + c.escaped + rest
 }
+
+const hotels = "/v1/hotels/"
 
 // reservationPath returns the path of what belongs to one reservation of the hotel.
 func (c *Client) reservationPath(module, id, rest string) string {

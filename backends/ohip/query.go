@@ -1,23 +1,27 @@
 package ohip
 
-import "net/url"
+import (
+	"bytes"
+	"net/url"
+)
 
-// query is the query of an address as it is sent. The zero value is empty.
+// query is the path of an address with its query, as they are sent.
 type query []byte
+
+// asking returns the path of what belongs to the hotel, module "fof", rest "/rooms", for parameters to follow.
+func (c *Client) asking(module, rest string) query {
+	q := make(query, 0, 256)
+	return append(append(append(append(append(q, '/'), module...), hotels...), c.escaped...), rest...)
+}
 
 // with returns the query with a parameter more, once for each value.
 func (q query) with(name string, values ...string) query {
-	if q == nil {
-		q = make(query, 0, 256)
-	}
 	for _, v := range values {
-		if len(q) > 0 {
-			q = append(q, '&')
+		between := byte('&')
+		if bytes.IndexByte(q, '?') < 0 {
+			between = '?'
 		}
-		q = append(append(append(q, name...), '='), url.QueryEscape(v)...)
+		q = append(append(append(append(q, between), name...), '='), url.QueryEscape(v)...)
 	}
 	return q
 }
-
-// of returns a path with the query.
-func (q query) of(path string) string { return path + "?" + string(q) }

@@ -65,7 +65,7 @@ func readWords(r *jsonread.Reader, page *[]string) []string {
 }
 
 // since returns what was appended since from, nil for nothing: whoever appends to it changes nothing else.
-func since(page []string, from int) []string {
+func since[T any](page []T, from int) []T {
 	if len(page) == from {
 		return nil
 	}

@@ -1,7 +1,7 @@
 package ohip
 
 import (
-	"slices"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/warmgate/warmgate/backends/wire/jsonread"
 )
@@ -15,12 +15,12 @@ func (w *wireAvailability) read(r *jsonread.Reader) {
 		}
 		for a := r.Array(); a.Next(); {
 			w.Segments = append(w.Segments, wireSegment{})
-			w.Segments[len(w.Segments)-1].read(r)
+			w.Segments[len(w.Segments)-1].read(r, w)
 		}
 	}
 }
 
-func (w *wireSegment) read(r *jsonread.Reader) {
+func (w *wireSegment) read(r *jsonread.Reader, page *wireAvailability) {
 	for o := r.Object(); o.Next(); {
 		switch string(o.Name()) {
 		case "hotelId":
@@ -34,7 +34,7 @@ func (w *wireSegment) read(r *jsonread.Reader) {
 		case "roomStays":
 			for a := r.Array(); a.Next(); {
 				w.Stays = append(w.Stays, wireOffered{})
-				w.Stays[len(w.Stays)-1].read(r)
+				w.Stays[len(w.Stays)-1].read(r, page)
 			}
 		case "masterInfo":
 			w.readMaster(r)
@@ -44,7 +44,7 @@ func (w *wireSegment) read(r *jsonread.Reader) {
 	}
 }
 
-func (w *wireOffered) read(r *jsonread.Reader) {
+func (w *wireOffered) read(r *jsonread.Reader, page *wireAvailability) {
 	for o := r.Object(); o.Next(); {
 		switch string(o.Name()) {
 		case "arrivalDate":
@@ -52,13 +52,12 @@ func (w *wireOffered) read(r *jsonread.Reader) {
 		case "departureDate":
 			w.Departure = r.String()
 		case "roomRates":
+			from := len(page.rates)
 			for a := r.Array(); a.Next(); {
-				if w.Rates == nil {
-					w.Rates = make([]wireRoomRate, 0, 8)
-				}
-				w.Rates = append(w.Rates, wireRoomRate{})
-				w.Rates[len(w.Rates)-1].read(r)
+				page.rates = append(page.rates, wireRoomRate{})
+				page.rates[len(page.rates)-1].read(r, page)
 			}
+			w.Rates = since(page.rates, from)
 		default:
 			r.Skip()
 		}
@@ -101,7 +100,7 @@ func (w *wireRoomType) read(r *jsonread.Reader) {
 	}
 }
 
-func (w *wireRoomRate) read(r *jsonread.Reader) {
+func (w *wireRoomRate) read(r *jsonread.Reader, page *wireAvailability) {
 	for o := r.Object(); o.Next(); {
 		switch string(o.Name()) {
 		case "roomType":
@@ -126,7 +125,7 @@ func (w *wireRoomRate) read(r *jsonread.Reader) {
 		case "taxIncluded":
 			w.TaxIncluded = r.Bool()
 		case "total":
-			w.Total.read(r)
+			w.Total.read(r, page)
 		case "mealPlans":
 			for a := r.Array(); a.Next(); {
 				w.Meals = append(w.Meals, readMeal(r))
@@ -141,19 +140,26 @@ func (w *wireRoomRate) read(r *jsonread.Reader) {
 	}
 }
 
-func (t *wireTotal) read(r *jsonread.Reader) {
+func (t *wireTotal) read(r *jsonread.Reader, page *wireAvailability) {
 	for o := r.Object(); o.Next(); {
 		switch string(o.Name()) {
 		case "amountBeforeTax":
-			t.Before = slices.Clone(r.Raw())
+			t.Before = page.amount(r.Raw())
 		case "amountAfterTax":
-			t.After = slices.Clone(r.Raw())
+			t.After = page.amount(r.Raw())
 		case "currencyCode":
 			t.Currency = r.String()
 		default:
 			r.Skip()
 		}
 	}
+}
+
+// amount keeps an amount as it is written.
+func (w *wireAvailability) amount(text []byte) jsontext.Value {
+	from := len(w.amounts)
+	w.amounts = append(w.amounts, text...)
+	return since(w.amounts, from)
 }
 
 func readMeal(r *jsonread.Reader) (m wireMeal) {

@@ -2,7 +2,7 @@ package ohip
 
 import "github.com/warmgate/warmgate/backends/wire/jsonread"
 
-// roomPage is one page of rooms, behind those of the pages before.
+// roomPage is one page of rooms. It is used again and again.
 type roomPage struct {
 	rooms   []Room
 	hasMore bool
@@ -14,6 +14,14 @@ type roomPage struct {
 
 // whole reports whether each room has what callers rely on.
 func (p *roomPage) whole() bool { return !p.half }
+
+// reset makes room for another page, and forgets the one before.
+func (p *roomPage) reset() {
+	clear(p.rooms)
+	clear(p.words)
+	clear(p.stays)
+	*p = roomPage{rooms: p.rooms[:0], words: p.words[:0], stays: p.stays[:0]}
+}
 
 // read implements readable.
 func (p *roomPage) read(r *jsonread.Reader) {
@@ -37,9 +45,6 @@ func (p *roomPage) read(r *jsonread.Reader) {
 
 func (p *roomPage) readRooms(r *jsonread.Reader) {
 	for a := r.Array(); a.Next(); {
-		if cap(p.rooms) == 0 {
-			p.rooms, p.words = make([]Room, 0, 32), make([]string, 0, 64)
-		}
 		p.rooms = append(p.rooms, Room{})
 		room := &p.rooms[len(p.rooms)-1]
 		p.readRoom(r, room)

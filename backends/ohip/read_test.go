@@ -57,7 +57,7 @@ func pagesOf(w *wireAvailability) any {
 	q := StayQuery{From: "2026-05-02", To: "2026-05-04", Adults: 2}
 	c := &Client{hotel: "H", accessible: []string{"ADA"}, breakfast: []string{"BRK"}}
 	out := &Availability{}
-	c.take(out, w, q, map[[2]string]bool{})
+	c.take(out, w, q, new(offers))
 	more, next := w.next()
 	return []any{*out, more, next, w.whole("H", q)}
 }

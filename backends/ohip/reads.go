@@ -2,6 +2,7 @@ package ohip
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -24,7 +25,7 @@ func (c *Client) Reservation(ctx context.Context, id string) (*Reservation, erro
 	if !isText(id, maxID) {
 		return nil, c.badInput(op, "reservation id")
 	}
-	all, err := c.search(ctx, op, query(nil).with("reservationIdList", id))
+	all, err := c.search(ctx, op, c.reservations().with("reservationIdList", id))
 	if err != nil {
 		return nil, err
 	}
@@ -43,7 +44,7 @@ func (c *Client) ByConfirmation(ctx context.Context, number string) ([]Reservati
 	if !isText(number, maxID) {
 		return nil, c.badInput(op, "confirmation number")
 	}
-	return c.search(ctx, op, query(nil).with("confirmationNumberList", number))
+	return c.search(ctx, op, c.reservations().with("confirmationNumberList", number))
 }
 
 // ByName returns at most 50 reservations of a guest by name and day of arrival. How a hotel compares names is its own
@@ -56,17 +57,20 @@ func (c *Client) ByName(ctx context.Context, q NameQuery) ([]Reservation, error)
 	case !isDay(q.From) || !isDay(q.To) || q.To < q.From:
 		return nil, c.badInput(op, "days of arrival")
 	}
-	asked := query(nil).with("surname", q.Surname).with("arrivalStartDate", q.From).with("arrivalEndDate", q.To)
+	asked := c.reservations().with("surname", q.Surname).with("arrivalStartDate", q.From).with("arrivalEndDate", q.To)
 	if q.GivenName != "" {
 		asked = asked.with("givenName", q.GivenName)
 	}
 	return c.search(ctx, op, asked)
 }
 
+// reservations begins a question for them.
+func (c *Client) reservations() query { return c.asking("rsv", "/reservations") }
+
 func (c *Client) search(ctx context.Context, op string, q query) ([]Reservation, error) {
 	q = q.with("fetchInstructions", "Reservation").with("limit", strconv.Itoa(maxFound))
 	var out wireReservations
-	if err := c.get(ctx, op, q.of(c.hotelPath("rsv", "/reservations")), &out, out.whole); err != nil {
+	if err := c.get(ctx, op, string(q), &out, out.whole); err != nil {
 		return nil, err
 	}
 	found := make([]Reservation, 0, len(out.Reservations.Info))
@@ -96,13 +100,14 @@ func (c *Client) VerifyCheckIn(ctx context.Context, id string) (*Verified, error
 	return out.verified(), nil
 }
 
-// Rooms returns the rooms that q asks for, at most 4,000, page by page within the one deadline. A read.
-func (c *Client) Rooms(ctx context.Context, q RoomQuery) ([]Room, error) {
+// Rooms gives the rooms that q asks for to take, page by page within the one deadline, at most 4,000 in all. take may keep
+// strings of a room, but nothing else of it; where Rooms fails, what it has given is not all. A read.
+func (c *Client) Rooms(ctx context.Context, q RoomQuery, take func(page []Room)) error {
 	const op = "Rooms"
 	if (q.From == "") != (q.To == "") || q.From != "" && (!isDay(q.From) || !isDay(q.To) || q.To <= q.From) {
-		return nil, c.badInput(op, "nights")
+		return c.badInput(op, "nights")
 	}
-	asked := query(nil).with("limit", strconv.Itoa(pageSize)).with("roomType", q.Types...)
+	asked := c.asking("fof", "/rooms").with("limit", strconv.Itoa(pageSize)).with("roomType", q.Types...)
 	for _, h := range q.Housekeeping {
 		asked = asked.with("hotelRoomStatus", string(h))
 	}
@@ -115,7 +120,7 @@ func (c *Client) Rooms(ctx context.Context, q RoomQuery) ([]Room, error) {
 	if q.From != "" {
 		asked = asked.with("hotelRoomStartDate", q.From).with("hotelRoomEndDate", q.To)
 	}
-	return c.rooms(ctx, op, asked)
+	return c.rooms(ctx, op, asked, take)
 }
 
 // Room returns one room. A number that the hotel does not have is refused with RefusedNoSuchRoom. A read.
@@ -124,34 +129,37 @@ func (c *Client) Room(ctx context.Context, id string) (*Room, error) {
 	if !isText(id, maxRoomID) {
 		return nil, c.badInput(op, "room id")
 	}
-	rooms, err := c.rooms(ctx, op, query(nil).with("fromRoomNumber", id).with("toRoomNumber", id).with("limit", strconv.Itoa(pageSize)))
+	asked := c.asking("fof", "/rooms").with("fromRoomNumber", id).with("toRoomNumber", id).with("limit", strconv.Itoa(pageSize))
+	var found *Room
+	err := c.rooms(ctx, op, asked, func(page []Room) {
+		if i := slices.IndexFunc(page, func(r Room) bool { return r.ID == id }); i >= 0 && found == nil {
+			found = page[i].clone()
+		}
+	})
+	if err == nil && found == nil {
+		err = c.notFound(op, RefusedNoSuchRoom)
+	}
 	if err != nil {
 		return nil, err
 	}
-	for i := range rooms {
-		if rooms[i].ID == id {
-			return &rooms[i], nil
-		}
-	}
-	return nil, c.notFound(op, RefusedNoSuchRoom)
+	return found, nil
 }
 
-func (c *Client) rooms(ctx context.Context, op string, q query) ([]Room, error) {
+func (c *Client) rooms(ctx context.Context, op string, q query, take func(page []Room)) error {
 	q = q.with("includeAllRoomConditions", "true")
-	found := []Room{}
-	for page := range maxPages {
-		out := roomPage{rooms: found}
-		path := q.with("offset", strconv.Itoa(page*pageSize)).of(c.hotelPath("fof", "/rooms"))
-		if err := c.get(ctx, op, path, &out, out.whole); err != nil {
-			return nil, err
+	page := c.used.page()
+	defer c.used.giveBack(page)
+	for n := range maxPages {
+		page.reset()
+		if err := c.get(ctx, op, string(q.with("offset", strconv.Itoa(n*pageSize))), page, page.whole); err != nil {
+			return err
 		}
-		more := len(out.rooms) > len(found)
-		found = out.rooms
-		if !out.hasMore || !more {
+		take(page.rooms)
+		if !page.hasMore || len(page.rooms) == 0 {
 			break
 		}
 	}
-	return found, nil
+	return nil
 }
 
 // Keys returns the keys of a reservation that open a room now, none when there are none. This is how keys of unknown

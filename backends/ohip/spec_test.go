@@ -184,7 +184,7 @@ func exercise(t *testing.T, w world) {
 	must(w.client.UndoCheckIn(ctx, "4711", true))
 	_, err = w.client.ByName(ctx, ohip.NameQuery{Surname: "łukasz", GivenName: "x", From: yesterday, To: tomorrow})
 	must(err)
-	_, err = w.client.Rooms(ctx, ohip.RoomQuery{Types: []string{"STD", "TWN"}, Floor: "2", Housekeeping: []ohip.Housekeeping{ohip.Clean, ohip.Dirty},
+	_, err = w.client.AllRooms(ctx, ohip.RoomQuery{Types: []string{"STD", "TWN"}, Floor: "2", Housekeeping: []ohip.Housekeeping{ohip.Clean, ohip.Dirty},
 		FrontOffice: ohip.Vacant, From: today, To: tomorrow})
 	must(err)
 	exerciseBooking(t, w, must)

@@ -351,7 +351,7 @@ func TestWhatTheHotelDoesByHand(t *testing.T) {
 	if state(late.ID) != ohip.Left {
 		t.Error("vacated")
 	}
-	rooms, err := w.client.Rooms(ctx, ohip.RoomQuery{From: today, To: tomorrow, Housekeeping: []ohip.Housekeeping{ohip.Clean}})
+	rooms, err := w.client.AllRooms(ctx, ohip.RoomQuery{From: today, To: tomorrow, Housekeeping: []ohip.Housekeeping{ohip.Clean}})
 	if err != nil || len(rooms) != 200 {
 		t.Errorf("%d rooms after all have left, %v", len(rooms), err)
 	}

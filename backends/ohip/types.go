@@ -150,6 +150,13 @@ type Room struct {
 	Held         bool     // somebody at the hotel holds it back by hand
 }
 
+// clone returns a copy that has nothing in common with r.
+func (r *Room) clone() *Room {
+	c := *r
+	c.Features, c.Connecting, c.Today, c.Stays = slices.Clone(r.Features), slices.Clone(r.Connecting), slices.Clone(r.Today), slices.Clone(r.Stays)
+	return &c
+}
+
 // Stay is a reservation that a room has today.
 type Stay struct {
 	ReservationID string

@@ -146,8 +146,10 @@ func (l *look) ready(_ *gateway.Venue, to flow.Connection, b *call.Bindings) (fu
 		return nil, err
 	}
 	call.BindRead(b, l.rooms, to.Instance, func(ctx context.Context, _ Wish) ([]Room, error) {
-		all, err := c.Rooms(ctx, ohip.RoomQuery{Housekeeping: []ohip.Housekeeping{ohip.Clean, ohip.Inspected}, FrontOffice: ohip.Vacant})
-		return roomsOf(all), err
+		var all []Room
+		err := c.Rooms(ctx, ohip.RoomQuery{Housekeeping: []ohip.Housekeeping{ohip.Clean, ohip.Inspected}, FrontOffice: ohip.Vacant},
+			func(page []ohip.Room) { all = addRooms(all, page) })
+		return all, err
 	})
 	return c.Close, nil
 }

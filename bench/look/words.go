@@ -1,6 +1,8 @@
 package main
 
 import (
+	"slices"
+
 	"github.com/warmgate/warmgate/backends/ohip"
 	"github.com/warmgate/warmgate/gateway"
 )
@@ -55,12 +57,13 @@ func bookingOf(r *ohip.Reservation) Booking {
 	return b
 }
 
-func roomsOf(all []ohip.Room) []Room {
-	out := make([]Room, len(all))
-	for i := range all {
-		out[i] = Room{Number: all[i].ID, Type: all[i].Type, Floor: all[i].Floor}
+// addRooms adds a page of rooms to those of the pages before.
+func addRooms(all []Room, page []ohip.Room) []Room {
+	all = slices.Grow(all, len(page))
+	for i := range page {
+		all = append(all, Room{Number: page[i].ID, Type: page[i].Type, Floor: page[i].Floor})
 	}
-	return out
+	return all
 }
 
 func offersOf(a *ohip.Availability) []Offer {

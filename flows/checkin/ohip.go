@@ -95,19 +95,25 @@ func ohipState(s ohip.State) State {
 
 // rooms lists the rooms that are ready and empty.
 func (d *ohipDesk) rooms(ctx context.Context, _ Arrival) (Rooms, error) {
-	all, err := d.client.Rooms(ctx, ohip.RoomQuery{Housekeeping: d.ready, FrontOffice: ohip.Vacant})
+	out := Rooms{}
+	err := d.client.Rooms(ctx, ohip.RoomQuery{Housekeeping: d.ready, FrontOffice: ohip.Vacant}, func(page []ohip.Room) {
+		out = slices.Grow(out, len(page))
+		for i := range page {
+			out = append(out, roomOf(&page[i]))
+		}
+	})
 	if err != nil {
 		return nil, d.fate(err)
 	}
-	out := make(Rooms, 0, len(all))
-	for i := range all {
-		r := Room{ID: all[i].ID, Number: all[i].ID, Type: all[i].Type, Floor: all[i].Floor, Ready: true, Free: all[i].Free(), Doors: all[i].Connecting}
-		for _, s := range all[i].Stays {
-			r.For = append(r.For, s.ReservationID)
-		}
-		out = append(out, r)
-	}
 	return out, nil
+}
+
+func roomOf(r *ohip.Room) Room {
+	out := Room{ID: r.ID, Number: r.ID, Type: r.Type, Floor: r.Floor, Ready: true, Free: r.Free(), Doors: slices.Clone(r.Connecting)}
+	for _, s := range r.Stays {
+		out.For = append(out.For, s.ReservationID)
+	}
+	return out
 }
 
 func (d *ohipDesk) assign(ctx context.Context, _ string, a Assignment) (Assigned, error) {

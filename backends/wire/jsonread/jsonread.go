@@ -86,10 +86,14 @@ func (o *Object) Name() []byte { return o.name }
 // Next goes on to the next member and reports whether there is one.
 func (o *Object) Next() bool {
 	r := o.r
-	if r == nil || r.wrong || r.over('}', o.begun) {
-		if r != nil {
-			r.names, o.r = r.names[:min(o.names, len(r.names))], nil
-		}
+	if r == nil {
+		return false
+	}
+	if o.usual() {
+		return true
+	}
+	if r.wrong || r.over('}', o.begun) {
+		r.names, o.r = r.names[:min(o.names, len(r.names))], nil
 		return false
 	}
 	o.begun = true
@@ -111,6 +115,39 @@ func (o *Object) Next() bool {
 	return true
 }
 
+// usual goes on to a member that is written as programs write them: a plain name in ASCII, no space before or behind it, and
+// none like it before. It reports false, and has done nothing, where the next one is not.
+func (o *Object) usual() bool {
+	r := o.r
+	data, i := r.data, r.at
+	if o.begun && i < len(data) && data[i] == ',' {
+		i++
+	} else if o.begun {
+		return false
+	}
+	if i >= len(data) || data[i] != '"' || r.wrong {
+		return false
+	}
+	i++
+	from := i
+	for i+8 <= len(data) {
+		ordinary := ordinaryIn(binary.LittleEndian.Uint64(data[i:]))
+		if i += ordinary; ordinary < 8 {
+			break
+		}
+	}
+	if i+1 >= len(data) || data[i] != '"' || data[i+1] != ':' {
+		return false
+	}
+	bit := mark(data[from:i])
+	if o.seen&bit != 0 {
+		return false
+	}
+	o.seen, o.begun, o.name, r.at = o.seen|bit, true, data[from:i], i+2
+	r.names = append(r.names, span{int32(from), int32(i)})
+	return true
+}
+
 // unquote takes a name that is written with escapes.
 func (r *Reader) unquote(o *Object, quoted []byte, at *span) bool {
 	name, err := jsontext.AppendUnquote(nil, quoted)
@@ -126,11 +163,7 @@ func (r *Reader) unquote(o *Object, quoted []byte, at *span) bool {
 // again reports whether the object has had a member of the name of this one.
 func (o *Object) again() bool {
 	name := o.name
-	mark := uint(len(name))
-	if len(name) > 0 {
-		mark += 7*uint(name[0]) + 31*uint(name[len(name)-1]) + 3*uint(name[len(name)/2])
-	}
-	bit := uint64(1) << (mark & 63)
+	bit := mark(name)
 	if o.seen&bit == 0 {
 		o.seen |= bit
 		return false
@@ -147,6 +180,15 @@ func (o *Object) again() bool {
 		}
 	}
 	return false
+}
+
+// mark is a name's bit of those that say which ones were there.
+func mark(name []byte) uint64 {
+	sum := uint(len(name))
+	if len(name) > 0 {
+		sum += 7*uint(name[0]) + 31*uint(name[len(name)-1]) + 3*uint(name[len(name)/2])
+	}
+	return uint64(1) << (sum & 63)
 }
 
 // Array begins the elements of the array that comes. Read each element before the next one.
@@ -176,6 +218,9 @@ func (a *Array) Next() bool {
 
 // String returns the string that comes. It is a copy.
 func (r *Reader) String() string {
+	if text, ok := r.usual(); ok {
+		return r.keep(text)
+	}
 	if r.null() {
 		return ""
 	}
@@ -192,6 +237,28 @@ func (r *Reader) String() string {
 		return ""
 	}
 	return r.keep(text)
+}
+
+// usual takes a string that is written as programs write them: plain ASCII, no space before it. ok is false, and nothing is
+// taken, where it is not.
+func (r *Reader) usual() (text []byte, ok bool) {
+	data, i := r.data, r.at
+	if i >= len(data) || data[i] != '"' || r.wrong {
+		return nil, false
+	}
+	i++
+	from := i
+	for i+8 <= len(data) {
+		ordinary := ordinaryIn(binary.LittleEndian.Uint64(data[i:]))
+		if i += ordinary; ordinary < 8 {
+			break
+		}
+	}
+	if i >= len(data) || data[i] != '"' {
+		return nil, false
+	}
+	r.at = i + 1
+	return data[from:i], true
 }
 
 // keep copies text to where other strings are.
@@ -270,6 +337,9 @@ func (r *Reader) Skip() {
 			r.Skip()
 		}
 	case c == '"':
+		if _, ok := r.usual(); ok {
+			return
+		}
 		if quoted, plain := r.quoted(); !plain && !r.wrong {
 			if _, err := jsontext.AppendUnquote(nil, quoted); err != nil {
 				r.fail()
