@@ -29,12 +29,20 @@ const (
 type Reader struct {
 	data  []byte
 	at    int
-	depth int
 	wrong bool
 	some  bool            // an object or an array was opened
+	open  []level         // objects and arrays, the innermost last
+	name  []byte          // of the member that Next went on to last
 	names []span          // in data, of the objects that are open, those of the innermost last
 	odd   [][]byte        // names that are written with escapes
 	text  strings.Builder // of the strings that String returned, several in one piece of memory
+}
+
+// level is an object or an array that is open.
+type level struct {
+	names int    // of the objects around this one
+	seen  uint64 // a bit for each name that was there, which others may share
+	begun bool
 }
 
 // span is where a name stands; from below zero: its number in odd.
@@ -42,13 +50,13 @@ type span struct{ from, to int32 }
 
 // Reset begins a document, of at most 1 GiB. data is read until the next Reset, and not changed.
 func (r *Reader) Reset(data []byte) {
-	*r = Reader{data: data, names: r.names[:0], wrong: len(data) > maxData}
+	*r = Reader{data: data, open: r.open[:0], names: r.names[:0], wrong: len(data) > maxData}
 }
 
 // End reports whether the document was read to its end, without a mistake.
 func (r *Reader) End() bool {
 	r.space()
-	return !r.wrong && r.depth == 0 && r.at == len(r.data)
+	return !r.wrong && len(r.open) == 0 && r.at == len(r.data)
 }
 
 // Nothing reports whether no object and no array has begun: of a document that is read as one of them, whether it was null.
@@ -65,48 +73,73 @@ func (r *Reader) Nothing() bool { return !r.some && !r.wrong }
 //		}
 //	}
 func (r *Reader) Object() Object {
-	if r.null() || !r.open('{') {
+	if r.null() || !r.enter('{') {
 		return Object{}
 	}
-	return Object{r: r, names: len(r.names)}
+	return Object{r}
 }
 
 // Object goes through the members of an object. The zero value has none.
-type Object struct {
-	r     *Reader
-	name  []byte
-	names int    // of the objects around this one
-	seen  uint64 // a bit for each name that was there, which others may share
-	begun bool
-}
+type Object struct{ r *Reader }
 
-// Name returns the member's name, until the next Reset.
-func (o *Object) Name() []byte { return o.name }
+// Name returns the member's name, until the next member of any object.
+func (o Object) Name() []byte { return o.r.name }
 
-// Next goes on to the next member and reports whether there is one.
-func (o *Object) Next() bool {
+// Next goes on to the next member and reports whether there is one. After the last one it must not be called again.
+func (o Object) Next() bool {
 	r := o.r
 	if r == nil {
 		return false
 	}
-	if o.usual() {
-		return true
-	}
-	if r.wrong || r.over('}', o.begun) {
-		r.names, o.r = r.names[:min(o.names, len(r.names))], nil
+	return r.usualMember() || r.member()
+}
+
+// usualMember goes on to a member that is written as programs write them: a plain name in ASCII, no space before or behind it,
+// and none like it before. It reports false, and has done nothing, where the next one is not.
+func (r *Reader) usualMember() bool {
+	if r.wrong {
 		return false
 	}
-	o.begun = true
+	l := &r.open[len(r.open)-1]
+	data, i := r.data, r.at
+	if l.begun {
+		if i >= len(data) || data[i] != ',' {
+			return false
+		}
+		i++
+	}
+	if i >= len(data) || data[i] != '"' {
+		return false
+	}
+	from, to := i+1, ordinaryTo(data, i+1)
+	if to+1 >= len(data) || data[to] != '"' || data[to+1] != ':' {
+		return false
+	}
+	name := data[from:to]
+	bit := mark(name)
+	if l.seen&bit != 0 {
+		return false
+	}
+	l.seen, l.begun, r.name, r.at = l.seen|bit, true, name, to+2
+	r.names = append(r.names, span{int32(from), int32(to)})
+	return true
+}
+
+// member goes on to any member.
+func (r *Reader) member() bool {
+	if r.wrong || r.over('}') {
+		return false
+	}
 	quoted, plain := r.quoted()
 	if r.wrong {
 		return false
 	}
 	at := span{int32(r.at - len(quoted) + 1), int32(r.at - 1)}
-	o.name = quoted[1 : len(quoted)-1]
-	if !plain && !r.unquote(o, quoted, &at) {
+	r.name = quoted[1 : len(quoted)-1]
+	if !plain && !r.unquote(quoted, &at) {
 		return false
 	}
-	if r.space(); r.at == len(r.data) || r.data[r.at] != ':' || o.again() {
+	if r.space(); r.at == len(r.data) || r.data[r.at] != ':' || r.again() {
 		r.fail()
 		return false
 	}
@@ -115,67 +148,34 @@ func (o *Object) Next() bool {
 	return true
 }
 
-// usual goes on to a member that is written as programs write them: a plain name in ASCII, no space before or behind it, and
-// none like it before. It reports false, and has done nothing, where the next one is not.
-func (o *Object) usual() bool {
-	r := o.r
-	data, i := r.data, r.at
-	if o.begun && i < len(data) && data[i] == ',' {
-		i++
-	} else if o.begun {
-		return false
-	}
-	if i >= len(data) || data[i] != '"' || r.wrong {
-		return false
-	}
-	i++
-	from := i
-	for i+8 <= len(data) {
-		ordinary := ordinaryIn(binary.LittleEndian.Uint64(data[i:]))
-		if i += ordinary; ordinary < 8 {
-			break
-		}
-	}
-	if i+1 >= len(data) || data[i] != '"' || data[i+1] != ':' {
-		return false
-	}
-	bit := mark(data[from:i])
-	if o.seen&bit != 0 {
-		return false
-	}
-	o.seen, o.begun, o.name, r.at = o.seen|bit, true, data[from:i], i+2
-	r.names = append(r.names, span{int32(from), int32(i)})
-	return true
-}
-
 // unquote takes a name that is written with escapes.
-func (r *Reader) unquote(o *Object, quoted []byte, at *span) bool {
+func (r *Reader) unquote(quoted []byte, at *span) bool {
 	name, err := jsontext.AppendUnquote(nil, quoted)
 	if err != nil {
 		r.fail()
 		return false
 	}
 	r.odd = append(r.odd, name)
-	o.name, *at = name, span{from: -int32(len(r.odd))}
+	r.name, *at = name, span{from: -int32(len(r.odd))}
 	return true
 }
 
-// again reports whether the object has had a member of the name of this one.
-func (o *Object) again() bool {
-	name := o.name
-	bit := mark(name)
-	if o.seen&bit == 0 {
-		o.seen |= bit
+// again reports whether the innermost object has had a member of the name of this one.
+func (r *Reader) again() bool {
+	l := &r.open[len(r.open)-1]
+	bit := mark(r.name)
+	if l.seen&bit == 0 {
+		l.seen |= bit
 		return false
 	}
-	for _, at := range o.r.names[o.names:] {
+	for _, at := range r.names[l.names:] {
 		var other []byte
 		if at.from < 0 {
-			other = o.r.odd[-at.from-1]
+			other = r.odd[-at.from-1]
 		} else {
-			other = o.r.data[at.from:at.to]
+			other = r.data[at.from:at.to]
 		}
-		if bytes.Equal(other, name) {
+		if bytes.Equal(other, r.name) {
 			return true
 		}
 	}
@@ -193,28 +193,17 @@ func mark(name []byte) uint64 {
 
 // Array begins the elements of the array that comes. Read each element before the next one.
 func (r *Reader) Array() Array {
-	if r.null() || !r.open('[') {
+	if r.null() || !r.enter('[') {
 		return Array{}
 	}
-	return Array{r: r}
+	return Array{r}
 }
 
 // Array goes through the elements of an array. The zero value has none.
-type Array struct {
-	r     *Reader
-	begun bool
-}
+type Array struct{ r *Reader }
 
-// Next goes on to the next element and reports whether there is one.
-func (a *Array) Next() bool {
-	r := a.r
-	if r == nil || r.wrong || r.over(']', a.begun) {
-		a.r = nil
-		return false
-	}
-	a.begun = true
-	return true
-}
+// Next goes on to the next element and reports whether there is one. After the last one it must not be called again.
+func (a Array) Next() bool { return a.r != nil && !a.r.wrong && !a.r.over(']') }
 
 // String returns the string that comes. It is a copy.
 func (r *Reader) String() string {
@@ -246,19 +235,12 @@ func (r *Reader) usual() (text []byte, ok bool) {
 	if i >= len(data) || data[i] != '"' || r.wrong {
 		return nil, false
 	}
-	i++
-	from := i
-	for i+8 <= len(data) {
-		ordinary := ordinaryIn(binary.LittleEndian.Uint64(data[i:]))
-		if i += ordinary; ordinary < 8 {
-			break
-		}
-	}
-	if i >= len(data) || data[i] != '"' {
+	from, to := i+1, ordinaryTo(data, i+1)
+	if to >= len(data) || data[to] != '"' {
 		return nil, false
 	}
-	r.at = i + 1
-	return data[from:i], true
+	r.at = to + 1
+	return data[from:to], true
 }
 
 // keep copies text to where other strings are.
@@ -369,35 +351,38 @@ func (r *Reader) space() {
 	}
 }
 
-// open goes into an object or an array.
-func (r *Reader) open(bracket byte) bool {
-	if r.wrong || r.at == len(r.data) || r.data[r.at] != bracket || r.depth == maxDepth {
+// enter goes into an object or an array.
+func (r *Reader) enter(bracket byte) bool {
+	if r.wrong || r.at == len(r.data) || r.data[r.at] != bracket || len(r.open) == maxDepth {
 		r.fail()
 		return false
 	}
 	r.at++
-	r.depth++
+	r.open = append(r.open, level{names: len(r.names)})
 	r.some = true
 	return true
 }
 
-// over reports whether the object or array ends here, behind which it goes on then, or was wrong. Between two members there
-// is a comma.
-func (r *Reader) over(bracket byte, begun bool) bool {
+// over reports whether the innermost object or array ends here, behind which it goes on then, or was wrong. Between two of its
+// members there is a comma.
+func (r *Reader) over(bracket byte) bool {
+	l := &r.open[len(r.open)-1]
 	r.space()
 	switch {
 	case r.at == len(r.data):
 		r.fail()
 	case r.data[r.at] == bracket:
 		r.at++
-		r.depth--
+		r.names = r.names[:l.names]
+		r.open = r.open[:len(r.open)-1]
 		return true
-	case begun && r.data[r.at] == ',':
+	case l.begun && r.data[r.at] == ',':
 		r.at++
 		r.space()
-	case begun:
+	case l.begun:
 		r.fail()
 	}
+	l.begun = true
 	return r.wrong
 }
 
@@ -424,13 +409,7 @@ func (r *Reader) quoted() (quoted []byte, plain bool) {
 	data, ascii := r.data[r.at:], true
 	plain = true
 	for i := 1; i < len(data); i++ {
-		for i+8 <= len(data) {
-			ordinary := ordinaryIn(binary.LittleEndian.Uint64(data[i:]))
-			if i += ordinary; ordinary < 8 {
-				break
-			}
-		}
-		if i == len(data) {
+		if i = ordinaryTo(data, i); i == len(data) {
 			break
 		}
 		switch c := data[i]; {
@@ -454,6 +433,18 @@ func (r *Reader) quoted() (quoted []byte, plain bool) {
 	return nil, false
 }
 
+// ordinaryTo returns where the ordinary bytes from i on end. It looks at eight at a time, so that the last seven of a document
+// end it at once.
+func ordinaryTo(data []byte, i int) int {
+	for i+8 <= len(data) {
+		ordinary := ordinaryIn(binary.LittleEndian.Uint64(data[i:]))
+		if i += ordinary; ordinary < 8 {
+			return i
+		}
+	}
+	return i
+}
+
 // ordinaryIn returns how many of eight bytes, the lowest first, come before a quotation mark, a backslash, a control character or
 // one beyond ASCII. A byte that is less than another borrows from the next, which is why only the lowest such byte counts.
 func ordinaryIn(word uint64) int {
@@ -466,41 +457,42 @@ func ordinaryIn(word uint64) int {
 // number takes a number. whole: it has neither fraction nor exponent.
 func (r *Reader) number() (text []byte, whole bool) {
 	r.space()
-	i, from, data := r.at, r.at, r.data
-	digits := func() bool {
-		begin := i
-		for i < len(data) && data[i] >= '0' && data[i] <= '9' {
-			i++
-		}
-		return i > begin
+	data, from := r.data, r.at
+	first := from
+	if first < len(data) && data[first] == '-' {
+		first++
 	}
-	if i < len(data) && data[i] == '-' {
-		i++
-	}
-	leading := i < len(data) && data[i] == '0'
-	first := i
-	whole = true
-	if !digits() || leading && i > first+1 {
+	i := digitsTo(data, first)
+	if i == first || data[first] == '0' && i > first+1 {
 		r.fail()
 		return nil, false
 	}
+	whole = true
 	if i < len(data) && data[i] == '.' {
-		i, whole = i+1, false
-		if !digits() {
+		begin := i + 1
+		if i, whole = digitsTo(data, begin), false; i == begin {
 			r.fail()
 			return nil, false
 		}
 	}
 	if i < len(data) && (data[i] == 'e' || data[i] == 'E') {
-		i, whole = i+1, false
-		if i < len(data) && (data[i] == '+' || data[i] == '-') {
-			i++
+		begin := i + 1
+		if begin < len(data) && (data[begin] == '+' || data[begin] == '-') {
+			begin++
 		}
-		if !digits() {
+		if i, whole = digitsTo(data, begin), false; i == begin {
 			r.fail()
 			return nil, false
 		}
 	}
 	r.at = i
 	return data[from:i], whole
+}
+
+// digitsTo returns where the digits from i on end.
+func digitsTo(data []byte, i int) int {
+	for i < len(data) && data[i] >= '0' && data[i] <= '9' {
+		i++
+	}
+	return i
 }

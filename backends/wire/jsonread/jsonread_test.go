@@ -71,6 +71,7 @@ func documents() []string {
 		`{"raw":1.5e+10}`, `{"raw":1.}`, `{"raw":.5}`, `{"raw":1e}`, `{"raw":-1.25}`, `{"raw":+1}`, `{"raw": [ 1 , 2 ] }`, `{"raw":tru}`, `{"raw":truex}`, `{"raw":nul}`,
 		`{"is":1}`, `{"is":"true"}`, `{"is":false}`, `{"Name":"other case"}`, `{"name":1}`, `{"name":{}}`, `{"inner":[]}`, `{"inner":{"inner":{"count":3}}}`,
 		`{"x":` + strings.Repeat("[", 9_998) + strings.Repeat("]", 9_998) + `}`, `{"x":` + strings.Repeat("[", 10_001) + strings.Repeat("]", 10_001) + `}`,
+		`{,"name":"a","count":7}`, `{"words":[,"a"]}`, `{"name" : "a", "count":7}`, `{"name"x"a","count":7}`, `{"name""a","count":7}`, `{"name":"a""count":7}`,
 		"\ufeff{}", "{\"name\":\"" + strings.Repeat("long ", 400) + "\"}", "{\"a\":1\v}", "{\"x\":\"\\ud83d\\u0041\"}",
 	}
 }
