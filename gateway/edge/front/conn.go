@@ -52,6 +52,10 @@ type conn struct {
 	over    bool // no further request is read
 	timed   bool // the read deadline of the current request is set
 
+	first *piece // of an answer, which is sent with what follows; nil: none
+	sent  [2][]byte
+	queue net.Buffers // of sent
+
 	each time.Duration // of a stream: how long the client has to take one write; 0: no stream
 
 	state  atomic.Int32
@@ -99,6 +103,9 @@ func (c *conn) Read(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
+	if err := c.flush(); err != nil {
+		return 0, err
+	}
 	for {
 		switch {
 		case len(c.instead) > 0:
@@ -117,14 +124,50 @@ func (c *conn) Read(p []byte) (int, error) {
 	}
 }
 
-// Write sends a part of the answer. Each part of a stream has a deadline of its own.
+// piece is the beginning of an answer that is longer.
+type piece [pieceOfAnswer]byte
+
+// Write sends a part of the answer. fasthttp hands on the head with as much of the body as fills its buffer, and then the rest as
+// it lies in memory: the first waits for the second, so that both are one system call and the body is not copied. Each part of a
+// stream is sent at once, and has a deadline of its own.
 func (c *conn) Write(p []byte) (int, error) {
-	if c.each > 0 {
+	switch {
+	case c.each > 0:
 		if err := c.Conn.SetWriteDeadline(time.Now().Add(c.each)); err != nil {
 			return 0, err
 		}
+	case c.first != nil:
+		err := c.send(p)
+		if err != nil {
+			return 0, err
+		}
+		return len(p), nil
+	case len(p) == pieceOfAnswer:
+		c.first, _ = c.front.pieces.Get().(*piece)
+		if c.first == nil {
+			c.first = new(piece)
+		}
+		return copy(c.first[:], p), nil
 	}
 	return c.Conn.Write(p)
+}
+
+// flush sends what waits for more, of which there is none.
+func (c *conn) flush() error {
+	if c.first == nil {
+		return nil
+	}
+	return c.send(nil)
+}
+
+// send sends the piece that has waited, and rest behind it.
+func (c *conn) send(rest []byte) error {
+	c.sent = [2][]byte{c.first[:], rest}
+	c.queue = c.sent[:]
+	_, err := c.queue.WriteTo(c.Conn)
+	c.front.pieces.Put(c.first)
+	c.first, c.sent = nil, [2][]byte{}
+	return err
 }
 
 // watchBytes bounds what a client may send after the request that is answered with a stream.
@@ -132,6 +175,7 @@ const watchBytes = 64 << 10
 
 // stream makes the current request the connection's last, and watches the client while it is answered.
 func (c *conn) stream(each time.Duration, gone func()) {
+	_ = c.flush()
 	c.each, c.over = each, true
 	_ = c.Conn.SetReadDeadline(time.Time{}) // a failure shows in the read
 	over := c.Conn
@@ -344,6 +388,7 @@ func (c *conn) Close() error {
 	if c.closed.Swap(true) {
 		return nil
 	}
+	_ = c.flush() // nobody is left to hear of it
 	if c.linger.Load() {
 		lingerOn(c.Conn, c.socket)
 	}

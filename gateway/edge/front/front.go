@@ -38,6 +38,7 @@ type Front struct {
 	tls      *tls.Config
 	table    table
 	buffers  sync.Pool     // of []byte, each as long as the longest head and more
+	pieces   sync.Pool     // of *piece
 	turning  chan struct{} // connections being turned away
 
 	draining atomic.Bool
@@ -80,9 +81,9 @@ func New(cfg Config, log *slog.Logger, handler fasthttp.RequestHandler, problem 
 // spare is what a buffer holds beyond the longest head: an empty line before it, a byte too much, and small bodies.
 const spare = 1024
 
-// wholeAnswer is how long an answer may be, head and body, that is sent at once: fasthttp knows no way but its buffer to write
-// both together to a connection that isn't the socket itself. Every open connection that has been answered has one.
-const wholeAnswer = 32 << 10
+// pieceOfAnswer is what fasthttp hands on at a time of an answer, until what is left of the body stands alone: see conn.Write.
+// Every open connection that has been answered has as much.
+const pieceOfAnswer = 4 << 10
 
 func (f *Front) newServer() *fasthttp.Server {
 	return &fasthttp.Server{
@@ -93,7 +94,7 @@ func (f *Front) newServer() *fasthttp.Server {
 
 		Concurrency:        2*f.cfg.Connections + 16, // the front's own bound comes first, and answers
 		ReadBufferSize:     f.cfg.HeadLimit + spare,
-		WriteBufferSize:    wholeAnswer,
+		WriteBufferSize:    pieceOfAnswer,
 		MaxRequestBodySize: max(f.cfg.BodyLimit, 1), // 0 would mean fasthttp's default
 		ReadTimeout:        f.cfg.ReadTimeout,
 		WriteTimeout:       f.cfg.WriteTimeout,
