@@ -50,7 +50,7 @@ func (to *target) connect(ctx context.Context, addr string, timeout time.Duratio
 		to.share.Closed()
 		return nil, &dialError{err}
 	}
-	conn := &keptConn{Conn: raw, closed: sync.OnceFunc(to.share.Closed)}
+	conn := &keptConn{Conn: raw, look: lookAt(raw), closed: sync.OnceFunc(to.share.Closed)}
 	opened(conn)
 	if to.tls == nil {
 		return conn, nil
@@ -72,6 +72,7 @@ func (to *target) connect(ctx context.Context, addr string, timeout time.Duratio
 // unknown for no reason. It is used by one goroutine at a time, as fasthttp does.
 type keptConn struct {
 	net.Conn
+	look   look   // at the socket
 	closed func() // gives its place back; may be called again
 	read   bool   // something was read since the last write: the next write begins a request
 }
@@ -89,7 +90,7 @@ func (c *keptConn) Read(p []byte) (int, error) {
 }
 
 func (c *keptConn) Write(p []byte) (int, error) {
-	if c.read && isClosed(c.Conn) {
+	if c.read && c.look.isClosed() {
 		return 0, errStale
 	}
 	c.read = false

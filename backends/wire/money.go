@@ -18,8 +18,11 @@ const (
 // rounded up, since a price must not be shown for less than is asked. The result is false for a negative amount, one past
 // 10^15 minor units, and what is no number or no currency.
 func Money(number, currency string) (gateway.Money, bool) {
-	if len(currency) != 3 || strings.Trim(currency, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" {
+	if !isCurrency(currency) {
 		return gateway.Money{}, false
+	}
+	if minor, ok := usual(number, decimals(currency)); ok {
+		return gateway.Money{Minor: minor, Currency: currency}, true
 	}
 	mantissa, exponent, has := strings.Cut(strings.ToLower(number), "e")
 	shift := 0
@@ -39,6 +42,44 @@ func Money(number, currency string) (gateway.Money, bool) {
 		return gateway.Money{}, false
 	}
 	return gateway.Money{Minor: minor, Currency: currency}, true
+}
+
+func isCurrency(s string) bool {
+	for i := range len(s) {
+		if s[i] < 'A' || s[i] > 'Z' {
+			return false
+		}
+	}
+	return len(s) == 3
+}
+
+// usual reads an amount that is written as programs write them: few digits, and none beyond the minor unit.
+func usual(number string, places int) (minor int64, ok bool) {
+	if len(number) > 12 {
+		return 0, false
+	}
+	point := -1
+	for i := range len(number) {
+		switch c := number[i]; {
+		case c >= '0' && c <= '9':
+			minor = 10*minor + int64(c-'0')
+		case c == '.' && point < 0 && i > 0:
+			point = i
+		default:
+			return 0, false
+		}
+	}
+	if point < 0 {
+		point = len(number) - 1 // its digits end there
+	}
+	left := places - (len(number) - 1 - point)
+	if number == "" || left < 0 {
+		return 0, false
+	}
+	for range left {
+		minor *= 10
+	}
+	return minor, true
 }
 
 // Amount writes an amount as Money reads it: whole units of its currency, with the digits of its minor unit ("580.50"). It is ""

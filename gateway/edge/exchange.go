@@ -32,6 +32,7 @@ type Exchange struct {
 	trace     traceparent
 	addr      netip.Addr
 	arrived   time.Time
+	begun     time.Time // when it came to the edge: what lets it in looks at the clock once
 	budget    time.Duration
 	deadline  time.Time
 	elapsed   time.Duration

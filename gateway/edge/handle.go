@@ -21,11 +21,13 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 	x := s.exchange()
 	defer x.release()
 	x.ctx, x.addr = ctx, front.ClientAddr(ctx)
-	x.arrived = s.deps.Now().Add(-time.Since(front.HeadAt(ctx))) // by the clock that everything behind the edge goes by
+	now := time.Now()
+	x.begun = s.deps.Now()
+	x.arrived = x.begun.Add(-now.Sub(front.HeadAt(ctx))) // by the clock that everything behind the edge goes by
 	h := &ctx.Request.Header
 	x.lang = language(h.Peek("Accept-Language"), s.config.Language)
 	x.trace = trace(h.PeekAll("traceparent"))
-	x.id = s.ids.next(time.Now())
+	x.id = s.ids.next(now)
 	ctx.Response.Header.Set("Cache-Control", "no-store")
 	if err := x.run(); err != nil {
 		x.answerProblem(problemOf(err))
@@ -80,7 +82,7 @@ func (x *Exchange) run() (err error) {
 	if err := x.checkMedia(); err != nil {
 		return err
 	}
-	slot, err := x.server.deps.Gate.Acquire(x.route.Priority, x.server.deps.Now(), x.deadline, shortest)
+	slot, err := x.server.deps.Gate.Acquire(x.route.Priority, x.begun, x.deadline, shortest)
 	if err != nil {
 		return err
 	}
@@ -152,7 +154,7 @@ func (x *Exchange) authorize(limited bool) error {
 	if err != nil {
 		return err
 	}
-	if x.principal, err = x.server.deps.Verifier.Verify(token, x.addr, x.server.deps.Now()); err != nil {
+	if x.principal, err = x.server.deps.Verifier.Verify(token, x.addr, x.begun); err != nil {
 		return err
 	}
 	if x.route.Scope != "" {
@@ -188,7 +190,7 @@ func (x *Exchange) findVenue() error {
 
 // take counts the request against the rate policies that apply to who.
 func (x *Exchange) take(who limit.Who) error {
-	decision := x.server.deps.Limiter.Take(who, x.server.deps.Now())
+	decision := x.server.deps.Limiter.Take(who, x.begun)
 	x.limits = decision.AppendHeader(x.limits)
 	return decision.Err()
 }
