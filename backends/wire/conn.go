@@ -50,7 +50,8 @@ func (to *target) connect(ctx context.Context, addr string, timeout time.Duratio
 		to.share.Closed()
 		return nil, &dialError{err}
 	}
-	conn := &keptConn{Conn: raw, look: lookAt(raw), closed: sync.OnceFunc(to.share.Closed)}
+	conn := &keptConn{Conn: raw, look: lookAt(raw), clear: to.tls == nil, closed: sync.OnceFunc(to.share.Closed)}
+	conn.step = conn.exchange
 	opened(conn)
 	if to.tls == nil {
 		return conn, nil
@@ -74,7 +75,13 @@ type keptConn struct {
 	net.Conn
 	look   look   // at the socket
 	closed func() // gives its place back; may be called again
+	clear  bool   // no TLS is over it
 	read   bool   // something was read since the last write: the next write begins a request
+
+	step   func(fd uintptr) bool // exchange
+	out    []byte                // of a request that is asked, what is not written
+	asked  bool                  // it was begun
+	failed error                 // why it could not be written
 }
 
 // Close closes the connection, after which another may have its place.
@@ -95,4 +102,13 @@ func (c *keptConn) Write(p []byte) (int, error) {
 	}
 	c.read = false
 	return c.Conn.Write(p)
+}
+
+// ask writes a request over a connection of the client's.
+func ask(conn net.Conn, request []byte) error {
+	if own, ok := conn.(*keptConn); ok {
+		return own.ask(request)
+	}
+	_, err := conn.Write(request) // TLS
+	return err
 }

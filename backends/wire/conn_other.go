@@ -10,3 +10,12 @@ type look struct{}
 func lookAt(net.Conn) look { return look{} }
 
 func (look) isClosed() bool { return false }
+
+// ask writes a whole request.
+func (c *keptConn) ask(request []byte) error {
+	_, err := c.Write(request)
+	return err
+}
+
+// exchange is of no use here.
+func (c *keptConn) exchange(uintptr) bool { return true }

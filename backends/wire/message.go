@@ -88,7 +88,7 @@ func (c *Client) exchange(message []byte, resp *fasthttp.Response, deadline time
 	}
 	conn := kept.Conn()
 	if err = conn.SetDeadline(deadline); err == nil {
-		_, err = conn.Write(message)
+		err = ask(conn, message)
 	}
 	if err != nil {
 		c.host.CloseConn(kept)
