@@ -139,6 +139,10 @@ func TestWhatTheCityDoesNotCollectFallsIntoArrears(t *testing.T) {
 	if s := w.state(w.visit(plateB, 3*time.Hour-5*time.Minute, time.Minute)); s != "billed" {
 		t.Errorf("of a car that may not leave first: %s", s)
 	}
+	w.Eventually("the city knows that both have left", func() bool { // or else it tells of them what it thinks now
+		all := city.ReadBooks().Stays
+		return len(all) == 2 && all[0].Left != "" && all[1].Left != ""
+	})
 	policy.LeaveFirst, policy.Limit = true, 2999
 	wish(t, city, hangzhou.Want{Policy: &policy})
 	if s := w.state(w.visit(plateE, 3*time.Hour-10*time.Minute, time.Minute)); s != "billed" {
