@@ -139,6 +139,19 @@ func TestArrearsThatArePaidAreNobodysAnyMore(t *testing.T) {
 	}
 }
 
+// TestArrearsThatAreLetGoAreNobodysAnyMore, where staff have done that at the bill itself.
+func TestArrearsThatAreLetGoAreNobodysAnyMore(t *testing.T) {
+	w := openTown(t)
+	_, bill := w.arrears()
+	w.lastTry(bill)
+	w.Eventually("a person has it", func() bool { return w.Number(`SELECT COUNT(*) FROM assists WHERE kind = 'parking-arrears'`) == 1 })
+	wants(t, "letting it go", w.send(w.Token("li", "staff:assist"), "/v1/parking-bills/"+bill+"/waivers", m{"reason": "a guest"}), 201, "")
+	var word string
+	if w.text(&word, `SELECT resolution FROM assists WHERE kind = 'parking-arrears'`); word != "waive" {
+		t.Errorf("the assist is settled as %q", word)
+	}
+}
+
 // TestAPartOfArrearsIsLetGo, and the rest is paid.
 func TestAPartOfArrearsIsLetGo(t *testing.T) {
 	w := openTown(t)

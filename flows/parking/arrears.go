@@ -13,8 +13,11 @@ import (
 var handArrears = journey.Handover{Kind: "parking-arrears", Next: gateway.Text{
 	Zh: "多次扣款未成，请决定再次扣款、减免或以其他方式追缴", En: "It could not be collected, however often it was tried: have it tried again, let it go, or pursue it otherwise"}}
 
-// wordPaid is how the gateway itself settles arrears that were paid after all.
-const wordPaid = "paid"
+// How the gateway itself settles arrears: they were paid after all, or let go elsewhere, in the word that staff have for it.
+const (
+	wordPaid  = "paid"
+	wordWaive = "waive"
+)
 
 // arrearsFacts is what a person sees of a bill in arrears.
 type arrearsFacts struct {
@@ -62,11 +65,11 @@ func openArrears(tx *ledger.Tx, rt *flow.Runtime, b *bill) error {
 }
 
 // noArrears takes a bill back from the person who has its arrears, where nothing is owed any more.
-func noArrears(tx *ledger.Tx, b *bill) error {
+func noArrears(tx *ledger.Tx, b *bill, word string) error {
 	if b.tries < maxTries || b.due() > 0 {
 		return nil
 	}
-	return settleAbout(tx, b.venue, handArrears.Kind, b.id, wordPaid)
+	return settleAbout(tx, b.venue, handArrears.Kind, b.id, word)
 }
 
 // remindAnew has a bill in arrears tried again as after its last failure, where a dispute has stopped that.

@@ -174,7 +174,7 @@ func citizenAssists() []flow.Assist {
 		}},
 		{Kind: handByHand.Kind, Resolutions: []flow.Resolution{byHand, nothing}},
 		{Kind: handArrears.Kind, Resolutions: []flow.Resolution{
-			{Word: "again", Name: sayCollect, Run: collectArrears}, {Word: "waive", Name: sayLetGoFee, Run: waiveArrears}, {Word: "settled", Name: saySettled},
+			{Word: "again", Name: sayCollect, Run: collectArrears}, {Word: wordWaive, Name: sayLetGoFee, Run: waiveArrears}, {Word: "settled", Name: saySettled},
 		}},
 		{Kind: handDiffers.Kind, Resolutions: settled},
 		{Kind: handUndecided.Kind, Resolutions: settled},

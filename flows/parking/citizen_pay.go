@@ -156,7 +156,7 @@ var waiveBill = &ledger.Decision[Waiving, Billed]{Name: "parking.waive", Run: fu
 	if _, err := refundOf(tx, b); err != nil {
 		return out, err
 	}
-	if err := noArrears(tx, b); err != nil {
+	if err := noArrears(tx, b, wordWaive); err != nil {
 		return out, err
 	}
 	sealed, err := w.seal(tx, w.Journey, w.reason)

@@ -281,7 +281,7 @@ func (c *collection) paid(tx *ledger.Tx, b *bill, v Verdict) error {
 	if err := updateBill(tx, b); err != nil {
 		return err
 	}
-	if err := noArrears(tx, b); err != nil {
+	if err := noArrears(tx, b, wordPaid); err != nil {
 		return err
 	}
 	if v.Minor != c.minor {
