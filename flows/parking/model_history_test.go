@@ -87,9 +87,10 @@ func (m *mill) run(seed uint64, zone *time.Location) []string {
 	return h.wrong
 }
 
-// end lets everything come to its end: first, at times, after a long silence of the banks; then nothing fails any more.
+// end lets everything come to its end: first, at times, after a long silence of the banks; then nothing fails any more, and
+// nobody is asked about a charge any more.
 func (h *history) end(ctx context.Context) {
-	silent := h.chance(6)
+	silent, asked := h.chance(6), h.chargesAsked(ctx)
 	for range 400 {
 		for _, b := range h.banks {
 			b.calm, b.down = true, silent
@@ -102,6 +103,9 @@ func (h *history) end(ctx context.Context) {
 		h.excuse("delivering", h.m.deliver(ctx))
 		all := h.waiting(ctx)
 		if len(all) == 0 {
+			if n := h.chargesAsked(ctx) - asked; n > 0 {
+				h.say("a person is asked about %d charges though every bank has answered", n)
+			}
 			return
 		}
 		if silent {
@@ -109,6 +113,7 @@ func (h *history) end(ctx context.Context) {
 			h.m.counts["a silence of 80 hours"]++
 			h.m.pass(80 * time.Hour)
 			h.excuse("delivering", h.m.deliver(ctx)) // too late
+			asked = h.chargesAsked(ctx)
 			continue
 		}
 		h.m.clock.Store(max(all[0].ms, h.m.clock.Load()) + 1)
@@ -117,6 +122,14 @@ func (h *history) end(ctx context.Context) {
 		}
 	}
 	h.say("it does not come to an end: %v", h.waiting(ctx))
+}
+
+// chargesAsked is how many charges of the lot a person is, or was, asked about.
+func (h *history) chargesAsked(ctx context.Context) (n int) {
+	h.excuse("counting assists", h.m.ledger.View(ctx, func(q ledger.Querier) error {
+		return q.QueryRow(`SELECT COUNT(*) FROM assists WHERE venue = $1 AND kind LIKE '`+handCharge.Kind+`%'`, h.v.ID).Scan(&n)
+	}))
+	return n
 }
 
 // What waits at a lot, and until when. The bills of a car that is inside wait until it has left, and it may never.

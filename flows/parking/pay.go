@@ -167,8 +167,7 @@ func collected(ctx context.Context, l *ledger.Ledger, c Charge,
 	case v == nil && !o.Look:
 		return false, nil
 	case v == nil:
-		no := stopped(o.Number)
-		v = &no
+		v = new(stopped(o.Number))
 	}
 	_, err = ledger.Do(ledger.Patient(ctx), l, settle, *v)
 	return err == nil, err
