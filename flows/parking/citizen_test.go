@@ -3,6 +3,7 @@ package parking_test
 import (
 	"fmt"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -69,8 +70,12 @@ func TestABillIsItsOwnersAlone(t *testing.T) {
 	for who, token := range map[string]string{
 		"another": chen, "the name at another tenant": w.Mint(auth.Grant{Subject: "zhang", Tenant: "suzhou", Scopes: []string{"parking:pay"}, TTL: time.Hour}),
 	} {
-		if _, a := w.look(token, bill); a.Status != 404 || a.Problem() != "parking-bill-unknown" {
+		_, a := w.look(token, bill)
+		if a.Status != 404 || a.Problem() != "parking-bill-unknown" {
 			t.Errorf("%s: %d %s", who, a.Status, a.Text)
+		}
+		if _, none := w.look(token, strings.Repeat("0", 32)); anonymous(none.Text) != anonymous(a.Text) {
+			t.Errorf("%s can tell %s from a bill that is not there: %s", who, a.Text, none.Text)
 		}
 		wants(t, who+" pays", w.send(token, "/v1/parking-bills/"+bill+"/payments", amount(1000, "CNY")), 404, "parking-bill-unknown")
 		wants(t, who+" disputes", w.send(token, "/v1/parking-bills/"+bill+"/disputes", m{"reason": "no"}), 404, "parking-bill-unknown")
@@ -91,6 +96,11 @@ func TestABillIsItsOwnersAlone(t *testing.T) {
 	if ids := fmt.Sprint(w.found(zhang, plateA), w.found(chen, plateA)); ids != fmt.Sprintf("[%s] [%s]", bill, later) {
 		t.Errorf("found %s", ids)
 	}
+}
+
+// anonymous is a problem without the id of the request that it answers.
+func anonymous(text string) string {
+	return regexp.MustCompile(`"instance":"[^"]*"`).ReplaceAllString(text, "")
 }
 
 func TestASearchComesInPages(t *testing.T) {

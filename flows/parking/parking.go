@@ -34,6 +34,10 @@
 //     is corrected to the second visit; when the exit comes, the first visit gets a bill of its own.
 //   - A plate that was misread: staff give the event its right plate. It leaves the visits of the one plate and takes its
 //     place in those of the other; both are brought in line.
+//   - A plate that is bound to someone else: whoever says that it is theirs waits for a person, who looks. It is theirs from
+//     the time on that the person then says, and nobody else's.
+//   - A plate that changes hands: a bill belongs to whoever had the plate when the car left, so older ones stay with the one
+//     before. Where staff have corrected a plate, it belongs to whoever has the right one.
 //
 // A bill that turns out to be another one is corrected through the books, by a movement of the difference, whatever its
 // state; what it was stays in parking_corrections. Where more was paid than it now comes to, a person gives it back. A
