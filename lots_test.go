@@ -2,7 +2,9 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -10,6 +12,7 @@ import (
 	"time"
 
 	"github.com/warmgate/warmgate/flows/sandbox/sandboxtest"
+	"github.com/warmgate/warmgate/gateway/ledger/sqlite"
 )
 
 // lot is a lot of a sandbox as its barriers see it, and as its collector's books do.
@@ -190,6 +193,30 @@ func TestTheLotsOfTheSandboxCollect(t *testing.T) {
 		l.collected(p.Bill.Due.Minor)
 	}
 	verified(t, b, data, "3 bills, 5 movements, 10 postings verified\n") // one of them is yesterday's, of the examples
+	unverified(t, data, `UPDATE parking_postings SET minor = minor + 1 WHERE account = 'fees'`, "a movement's postings do not sum to zero")
+}
+
+// unverified changes the ledger of a sandbox that has stopped, and expects the books to be found out.
+func unverified(t *testing.T, data, change, want string) {
+	t.Helper()
+	store, err := sqlite.Open(filepath.Join(data, "ledger", "ledger.db"), sqlite.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tx, err := store.Begin(t.Context())
+	if err == nil {
+		_, err = tx.Exec(change, nil)
+	}
+	if err == nil {
+		err = tx.Commit()
+	}
+	if err = errors.Join(err, store.Close()); err != nil {
+		t.Fatal(err)
+	}
+	out, err := sandboxtest.Command(t, "books", "verify", "--data", filepath.Join(data, "ledger")).CombinedOutput()
+	if exit, failed := errors.AsType[*exec.ExitError](err); !failed || exit.ExitCode() != 1 || !strings.Contains(string(out), want) {
+		t.Errorf("books that do not hold: %v: %s, want %s", err, out, want)
+	}
 }
 
 // TestACarIsChargedOnceThroughFaultsAndAKill: the provider takes the charge and its answer is lost, the gateway is killed, and

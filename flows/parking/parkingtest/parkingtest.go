@@ -3,6 +3,7 @@
 package parkingtest
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -16,6 +17,7 @@ import (
 	"github.com/warmgate/warmgate/backends/wechatpay"
 	"github.com/warmgate/warmgate/flows/flowtest"
 	"github.com/warmgate/warmgate/flows/parking"
+	"github.com/warmgate/warmgate/flows/parking/books"
 	"github.com/warmgate/warmgate/gateway/assist"
 	"github.com/warmgate/warmgate/gateway/flow"
 	"github.com/warmgate/warmgate/gateway/ledger"
@@ -102,7 +104,20 @@ func Start(t testing.TB, lots ...Lot) *Town {
 			town.add(t, lots)
 		},
 	}.Start(t, Flows(t))
+	t.Cleanup(town.verify)
 	return town
+}
+
+// verify holds the books of all lots against themselves.
+func (c *Town) verify() {
+	c.T.Helper()
+	c.View(func(q ledger.Querier) error {
+		r, err := books.Verify(context.Background(), q)
+		if len(r.Mismatches) > 0 {
+			c.T.Errorf("the books: %v", r.Mismatches)
+		}
+		return err
+	})
 }
 
 func (c *Town) add(t testing.TB, lots []Lot) {
