@@ -83,11 +83,10 @@ func readPassage(x *edge.Exchange, keys *seal.Keys, kind string) (Passage, error
 			return in, edge.FieldInvalid("events", fmt.Sprintf("最多 %d 条", maxEvents), fmt.Sprintf("At most %d at once; there are %d.", maxEvents, n))
 		}
 		in.Batch = true
-		for i, b := range body.Events {
+		for _, b := range body.Events {
 			e, err := in.readEvent(b)
 			if err != nil {
 				e.ID, e.refused = b.EventID, gateway.AsError(err)
-				e.refused = e.refused.WithField(fmt.Sprintf("events[%d].%s", i, e.refused.Field))
 			}
 			in.Events = append(in.Events, e)
 		}

@@ -108,7 +108,7 @@ const (
 // pass decides about every event, each by itself, in one commit. One that comes alone and is refused refuses the request.
 var pass = &ledger.Decision[Passage, Decided]{Name: "parking.pass", Run: func(tx *ledger.Tx, in Passage) (Decided, error) {
 	d := Decided{Batch: in.Batch, Results: make([]Result, 0, len(in.Events))}
-	for _, e := range in.Events {
+	for i, e := range in.Events {
 		r := Result{Event: e.ID, refused: e.refused}
 		if e.refused == nil {
 			var err error
@@ -120,7 +120,7 @@ var pass = &ledger.Decision[Passage, Decided]{Name: "parking.pass", Run: func(tx
 			if !in.Batch {
 				return d, ledger.Keep(r.refused)
 			}
-			r = Result{Event: e.ID, Problem: &Refusal{Type: r.refused.Problem.Type, Field: r.refused.Field}}
+			r = Result{Event: e.ID, Problem: &Refusal{Type: r.refused.Problem.Type, Field: fmt.Sprintf("events[%d].%s", i, r.refused.Field)}}
 		}
 		d.Results = append(d.Results, r)
 	}

@@ -155,6 +155,45 @@ func TestABatchIsDecidedEventByEvent(t *testing.T) {
 	}
 }
 
+// TestABatchRefusesWhatIsWrong with each event in it, as it would be alone, and leaves nothing of those behind.
+func TestABatchRefusesWhatIsWrong(t *testing.T) {
+	g := start(t, nil)
+	first := g.event(plateA, ago(5*time.Hour))
+	g.opens(g.post("entries", first))
+	for _, direction := range []string{"entries", "exits"} {
+		with := func(change m) m {
+			e := g.event(plateB, ago(3*time.Hour))
+			maps.Copy(e, change)
+			return e
+		}
+		kept := g.number(`SELECT COUNT(*) FROM parking_events`)
+		good := with(nil)
+		all := []m{with(m{"gate": "east"}), with(m{"occurred_at": ago(-time.Hour).Format(time.RFC3339)}), good, with(m{"plate": "浙I12345"}),
+			with(m{"event_id": first["event_id"]}), with(m{"event_id": "a b"}), with(m{"vehicle": "tank"}), good}
+		want := []string{"parking-gate-unknown events[0].gate", "clock-wrong events[1].occurred_at", "", "plate-invalid events[3].plate", "event-reused events[4].event_id",
+			"field-invalid events[5].event_id", "field-invalid events[6].vehicle", ""}
+		a := g.do(direction, m{"events": all}, true)
+		if a.Status != 201 || len(a.Events) != len(all) {
+			t.Fatalf("%s: %d %s", direction, a.Status, a.Body)
+		}
+		for i, r := range a.Events {
+			got := ""
+			if r.Problem != nil {
+				got = r.Problem.Type + " " + r.Problem.Field
+			}
+			if got != want[i] || r.Event != all[i]["event_id"] || (r.Decision == "open") != (got == "") {
+				t.Errorf("%s: event %d: %q, want %q; %+v", direction, i, got, want[i], r)
+			}
+		}
+		if !a.Events[7].Again || a.Events[7].Stay != a.Events[2].Stay {
+			t.Errorf("%s: the same one again in one batch: %s", direction, a.Body)
+		}
+		if n := g.number(`SELECT COUNT(*) FROM parking_events`); n != kept+1 {
+			t.Errorf("%s: %d events are kept, want one", direction, n-kept)
+		}
+	}
+}
+
 func make101(g *garage) (all []m) {
 	for range 101 {
 		all = append(all, g.event(plateA, ago(time.Hour)))
