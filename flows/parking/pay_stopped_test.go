@@ -3,6 +3,7 @@ package parking
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -71,10 +72,33 @@ func TestACollectorIsAskedOnceMore(t *testing.T) {
 	}
 }
 
-// pendingCharge makes a bill of 10.00 that is about to be collected.
-func (m *mill) pendingCharge() Charge {
+// TestAProvidersTransactionIsBookedOnce: where two bills are said to be paid by one, the second is a person's, and is not paid.
+func TestAProvidersTransactionIsBookedOnce(t *testing.T) {
+	m, done := newMill(t, "", 1)
+	defer done()
+	ctx := context.Background()
+	for _, id := range []string{"1", "2"} {
+		o, err := ledger.Do(ctx, m.ledger, orderOf, m.pendingChargeOf(id))
+		must(t, err)
+		_, err = ledger.Do(ctx, m.ledger, settle, Verdict{Number: o.Number, State: collectionPaid, Minor: 1000, Reference: "4200001"})
+		must(t, err)
+	}
+	var stands string
+	must(t, m.ledger.View(ctx, func(q ledger.Querier) error {
+		return q.QueryRow(`SELECT (SELECT GROUP_CONCAT(state || ' ' || paid, ', ') FROM (SELECT * FROM parking_bills ORDER BY id)) || '; ' ||
+			(SELECT COUNT(*) FROM parking_movements WHERE kind = 'pay') || ' payment, ' || (SELECT GROUP_CONCAT(kind) FROM assists)`).Scan(&stands)
+	}))
+	if want := "paid 1000, pay-pending 0; 1 payment, " + handDiffers.Kind; stands != want {
+		t.Errorf("it has come to %q, want %q", stands, want)
+	}
+}
+
+func (m *mill) pendingCharge() Charge { return m.pendingChargeOf("1") }
+
+// pendingChargeOf makes a bill of 10.00 that is about to be collected; of is a digit.
+func (m *mill) pendingChargeOf(of string) Charge {
 	m.t.Helper()
-	b := &bill{id: "0123456789abcdef0123456789abcdef", tenant: "hangzhou", venue: "lot", plate: []byte{1}, stay: "s", exit: "x", run: "r", state: billPayPending,
+	b := &bill{id: strings.Repeat(of, 32), tenant: "hangzhou", venue: "lot", plate: []byte{1}, stay: "s" + of, exit: "x" + of, run: "r" + of, state: billPayPending,
 		currency: "CNY", price: 1000, collect: collectPayment, tries: 1, entered: m.now().Add(-time.Hour), left: m.now()}
 	must(m.t, m.commit(context.Background(), func(tx *ledger.Tx) error { return issue(tx, b) }))
 	return Charge{By: b.collect, Bill: b.id, Stay: b.stay, Try: b.tries, Plate: "浙A12345", Minor: b.price, Currency: b.currency, Entered: b.entered, Left: b.left}
