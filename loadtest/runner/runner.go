@@ -86,6 +86,19 @@ func Run(ctx context.Context, cfg Config) (*Summary, error) {
 	return sum, nil
 }
 
+// Thresholds reads what a script promises, by series, as it writes them; nothing of it runs but its init code.
+func Thresholds(ctx context.Context, cfg Config) (map[string][]string, error) {
+	t, err := newTest(ctx, cfg)
+	if err != nil {
+		return nil, fmt.Errorf("cannot load %s: %w", cfg.Script, err)
+	}
+	defer t.abort(nil)
+	if _, err := t.load(); err != nil {
+		return nil, fmt.Errorf("cannot load %s: %w", cfg.Script, err)
+	}
+	return t.options.thresholds, nil
+}
+
 func newTest(ctx context.Context, cfg Config) (*test, error) {
 	prog, err := bundle(cfg.Script)
 	if err != nil {
