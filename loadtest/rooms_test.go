@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/warmgate/warmgate/backends/twin"
 	"github.com/warmgate/warmgate/flows/rooms/roomstest"
@@ -22,7 +21,7 @@ func TestRoomsScript(t *testing.T) {
 	promised := thresholds(t, c.City)
 	run := func(near, stays string) *runner.Summary {
 		t.Helper()
-		s, err := runner.Run(t.Context(), runner.Config{Script: "rooms.js", Scale: runner.Scale{Duration: 2 * time.Second}, Env: map[string]string{
+		s, err := runner.Run(t.Context(), runner.Config{Script: "rooms.js", Scale: runner.Scale{Duration: lasting()}, Env: map[string]string{
 			"WARMGATE_URL": c.URL, "WARMGATE_TOKEN": c.Token("app", "rooms:read"), "WARMGATE_THRESHOLDS": promised,
 			"WARMGATE_NEAR": near, "WARMGATE_SPREAD": "500", "WARMGATE_RADIUS": "3000", "WARMGATE_RATE": "20", "WARMGATE_STAYS": stays,
 		}})
