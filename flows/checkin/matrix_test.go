@@ -15,5 +15,6 @@ func TestBudgetMatrix(t *testing.T) {
 
 // TestCheckOutBudgetMatrix has guests leave under every fault.
 func TestCheckOutBudgetMatrix(t *testing.T) {
+	t.Parallel()
 	flowtest.Report(t, checkintest.LeaveMatrix(t, testing.Short()))
 }
