@@ -3,6 +3,7 @@
 package wire_test
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"log"
@@ -44,6 +45,28 @@ func TestAKeptConnectionIsKept(t *testing.T) {
 	}
 	if n := opened.Load(); n != 1 {
 		t.Errorf("%d connections for three calls", n)
+	}
+}
+
+// TestARequestThatTheSocketDoesNotTakeAtOnce: whatever is not written at once follows, over a new connection and a kept one.
+func TestARequestThatTheSocketDoesNotTakeAtOnce(t *testing.T) {
+	sent := bytes.Repeat([]byte("all of it "), 1<<20)
+	var came atomic.Int32
+	c := client(t, nil, func(w http.ResponseWriter, r *http.Request) {
+		if body, err := io.ReadAll(r.Body); err == nil && bytes.Equal(body, sent) {
+			came.Add(1)
+		}
+		_, _ = io.WriteString(w, `{}`)
+	})
+	for range 2 {
+		a, err := c.Do(within(t, 10*time.Second), &wire.Request{Op: "Send", Method: "POST", Path: "/", Raw: sent})
+		if err != nil {
+			t.Fatal(err)
+		}
+		a.Release()
+	}
+	if n := came.Load(); n != 2 {
+		t.Errorf("%d of 2 came whole", n)
 	}
 }
 
