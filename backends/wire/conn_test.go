@@ -3,6 +3,7 @@
 package wire_test
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"io"
@@ -67,6 +68,42 @@ func TestARequestThatTheSocketDoesNotTakeAtOnce(t *testing.T) {
 	}
 	if n := came.Load(); n != 2 {
 		t.Errorf("%d of 2 came whole", n)
+	}
+}
+
+// TestAConnectionThatWasClosedMeanwhile: a server closes kept connections when it likes, and no call is of unknown outcome for it.
+func TestAConnectionThatWasClosedMeanwhile(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	closed := make(chan struct{})
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			if _, err := http.ReadRequest(bufio.NewReader(conn)); err == nil {
+				_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+			}
+			_ = conn.Close()
+			closed <- struct{}{}
+		}
+	}()
+	c, err := wire.New(wire.Config{Connector: "test", BaseURL: "http://" + l.Addr().String()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	for range 20 {
+		a, err := c.Do(within(t, 5*time.Second), &wire.Request{Op: "Get", Method: "GET", Path: "/"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		a.Release()
+		<-closed
 	}
 }
 
