@@ -382,7 +382,7 @@ func (w *world) metric(line string) bool {
 	return slices.Contains(strings.Split(body, "\n"), line)
 }
 
-// await polls until ok, at most for five seconds.
+// await polls until ok, some two thousand times at most.
 func (w *world) await(what string, ok func() bool) {
 	w.t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
