@@ -177,7 +177,7 @@ func (x *exits) enter(n int) ([]inside, error) {
 func (x *exits) payer() int { return [...]int{0, 0, 0, 0, 0, 0, 1, 1, 2, 2}[x.chance.IntN(10)] }
 
 // leaving is an exit that is measured: microseconds of the server's own time, where its bill is in the first answer, and from
-// when it was meant to begin until that answer, whatever it is.
+// when it was meant to begin until that answer, whatever it is, unless seen is nil.
 type leaving struct {
 	intended  time.Time
 	own, seen *hdrhistogram.Histogram
@@ -189,7 +189,7 @@ func exitTimes() *hdrhistogram.Histogram { return hdrhistogram.New(1, 10_000_000
 func (x *exits) leave(c inside, measured *leaving) {
 	a := x.garages.passAsk(c.lot, "exits", c.entry.gone())
 	got, err := x.api.do(a, 5*time.Second)
-	if measured != nil {
+	if measured != nil && measured.seen != nil {
 		took := time.Since(measured.intended)
 		x.mu.Lock()
 		_ = measured.seen.RecordValue(min(max(1, took.Microseconds()), measured.seen.HighestTrackableValue()))

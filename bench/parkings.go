@@ -146,9 +146,9 @@ func (p *parkings) stretch(x *exits, n int) (s stretch, err error) {
 	if err := wait(x.run.ctx, 200*time.Millisecond); err != nil { // what is behind the entries is over
 		return s, err
 	}
-	times, seen := exitTimes(), exitTimes()
+	times := exitTimes()
 	before := p.serve.cpu()
-	err = openLoop(x.run.ctx, n, exitRate, func(i int, intended time.Time) { x.leave(cars[i], &leaving{intended, times, seen}) })
+	err = openLoop(x.run.ctx, n, exitRate, func(i int, intended time.Time) { x.leave(cars[i], &leaving{intended: intended, own: times}) })
 	used := p.serve.cpu() - before
 	at := func(q float64) float64 { return float64(times.ValueAtQuantile(q)) / 1000 }
 	return stretch{n: int(times.TotalCount()), p50: at(50), p99: at(99), cpu: millis(used) / float64(n)}, err

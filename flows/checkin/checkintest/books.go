@@ -88,20 +88,26 @@ func (c *Town) Quiet() {
 	})
 }
 
+// Decision is what a good answer has decided, and what is pending behind it.
+func Decision(t testing.TB, a flowtest.Answer) string {
+	t.Helper()
+	var body struct {
+		Decision string   `json:"decision"`
+		Pending  []string `json:"pending"`
+	}
+	a.Into(t, &body)
+	if len(body.Pending) > 0 {
+		return body.Decision + ", " + strings.Join(body.Pending, " ") + " pending"
+	}
+	return body.Decision
+}
+
 // Outcome says in a word what an answer told the guest.
 func Outcome(t testing.TB, a flowtest.Answer) string {
 	t.Helper()
 	switch a.Status {
 	case http.StatusCreated:
-		var body struct {
-			Decision string   `json:"decision"`
-			Pending  []string `json:"pending"`
-		}
-		a.Into(t, &body)
-		if len(body.Pending) > 0 {
-			return body.Decision + ", " + strings.Join(body.Pending, " ") + " pending"
-		}
-		return body.Decision
+		return Decision(t, a)
 	case http.StatusAccepted:
 		var body struct {
 			Assist struct {

@@ -155,8 +155,7 @@ func (f field) judge(x Truth, stays, assists int64) string {
 	return ""
 }
 
-// ledgerRows breaks the ledger, which all hotels have in common, one fault after another.
-// ledgerRows has a town for each fault: one that hangs takes the whole budget, and the others happen meanwhile.
+// ledgerRows breaks the ledger, which all hotels of a town have in common, in a town for each fault: one that hangs takes the whole budget, and the others happen meanwhile.
 func ledgerRows(t testing.TB, short bool) []flowtest.Row {
 	const hotel = "ledger"
 	return flowtest.Rows(flowtest.LedgerFaults(short), func(f flowtest.LedgerFault) []flowtest.Row {

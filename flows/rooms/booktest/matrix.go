@@ -3,7 +3,6 @@ package booktest
 import (
 	"fmt"
 	"net/http"
-	"strings"
 	"testing"
 
 	"github.com/warmgate/warmgate/backends/ohip"
@@ -176,15 +175,7 @@ func calledOff(t testing.TB, a flowtest.Answer) string {
 	if a.Status != http.StatusOK {
 		return checkintest.Outcome(t, a)
 	}
-	var body struct {
-		Decision string   `json:"decision"`
-		Pending  []string `json:"pending"`
-	}
-	a.Into(t, &body)
-	if len(body.Pending) > 0 {
-		return body.Decision + ", " + strings.Join(body.Pending, " ") + " pending"
-	}
-	return body.Decision
+	return checkintest.Decision(t, a)
 }
 
 // wrongOff holds what a hotel has of a booking that was called off: nothing stands, and it was called off once.

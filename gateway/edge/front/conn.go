@@ -52,8 +52,8 @@ type conn struct {
 	over    bool // no further request is read
 	timed   bool // the read deadline of the current request is set
 
-	first *piece // of an answer, which is sent with what follows; nil: none
-	sent  [2][]byte
+	first *piece      // of an answer, which is sent with what follows; nil: none
+	sent  [2][]byte   // it and what follows
 	queue net.Buffers // of sent
 
 	each time.Duration // of a stream: how long the client has to take one write; 0: no stream
@@ -175,7 +175,6 @@ const watchBytes = 64 << 10
 
 // stream makes the current request the connection's last, and watches the client while it is answered.
 func (c *conn) stream(each time.Duration, gone func()) {
-	_ = c.flush()
 	c.each, c.over = each, true
 	_ = c.Conn.SetReadDeadline(time.Time{}) // a failure shows in the read
 	over := c.Conn
