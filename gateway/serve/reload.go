@@ -151,9 +151,11 @@ func (g *Gateway) Watch(ctx context.Context, hangUp <-chan os.Signal) {
 		case <-quiet.C:
 			if g.changed() {
 				g.reloadAndSay("the files changed")
+				quiet.Reset(settle) // what changes between the reading and the watching of a new folder tells of nothing
 			}
 		case <-hangUp:
 			g.reloadAndSay("SIGHUP")
+			quiet.Reset(settle)
 		}
 	}
 }

@@ -254,6 +254,23 @@ func TestWatchTakesChanges(t *testing.T) {
 	}
 }
 
+// What changes after a folder was read and before it is watched tells of nothing, and is found all the same.
+func TestWatchTakesWhatANewFolderTellsOfTooEarly(t *testing.T) {
+	w := newWorld(t)
+	w.open()
+	hangUp := make(chan os.Signal)
+	w.watch(hangUp)
+	for folder, take := range map[string]func(){"found": func() {}, "signalled": func() { hangUp <- syscall.SIGHUP }} {
+		w.write(folder+"/one.yaml", strings.ReplaceAll(strings.ReplaceAll(goodVenue, "NAME", "one"), "hello", "early"))
+		w.stall.mu.Lock()
+		w.stall.meanwhile = func() { w.edit(folder+"/one.yaml", "word: early", "word: "+folder) }
+		w.stall.mu.Unlock()
+		w.edit("gateway.yaml", "venues: "+w.g.Config().Venues, "venues: "+folder)
+		take()
+		w.await("what changed in "+folder, func() bool { return w.word("one") == `200 {"word":"`+folder+`"}` })
+	}
+}
+
 // An instance lives on, with what it has been through, where a venue's file changes in nothing that it stands for.
 func TestReloadKeepsAnInstanceThatIsReachedAsBefore(t *testing.T) {
 	w := newWorld(t)

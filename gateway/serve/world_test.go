@@ -45,6 +45,7 @@ type stall struct {
 	plan      *journey.Live[string, string]
 	worked    chan *gateway.Venue // what Work saw of the first venue
 	stubborn  chan struct{}       // Work does not end before it is closed; nil: with its context
+	meanwhile func()              // happens once, while a venue is connected; nil: nothing does
 }
 
 type stallSettings struct {
@@ -135,6 +136,10 @@ func (s *stall) connect(v *gateway.Venue, to flow.Connection, b *call.Bindings) 
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.meanwhile != nil {
+		s.meanwhile()
+		s.meanwhile = nil
+	}
 	s.connected[v.ID]++
 	s.instances[v.ID] = to.Instance
 	return func() {
