@@ -56,6 +56,7 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
+	g.BoundMemory()
 	first, err := inherited(*api)
 	if err != nil {
 		return errors.Join(err, g.Close(ctx))

@@ -3,6 +3,7 @@ package serve
 import (
 	"context"
 	"math"
+	"runtime"
 	"runtime/debug"
 	"sync/atomic"
 	"testing"
@@ -25,7 +26,7 @@ func TestTheBoundFollows(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		life, end := context.WithCancel(t.Context())
 		var needed atomic.Int64
-		go follow(life, needed.Load)
+		go follow(life, func() { debug.SetMemoryLimit(needed.Load()) })
 		for _, n := range []int64{1 << 33, 1 << 35, 1 << 34} {
 			needed.Store(n)
 			time.Sleep(boundEvery)
@@ -42,6 +43,42 @@ func TestTheBoundFollows(t *testing.T) {
 			t.Errorf("afterwards it is %d MiB", got>>20)
 		}
 	})
+}
+
+// TestASmallHeapIsLeftAlone: garbage beside a few megabytes is collected late where much is allocated, else, and beside many, as
+// the runtime would.
+func TestASmallHeapIsLeftAlone(t *testing.T) {
+	for used, want := range map[uint64]int{0: 100, 1 << 20: 3200, 8 << 20: 400, 32 << 20: 100, 1 << 30: 100} {
+		if got := garbageFor(used, garbageAtLeast); got != want {
+			t.Errorf("beside %d MiB: %d %%, want %d", used>>20, got, want)
+		}
+		if got := garbageFor(used, garbageAtLeast-1); got != garbageUsual {
+			t.Errorf("beside %d MiB, when little is allocated: %d %%", used>>20, got)
+		}
+	}
+	runtime.GC()
+	used, before := memoryNow()
+	if used < 1<<18 || used > 1<<28 {
+		t.Errorf("a test has %d bytes in use", used)
+	}
+	left := make([]byte, 1<<20)
+	if _, after := memoryNow(); after-before < 1<<20 || after-before > 1<<24 {
+		t.Errorf("%d bytes have been allocated where it was one MiB", after-before)
+	}
+	runtime.KeepAlive(left)
+}
+
+// TestTheOperatorsCollectorStays: what GOGC says comes first.
+func TestTheOperatorsCollectorStays(t *testing.T) {
+	defer debug.SetMemoryLimit(debug.SetMemoryLimit(math.MaxInt64))
+	defer debug.SetGCPercent(debug.SetGCPercent(70))
+	(&Gateway{}).BoundMemory() // would need venues
+	if got := debug.SetMemoryLimit(-1); got != math.MaxInt64 {
+		t.Errorf("the bound has become %d MiB", got>>20)
+	}
+	if got := debug.SetGCPercent(70); got != 70 {
+		t.Errorf("GOGC has become %d", got)
+	}
 }
 
 // TestWhatIsNeeded: small for a town's one hotel, below its promise for ten thousand, and room for each connection.
