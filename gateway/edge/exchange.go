@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
-	"slices"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -40,13 +39,14 @@ type Exchange struct {
 	venue     *gateway.Venue
 	idem      *journey.Idempotency
 
-	answered bool
-	served   bool   // Serve was called
-	journey  string // the run that the answer is about
-	replayed bool
-	problem  *gateway.Error
-	timings  []byte
-	limits   []byte
+	cacheControl string // of the answer; "": no-store
+	answered     bool
+	served       bool   // Serve was called
+	journey      string // the run that the answer is about
+	replayed     bool
+	problem      *gateway.Error
+	timings      []byte
+	limits       []byte
 }
 
 // Body returns the request's body as it was sent.
@@ -172,7 +172,7 @@ func (x *Exchange) serverTiming(name string, d time.Duration) {
 // whether it still holds (RFC 9111 §5.2.2.4). True: the client has it already and is answered so, with 304.
 func (x *Exchange) Unchanged(etag string) bool {
 	x.SetHeader("ETag", etag)
-	x.SetHeader("Cache-Control", "private, no-cache")
+	x.cacheControl = "private, no-cache"
 	if !noneMatch(string(x.ctx.Request.Header.Peek("If-None-Match")), etag) {
 		return false
 	}
@@ -190,7 +190,7 @@ func (x *Exchange) Sources(of []gateway.Source) {
 
 // answerProblem answers with a problem document, over whatever was answered before.
 func (x *Exchange) answerProblem(e *gateway.Error) {
-	x.problem = e
+	x.problem, x.cacheControl = e, ""
 	status, body := RenderProblem(e, x.lang, x.instance())
 	x.Raw(status, problemMedia, body)
 	h := &x.ctx.Response.Header
@@ -199,27 +199,4 @@ func (x *Exchange) answerProblem(e *gateway.Error) {
 	if e.RetryAfter > 0 {
 		h.Set("Retry-After", retryAfter(e.RetryAfter))
 	}
-}
-
-// checkQuery refuses parameters that the route does not take: personal data in an address end in logs.
-func (x *Exchange) checkQuery() error {
-	args := x.ctx.QueryArgs()
-	if args.Len() == 0 {
-		return nil
-	}
-	seen := 0
-	for name := range args.All() {
-		i := slices.Index(x.route.Query, string(name))
-		switch {
-		case i < 0:
-			return ProblemQueryInvalid.Error(gateway.Text{
-				Zh: "此接口没有该查询参数。个人信息不得出现在网址中。",
-				En: "This call has no such query parameter. Personal data must never be in an address."}).WithField("query " + SafeName(string(name)))
-		case seen&(1<<i) != 0:
-			return ProblemQueryInvalid.Error(gateway.Text{
-				Zh: "该查询参数出现了两次。", En: "This query parameter is there twice."}).WithField("query " + x.route.Query[i])
-		}
-		seen |= 1 << i
-	}
-	return nil
 }

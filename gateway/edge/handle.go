@@ -2,6 +2,7 @@ package edge
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"runtime"
 	"runtime/debug"
@@ -28,7 +29,6 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 	x.lang = language(h.Peek("Accept-Language"), s.config.Language)
 	x.trace = trace(h.PeekAll("traceparent"))
 	x.id = s.ids.next(now)
-	ctx.Response.Header.Set("Cache-Control", "no-store")
 	if err := x.run(); err != nil {
 		x.answerProblem(problemOf(err))
 		if challenge := auth.Challenge(err); challenge != "" {
@@ -241,6 +241,7 @@ func (x *Exchange) finish() {
 	h.SetBytesV("Request-Id", appendID(text[:0], x.id))
 	h.SetBytesV("traceparent", x.trace.append(text[:0]))
 	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Cache-Control", cmp.Or(x.cacheControl, "no-store"))
 	x.timings = appendTiming(x.timings, "total", took)
 	h.SetBytesV("Server-Timing", x.timings)
 	if len(x.limits) > 0 {

@@ -72,7 +72,7 @@ func serveDocument(document []byte) func(x *Exchange) error {
 	etag := `"` + hex.EncodeToString(sum[:12]) + `"`
 	return func(x *Exchange) error {
 		x.SetHeader("ETag", etag)
-		x.SetHeader("Cache-Control", "no-cache")
+		x.cacheControl = "no-cache"
 		if noneMatch(string(x.ctx.Request.Header.Peek("If-None-Match")), etag) {
 			x.Raw(http.StatusNotModified, jsonMedia, nil)
 			return nil
@@ -162,7 +162,7 @@ func (d *docs) serve(x *Exchange) error {
 	x.answered = true
 	h := &x.ctx.Response.Header
 	h.Del("ETag") // the module's is not a valid one (RFC 9110 §8.8.3)
-	h.Set("Cache-Control", "max-age=3600")
+	x.cacheControl = "max-age=3600"
 	x.SetHeader("Content-Security-Policy", d.csp)
 	if x.ctx.Response.StatusCode() >= http.StatusBadRequest {
 		return ProblemRouteUnknown.Error(gateway.Text{})
