@@ -52,6 +52,9 @@ type conn struct {
 	over    bool // no further request is read
 	timed   bool // the read deadline of the current request is set
 
+	idleBy  time.Time // the read deadline, if it is that of an idle connection
+	writeBy time.Time // the deadline of writing
+
 	first *piece      // of an answer, which is sent with what follows; nil: none
 	sent  [2][]byte   // it and what follows
 	queue net.Buffers // of sent
@@ -86,6 +89,24 @@ func (s *secure) ConnectionState() tls.ConnectionState { return s.tls.Connection
 
 // SetReadDeadline does nothing: the connection itself keeps the time of every request, from its first byte.
 func (c *conn) SetReadDeadline(time.Time) error { return nil }
+
+// slackOf is how much later than asked for a deadline may be, which is set for each request anew: setting one costs more than
+// looking whether the last will do.
+func slackOf(timeout time.Duration) time.Duration { return timeout / 8 }
+
+// SetWriteDeadline gives the client until t, or a little longer. The zero time: as long as it takes.
+func (c *conn) SetWriteDeadline(t time.Time) error {
+	if t.IsZero() {
+		c.writeBy = t
+		return c.Conn.SetWriteDeadline(t)
+	}
+	slack := slackOf(c.front.cfg.WriteTimeout)
+	if more := c.writeBy.Sub(t); more >= 0 && more <= slack {
+		return nil
+	}
+	c.writeBy = t.Add(slack)
+	return c.Conn.SetWriteDeadline(c.writeBy)
+}
 
 // SetDeadline sets the deadline of writing, and leaves that of reading to the connection.
 func (c *conn) SetDeadline(t time.Time) error { return c.SetWriteDeadline(t) }
@@ -246,17 +267,13 @@ func (c *conn) begin() {
 	c.r += start
 }
 
-// await waits for the first byte of a request: ReadTimeout from its start on a new connection, else IdleTimeout.
+// await waits for the first byte of a request: ReadTimeout from its start on a new connection, else IdleTimeout or a little longer.
 func (c *conn) await() bool {
 	c.r, c.w, c.mark = 0, 0, 0
 	if !c.idles() {
 		return false
 	}
-	until := c.opened.Add(c.front.cfg.ReadTimeout)
-	if c.used {
-		until = time.Now().Add(c.front.cfg.IdleTimeout)
-	}
-	if c.Conn.SetReadDeadline(until) != nil {
+	if c.hasUntil() != nil {
 		return false
 	}
 	n, _ := c.Conn.Read(c.buf)
@@ -265,6 +282,19 @@ func (c *conn) await() bool {
 	}
 	c.w, c.used, c.since = n, true, time.Now()
 	return true
+}
+
+// hasUntil sets how long the client has for the first byte of its next request.
+func (c *conn) hasUntil() error {
+	if !c.used {
+		return c.Conn.SetReadDeadline(c.opened.Add(c.front.cfg.ReadTimeout))
+	}
+	until := time.Now().Add(c.front.cfg.IdleTimeout)
+	if !c.idleBy.Before(until) {
+		return nil
+	}
+	c.idleBy = until.Add(slackOf(c.front.cfg.IdleTimeout))
+	return c.Conn.SetReadDeadline(c.idleBy)
 }
 
 // idles marks the connection as one that a shutdown may close; false if a shutdown has begun.
@@ -292,7 +322,7 @@ func (c *conn) fill() (int, error) {
 // byte now and then gains nothing.
 func (c *conn) limit() {
 	if !c.timed {
-		c.timed = true
+		c.timed, c.idleBy = true, time.Time{}
 		_ = c.Conn.SetReadDeadline(c.since.Add(c.front.cfg.ReadTimeout)) // a failure shows in the read
 	}
 }
