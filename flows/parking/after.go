@@ -113,7 +113,7 @@ func (c *clerk) listen(ctx context.Context, rt *flow.Runtime, now []*till, all *
 // once does what is due at a till.
 func (c *clerk) once(ctx context.Context, rt *flow.Runtime, t *till) {
 	w := &round{rt: rt, till: t, city: c.tills.of(t.venue.ID, collectCity) != nil}
-	for _, do := range []func(context.Context) error{w.late, w.collections, w.refunds, w.parked} {
+	for _, do := range []func(context.Context) error{w.late, w.collections, w.stations, w.refunds, w.parked} {
 		if err := do(ctx); err != nil && ctx.Err() == nil {
 			rt.Logger.Warn("a collector's account cannot be looked after; it will be tried again", "venue", t.venue.ID, "connector", t.connector, "error", err)
 		}

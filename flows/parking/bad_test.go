@@ -142,6 +142,7 @@ func TestBadRequests(t *testing.T) {
 	report("without a time", m{"paid_at": ""}, 400, "field-missing", "paid_at")
 	report("what was asked for later", m{"asked_at": ago(0).Format(time.RFC3339)}, 400, "field-invalid", "asked_at")
 	report("what was asked for long ago", m{"asked_at": ago(12 * time.Minute).Format(time.RFC3339)}, 400, "field-invalid", "asked_at")
+	report("made with shells", m{"means": "shells"}, 400, "field-invalid", "means")
 	report("without its reference", m{"reference": ""}, 400, "field-missing", "reference")
 	report("without its event", m{"event_id": ""}, 400, "field-missing", "event_id")
 	report("for an impossible plate", m{"plate": "浙I12345"}, 422, "plate-invalid", "plate")

@@ -131,8 +131,31 @@ func (c *cityTill) received(ctx context.Context, _ string, r Received) (none Tol
 		return none, err
 	}
 	paid := hangzhou.Payment{Stay: s, BillID: r.Number, Price: r.Price, Due: r.Asked, Paid: r.Minor, BilledAt: r.Left, PaidAt: r.At,
-		Means: hangzhou.WeChat, Way: hangzhou.PayLater}
+		Means: cityMeans(r.Means), Way: hangzhou.PayLater}
+	if !r.Billed.IsZero() { // at a pay station
+		paid.BilledAt = r.Billed
+		if !r.Billed.After(r.Left) {
+			paid.Way = hangzhou.Prepaid
+		}
+	}
 	return none, c.told(c.inside(ctx, s, r.Stay, func() error { return c.client.Pay(ctx, paid) }))
+}
+
+// cityMeans is what a payment was made with in the city's words. What the payment provider has collected is WeChat's.
+func cityMeans(means string) hangzhou.Means {
+	switch means {
+	case meansCash:
+		return hangzhou.Cash
+	case meansAlipay:
+		return hangzhou.Alipay
+	case meansUnionPay:
+		return hangzhou.UnionPay
+	case meansCardWallet:
+		return hangzhou.CardWallet
+	case meansCardAccount:
+		return hangzhou.CardAccount
+	}
+	return hangzhou.WeChat
 }
 
 // apply asks the city to collect a bill. That it was taken is not that it was paid: a push says that, or the day's bills.

@@ -2,6 +2,8 @@ package parking_test
 
 import (
 	"fmt"
+	"maps"
+	"net/http"
 	"strings"
 	"sync"
 	"testing"
@@ -198,6 +200,66 @@ func TestTheCityHearsOfPaymentsThatItHasNotCollected(t *testing.T) {
 	if n := len(city.ReadBooks().Bills); n != 0 {
 		t.Errorf("and was asked to collect %d bills", n)
 	}
+}
+
+// TestTheCityHearsOfWhatPayStationsTake, once each and also when it was away: what was paid inside when a bill has it, and what
+// was paid of a bill later. Of a payment of which the station does not say what it was made with, it hears nothing.
+func TestTheCityHearsOfWhatPayStationsTake(t *testing.T) {
+	w, city := openCity(t)
+	for _, kind := range []string{"hangzhou", "hangzhou-mqtt"} {
+		if err := w.Twins.Dial(kind, lotID, twin.Dial{Fault: twin.Refuse}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.pass("entries", plateA, ago(150*time.Minute))
+	inside := w.station("p-1", plateA, 2000, m{"means": "cash"})
+	w.station("p-2", plateA, 500, m{})
+	bill := w.pass("exits", plateA, ago(0)).Bill.ID
+	if s := w.state(bill); s != "billed" {
+		t.Fatalf("the bill is %s", s)
+	}
+	later := w.station("p-3", "", 500, m{"means": "citizen-card-wallet", "bill": bill, "paid_at": time.Now().Add(time.Minute).Format(time.RFC3339)})
+	if s := w.state(bill); s != "paid" {
+		t.Fatalf("the bill is %s", s)
+	}
+	w.Eventually("both are left to the outbox", func() bool { return w.Number(`SELECT COUNT(*) FROM operations WHERE step = 'pay-record'`) == 2 })
+	if err := w.Twins.Dial("hangzhou", lotID, twin.Dial{}); err != nil {
+		t.Fatal(err)
+	}
+	w.change(`UPDATE messages SET next_at = 1 WHERE state = 'waiting'`)
+	w.Eventually("the city knows of them", func() bool { return len(city.ReadBooks().Payments) == 2 })
+	told := map[string]hangzhou.BookedPayment{}
+	for _, p := range city.ReadBooks().Payments {
+		told[p.BillID] = p
+	}
+	if p := told[inside]; p.Price != 3000 || p.Due != 2000 || p.Paid != 2000 || p.Means != hangzhou.Cash || p.Way != hangzhou.Prepaid {
+		t.Errorf("of what was paid inside it was told %+v", p)
+	}
+	if p := told[later]; p.Price != 3000 || p.Paid != 500 || p.Means != hangzhou.CardWallet || p.Way != hangzhou.PayLater {
+		t.Errorf("of what was paid later it was told %+v", p)
+	}
+	if n := w.Number(`SELECT COUNT(*) FROM parking_prepayments WHERE untold = 1`); n != 0 {
+		t.Errorf("%d are still to be told", n)
+	}
+}
+
+// station reports what a pay station has taken, and returns the journey of that.
+func (w *town) station(event, plate string, minor int64, change m) string {
+	w.T.Helper()
+	body := m{"event_id": event, "reference": "r-" + event, "amount": m{"minor": minor, "currency": "CNY"}, "paid_at": ago(time.Minute).Format(time.RFC3339)}
+	if plate != "" {
+		body["plate"] = plate
+	}
+	maps.Copy(body, change)
+	a := w.Do(flowtest.Call{Method: http.MethodPost, Path: "/v1/parking-lots/" + lotID + "/payments", Token: w.Token("station", "parking:gate"), Body: body})
+	if a.Status != 201 {
+		w.T.Fatalf("the station heard %d %s", a.Status, a.Text)
+	}
+	var said struct {
+		Journey string `json:"journey"`
+	}
+	a.Into(w.T, &said)
+	return said.Journey
 }
 
 // TestTheCityCollectsBeforeItHasHeardOfTheCar: what goes out does so in any order, and the charge brings the visit with it.

@@ -99,7 +99,7 @@ func declare(look time.Duration) (*flow.Flow, error) {
 	if err != nil {
 		return nil, err
 	}
-	stations, err := newPrepaid()
+	stations, err := newPrepaid(reached)
 	if err != nil {
 		return nil, err
 	}

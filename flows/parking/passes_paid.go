@@ -18,6 +18,7 @@ import (
 //     and prices the visit with the grace that the tariff gives after a payment.
 //   - One that comes to be known after the exit is put on the bill then, which is priced anew. What was paid too much is a
 //     person's. A payment may also name a bill that is owed: a citizen who comes back to pay it.
+//   - A city that the lot reports to is told of it once it is on a bill, where the station says what it was made with.
 //   - One for which no visit has come by when an exit's entry is given up, too, is a person's.
 
 // The states of a prepayment.
@@ -39,15 +40,17 @@ type prepayment struct {
 	asked, paid          time.Time
 	received             time.Time
 	run, by, bill, state string
+	means                string // "": the station does not say
+	untold               int64  // 1: the city is to be told
 }
 
-const prepaymentColumns = `venue, event, digest, plate, data_key, sealed, currency, minor, reference, asked_at, paid_at, received_at, run, made_by, bill, state`
+const prepaymentColumns = `venue, event, digest, plate, data_key, sealed, currency, minor, reference, asked_at, paid_at, received_at, run, made_by, bill, state, means, untold`
 
 func scanPrepayment(row ledger.Row) (*prepayment, error) {
 	m := &prepayment{}
 	var asked, paid, received int64
 	err := row.Scan(&m.venue, &m.event, &m.digest, &m.plate, &m.dataKey, &m.sealed, &m.currency, &m.minor, &m.reference, &asked, &paid, &received,
-		&m.run, &m.by, &m.bill, &m.state)
+		&m.run, &m.by, &m.bill, &m.state, &m.means, &m.untold)
 	m.asked, m.paid, m.received = time.UnixMilli(asked), time.UnixMilli(paid), time.UnixMilli(received)
 	return m, err
 }
@@ -109,6 +112,8 @@ type Prepayment struct {
 	Amount  gateway.Money
 
 	reference       string
+	means           string
+	untold          int64 // 1: the lot reports to a city, which wants to know
 	asked, paid     time.Time
 	received        time.Time
 	plate, digest   []byte // keyed hashes
@@ -143,7 +148,8 @@ var takePrepaid = &ledger.Decision[Prepayment, Prepaid]{Name: "parking.take-prep
 		return Prepaid{}, ledger.Keep(ProblemReferenceReused.Error(gateway.Text{}).WithField("reference"))
 	}
 	m := &prepayment{venue: p.venue.ID, event: p.Event, digest: p.digest, plate: p.plate, dataKey: p.dataKey, sealed: p.sealed, currency: p.Amount.Currency,
-		minor: p.Amount.Minor, reference: p.reference, asked: p.asked, paid: p.paid, received: p.received, run: p.Journey, by: p.by, state: prepaidWaiting}
+		minor: p.Amount.Minor, reference: p.reference, asked: p.asked, paid: p.paid, received: p.received, run: p.Journey, by: p.by, state: prepaidWaiting,
+		means: p.means, untold: p.untold}
 	if err := m.keep(tx, p.venue.Tenant); err != nil {
 		return Prepaid{}, err
 	}
@@ -159,8 +165,9 @@ var takePrepaid = &ledger.Decision[Prepayment, Prepaid]{Name: "parking.take-prep
 // keep keeps a payment that is new, and books that the lot has the money.
 func (m *prepayment) keep(tx *ledger.Tx, tenant string) error {
 	n, err := tx.Exec(`INSERT INTO parking_prepayments (tenant, `+prepaymentColumns+`)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) ON CONFLICT DO NOTHING`, tenant, m.venue, m.event, m.digest, m.plate,
-		m.dataKey, m.sealed, m.currency, m.minor, m.reference, m.asked.UnixMilli(), m.paid.UnixMilli(), m.received.UnixMilli(), m.run, m.by, m.bill, m.state)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19) ON CONFLICT DO NOTHING`, tenant, m.venue, m.event, m.digest, m.plate,
+		m.dataKey, m.sealed, m.currency, m.minor, m.reference, m.asked.UnixMilli(), m.paid.UnixMilli(), m.received.UnixMilli(), m.run, m.by, m.bill, m.state,
+		m.means, m.untold)
 	if err != nil {
 		return err
 	}

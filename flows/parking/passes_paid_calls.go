@@ -32,11 +32,12 @@ const (
 // prepaid are the calls of a lot's pay stations.
 type prepaid struct {
 	reports *journey.Live[Prepayment, Prepaid]
+	tills   *tills
 }
 
-func newPrepaid() (*prepaid, error) {
+func newPrepaid(t *tills) (*prepaid, error) {
 	reports, err := recordPlan(planPrepaid, takePrepaid)
-	return &prepaid{reports}, err
+	return &prepaid{reports, t}, err
 }
 
 func (c *prepaid) routes(rt *flow.Runtime) []edge.Route {
@@ -64,6 +65,7 @@ type reportBody struct {
 	Amount    *amountBody `json:"amount"`
 	PaidAt    string      `json:"paid_at"`
 	AskedAt   string      `json:"asked_at"`
+	Means     string      `json:"means"`
 }
 
 type reportSaid struct {
@@ -80,7 +82,7 @@ func (c *prepaid) report(x *edge.Exchange, rt *flow.Runtime) error {
 	if err := x.Decode(&body); err != nil {
 		return err
 	}
-	p := Prepayment{Journey: x.JourneyID(), Event: body.EventID, Bill: body.Bill, reference: body.Reference, received: x.Arrived(), by: ledger.Actor(x.Principal()),
+	p := Prepayment{Journey: x.JourneyID(), Event: body.EventID, Bill: body.Bill, reference: body.Reference, means: body.Means, received: x.Arrived(), by: ledger.Actor(x.Principal()),
 		venue: x.Venue(), rt: rt}
 	if err := p.read(body); err != nil {
 		return err
@@ -88,12 +90,24 @@ func (c *prepaid) report(x *edge.Exchange, rt *flow.Runtime) error {
 	if err := p.find(x, body); err != nil {
 		return err
 	}
-	sum := rt.Ledger.Keys().Hash("parking-prepayment", []byte(p.venue.ID), p.plate, []byte(p.Bill), []byte(p.reference),
-		fmt.Append(nil, p.Amount.Minor, p.Amount.Currency, p.asked.UnixMilli(), p.paid.UnixMilli()))
-	p.digest = sum[:]
+	if p.means != "" && c.tills.of(p.venue.ID, collectCity) != nil {
+		p.untold = 1
+	}
+	p.digest = p.sum()
 	return flow.Run(rt, x, p.venue, c.reports, p, func(o journey.Outcome[Prepaid], _ string) flow.Said {
 		return flow.Said{Status: http.StatusCreated, Body: reportSaid{Journey: o.ID, Event: p.Event, State: o.Value.State, Bill: o.Value.Bill, Again: o.Value.Again}}
 	})
+}
+
+// sum is the keyed hash of what a payment says.
+func (p *Prepayment) sum() []byte {
+	said := [][]byte{[]byte(p.venue.ID), p.plate, []byte(p.Bill), []byte(p.reference),
+		fmt.Append(nil, p.Amount.Minor, p.Amount.Currency, p.asked.UnixMilli(), p.paid.UnixMilli())}
+	if p.means != "" { // those that were kept without the word stay the same
+		said = append(said, []byte(p.means))
+	}
+	sum := p.rt.Ledger.Keys().Hash("parking-prepayment", said...)
+	return sum[:]
 }
 
 // read reads all but whose visit it is.
@@ -106,6 +120,10 @@ func (p *Prepayment) read(body reportBody) (err error) {
 		case !flow.IsName(name.value):
 			return edge.FieldInvalid(name.field, "须为 1 至 64 个字母、数字或 . - _ :", "It must be 1 to 64 letters, digits, dots, dashes, underscores or colons.")
 		}
+	}
+	if body.Means != "" && !isMeans(body.Means) {
+		return edge.FieldInvalid("means", "须为 cash、alipay、wechat、unionpay、citizen-card-wallet 或 citizen-card-account",
+			"It must be cash, alipay, wechat, unionpay, citizen-card-wallet or citizen-card-account.")
 	}
 	if p.Amount, err = body.Amount.read("amount"); err != nil {
 		return err

@@ -143,6 +143,7 @@ func TestAPaymentIsReportedOnce(t *testing.T) {
 	}{
 		"another amount":   {m{"event_id": "p", "reference": "r", "amount": m{"minor": 2000, "currency": "CNY"}}, 422, "event-reused", "event_id"},
 		"another plate":    {m{"event_id": "p", "reference": "r", "plate": plateB}, 422, "event-reused", "event_id"},
+		"other means":      {m{"event_id": "p", "reference": "r", "means": "cash"}, 422, "event-reused", "event_id"},
 		"another event id": {m{"event_id": "p2", "reference": "r"}, 409, "parking-reference-reused", "reference"},
 	} {
 		r := g.paid(plateA, ago(5*time.Minute), 1000, c.change)

@@ -72,6 +72,10 @@ type Received struct {
 	Entered  time.Time `json:"entered"`
 	Left     time.Time `json:"left"`
 	At       time.Time `json:"at"`
+
+	// Of a payment at a pay station: what it was made with, and when it was asked for.
+	Means  string    `json:"means,omitempty"`
+	Billed time.Time `json:"billed,omitzero"`
 }
 
 func (r Received) key() string { return "received/" + r.Number }
