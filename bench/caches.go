@@ -49,6 +49,12 @@ func provesCaches(r *run) (err error) {
 	}
 	r.report.tables = append(r.report.tables, costs.table(), tails.table())
 	r.report.control("A/A control: bare over itself, CPU, median", median(costs.control()))
+	r.report.note("the same warm search again ÷ bare fasthttp, CPU", "%.2f×", median(costs.over(gateway, nil)))
+	for _, peer := range []*subject{nginx, varnish} {
+		if peer != nil {
+			r.report.note("bare fasthttp ÷ "+peer.name+", CPU", "%.2f×", 1/median(costs.over(peer, nil)))
+		}
+	}
 	if nginx != nil {
 		r.report.atMost("the same warm search again ÷ nginx proxy_cache, CPU", "×", median(costs.over(gateway, nginx)), 0.8, 3)
 		r.report.aim("×", 0.6)
