@@ -49,6 +49,21 @@ func TestHistories(t *testing.T) {
 	if testing.Short() {
 		*histories = min(*histories, 40)
 	}
+	held := tallies{all: map[string]int{}}
+	if n := runtime.GOMAXPROCS(0); n > 1 && *histories >= shareFrom {
+		inShares(t, n, &held)
+	} else {
+		inThisProgram(t, &held)
+	}
+	if *share != "" {
+		must(t, held.leave(*share))
+	}
+	t.Logf("%d histories:\n%s", *histories, strings.Join(held.say(), "\n"))
+}
+
+// inThisProgram takes the histories on some ledgers at a time.
+func inThisProgram(t *testing.T, held *tallies) {
+	t.Helper()
 	zone := shanghai(t)
 	var wg sync.WaitGroup
 	next, mu := *firstSeed, sync.Mutex{}
@@ -60,18 +75,16 @@ func TestHistories(t *testing.T) {
 		next = to
 		return from, to
 	}
-	held := tallies{all: map[string]int{}}
 	for range runtime.GOMAXPROCS(0) + 1 { // a history waits for its ledger's writer now and then
 		wg.Go(func() {
 			for from, to := take(); from < to && !t.Failed(); from, to = take() {
-				for _, w := range grind(t, "", from, to, zone, false, &held) {
+				for _, w := range grind(t, "", from, to, zone, false, held) {
 					t.Error(w)
 				}
 			}
 		})
 	}
 	wg.Wait()
-	t.Logf("%d histories:\n%s", *histories, strings.Join(held.say(), "\n"))
 }
 
 func shanghai(t testing.TB) *time.Location {
