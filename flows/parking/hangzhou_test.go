@@ -160,11 +160,7 @@ func TestTheCityIsAskedWhatItDoesNotTell(t *testing.T) {
 	before := w.Number(`SELECT COUNT(*) FROM parking_permissions`)
 	w.pass("entries", plateA, ago(2*time.Hour))
 	w.Eventually("the city's word on the car", func() bool { return w.Number(`SELECT COUNT(*) FROM parking_permissions`) > before })
-	for _, kind := range []string{"hangzhou", "hangzhou-mqtt"} {
-		if err := w.Twins.Dial(kind, lotID, twin.Dial{Fault: twin.Refuse}); err != nil {
-			t.Fatal(err)
-		}
-	}
+	w.loseCity()
 	bill := w.pass("exits", plateA, ago(time.Minute)).Bill.ID
 	if s := w.state(bill); s != "pay-pending" {
 		t.Fatalf("it is %s", s)
@@ -181,11 +177,7 @@ func TestTheCityIsAskedWhatItDoesNotTell(t *testing.T) {
 // TestTheCityHearsOfPaymentsThatItHasNotCollected, once each, also when it was away and never heard of the car.
 func TestTheCityHearsOfPaymentsThatItHasNotCollected(t *testing.T) {
 	w, city := openBoth(t)
-	for _, kind := range []string{"hangzhou", "hangzhou-mqtt"} {
-		if err := w.Twins.Dial(kind, lotID, twin.Dial{Fault: twin.Refuse}); err != nil {
-			t.Fatal(err)
-		}
-	}
+	w.loseCity()
 	bill := w.visit(plateA, 3*time.Hour, time.Minute)
 	w.becomes(bill, "paid")
 	w.Eventually("it is left to the outbox", func() bool { return w.Number(`SELECT COUNT(*) FROM operations WHERE step = 'pay-record'`) == 1 })
@@ -206,11 +198,7 @@ func TestTheCityHearsOfPaymentsThatItHasNotCollected(t *testing.T) {
 // was paid of a bill later. Of a payment of which the station does not say what it was made with, it hears nothing.
 func TestTheCityHearsOfWhatPayStationsTake(t *testing.T) {
 	w, city := openCity(t)
-	for _, kind := range []string{"hangzhou", "hangzhou-mqtt"} {
-		if err := w.Twins.Dial(kind, lotID, twin.Dial{Fault: twin.Refuse}); err != nil {
-			t.Fatal(err)
-		}
-	}
+	w.loseCity()
 	w.pass("entries", plateA, ago(150*time.Minute))
 	inside := w.station("p-1", plateA, 2000, m{"means": "cash"})
 	w.station("p-2", plateA, 500, m{})
@@ -243,6 +231,16 @@ func TestTheCityHearsOfWhatPayStationsTake(t *testing.T) {
 	}
 }
 
+// loseCity has the city and its broker refuse connections.
+func (w *town) loseCity() {
+	w.T.Helper()
+	for _, kind := range []string{"hangzhou", "hangzhou-mqtt"} {
+		if err := w.Twins.Dial(kind, lotID, twin.Dial{Fault: twin.Refuse}); err != nil {
+			w.T.Fatal(err)
+		}
+	}
+}
+
 // station reports what a pay station has taken, and returns the journey of that.
 func (w *town) station(event, plate string, minor int64, change m) string {
 	w.T.Helper()
@@ -265,11 +263,7 @@ func (w *town) station(event, plate string, minor int64, change m) string {
 // TestTheCityCollectsBeforeItHasHeardOfTheCar: what goes out does so in any order, and the charge brings the visit with it.
 func TestTheCityCollectsBeforeItHasHeardOfTheCar(t *testing.T) {
 	w, city := openCity(t)
-	for _, kind := range []string{"hangzhou", "hangzhou-mqtt"} {
-		if err := w.Twins.Dial(kind, lotID, twin.Dial{Fault: twin.Refuse}); err != nil {
-			t.Fatal(err)
-		}
-	}
+	w.loseCity()
 	w.pass("entries", plateA, ago(3*time.Hour))
 	w.change(`INSERT INTO parking_permissions (venue, plate, source, said_at, state, most, reference, made_by, stay, late)
 		SELECT venue, plate, 'city', entered_at + 1, 'granted', 0, '', 'gateway', id, 0 FROM parking_stays WHERE state = 'open'`)

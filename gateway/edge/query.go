@@ -13,6 +13,11 @@ func (x *Exchange) checkQuery() error {
 	if x.plainQuery(x.RawQuery()) {
 		return nil
 	}
+	return x.parsedQuery()
+}
+
+// parsedQuery refuses by what the parser makes of the query.
+func (x *Exchange) parsedQuery() error {
 	seen := 0
 	for name := range x.ctx.QueryArgs().All() {
 		if err := x.checkParameter(string(name), &seen); err != nil {
@@ -32,7 +37,7 @@ func (x *Exchange) plainQuery(raw []byte) bool {
 		if i < 0 || more && len(rest) == 0 {
 			return false
 		}
-		n := x.parameter(one[:i])
+		n := slices.Index(x.route.Query, string(one[:i]))
 		if n < 0 || seen&(1<<n) != 0 {
 			return false
 		}
@@ -42,13 +47,8 @@ func (x *Exchange) plainQuery(raw []byte) bool {
 	return true
 }
 
-// parameter returns the place of a name among those that the route takes; -1: it does not.
-func (x *Exchange) parameter(name []byte) int {
-	return slices.IndexFunc(x.route.Query, func(one string) bool { return one == string(name) })
-}
-
 func (x *Exchange) checkParameter(name string, seen *int) error {
-	i := x.parameter([]byte(name))
+	i := slices.Index(x.route.Query, name)
 	switch {
 	case i < 0:
 		return ProblemQueryInvalid.Error(gateway.Text{

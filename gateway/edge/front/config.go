@@ -16,8 +16,8 @@ type Config struct {
 	HeadLimit             int            `yaml:"head_limit"`              // bytes of a request line and its header fields; 512 to 65536
 	BodyLimit             int            `yaml:"body_limit"`              // bytes of a body; 0 to 16 MiB
 	ReadTimeout           time.Duration  `yaml:"read_timeout"`            // from a request's first byte to its last; then 408
-	WriteTimeout          time.Duration  `yaml:"write_timeout"`           // to take one response; streams extend theirs
-	IdleTimeout           time.Duration  `yaml:"idle_timeout"`            // between two requests of a connection
+	WriteTimeout          time.Duration  `yaml:"write_timeout"`           // to take one response, or up to an eighth longer; streams extend theirs
+	IdleTimeout           time.Duration  `yaml:"idle_timeout"`            // between two requests of a connection, or up to an eighth longer
 	Connections           int            `yaml:"connections"`             // open at once; one more gets 503
 	ConnectionsPerAddress int            `yaml:"connections_per_address"` // open at once from one address (IPv6: one /64); one more gets 429
 }
