@@ -138,6 +138,25 @@ func TestAnswersCarryTheirHeaders(t *testing.T) {
 	}
 }
 
+// TestAProblemIsNeverKept, also where the answer that was begun might have been.
+func TestAProblemIsNeverKept(t *testing.T) {
+	for refused, want := range map[bool]string{false: "private, no-cache", true: "no-store"} {
+		w := newWorld(t)
+		w.on(func(x *Exchange) error {
+			if x.Unchanged(`"1"`) {
+				t.Error("the client has nothing yet")
+			}
+			if refused {
+				return ProblemQueryInvalid.Error(gateway.Text{})
+			}
+			return x.JSON(201, map[string]string{"decision": "open"})
+		})
+		if got := w.do(entryCall("h").good()).header.Get("Cache-Control"); got != want {
+			t.Errorf("refused %v: it is %q, want %q", refused, got, want)
+		}
+	}
+}
+
 func TestProblemsSpeakTheCitizensLanguage(t *testing.T) {
 	w := newWorld(t)
 	for header, want := range map[string]string{
